@@ -1,0 +1,22 @@
+#!/bin/bash
+# fuzz.sh PROGRAM SECONDS: runs a fuzz target and says in one line how it went. NAME_fuzz starts from the files in
+# tests/data that its name tells: NAME (or a word of it) is their extension, or begins their folder's name. What it finds
+# is kept beside the program: its corpus, its log, and the inputs that fail.
+set -euo pipefail
+program=$1 seconds=$2
+name=$(basename "$program" _fuzz)
+mkdir -p "$program.corpus" "$program.seeds"
+for word in ${name//_/ }; do
+  find tests/data -type f -size -128k \( -name "*.$word" -o -path "*/$word*/*" \) -exec cp -t "$program.seeds" {} +
+done
+start=$SECONDS
+if ! "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -print_final_stats=1 \
+  -artifact_prefix="$program." "$program.corpus" "$program.seeds" >"$program.log" 2>&1 </dev/null; then
+  tail -n 60 "$program.log" >&2
+  echo "fuzz: $name FAILED; the input is beside $program" >&2
+  exit 1
+fi
+runs=$(awk '/stat::number_of_executed_units/ {print $2}' "$program.log")
+coverage=$(awk '/ cov: / {for (i = 1; i < NF; ++i) if ($i == "cov:") c = $(i + 1)} END {print c + 0}' "$program.log")
+seeds=$(find "$program.seeds" -type f | wc -l)
+echo "fuzz: $name passed: $runs inputs from $seeds seeds in $((SECONDS - start)) s, $coverage edges"

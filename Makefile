@@ -1,0 +1,190 @@
+# cudet's build. `make help` lists what there is to make; sources are found, not listed here.
+VERSION := 0.1.0
+SONAME := libcudet.so.0
+
+PREFIX ?= /usr/local
+DEPS ?= yes
+FUZZ_SECONDS ?= 20
+# A part of the programs, which label boxes with it.
+FONT ?= /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+
+# Debian packages: of the build and its tests; of the checks (fuzz, tidy, format); of CROSS=aarch64-linux-gnu-.
+LIBRARIES := nlohmann-json3-dev libstb-dev libcli11-dev libhwy-dev libzip-dev libyaml-cpp-dev libgtest-dev
+PACKAGES := g++ pkg-config fonts-dejavu-core $(LIBRARIES)
+CHECK_PACKAGES := clang libclang-rt-dev clang-tidy clang-format
+CROSS_PACKAGES := g++-aarch64-linux-gnu qemu-user
+
+MAKEFLAGS += -rR --no-print-directory
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+Q := $(if $V,,@)
+
+# ---- Configurations: objects in build/obj/$(CONFIG); programs in build/$(CONFIG), the release's in build/
+CONFIG ?= $(if $(CROSS),$(firstword $(subst -, ,$(CROSS))),release)
+O := build/obj/$(CONFIG)
+D := $(if $(filter release,$(CONFIG)),build,build/$(CONFIG))
+
+AR := $(CROSS)ar
+ifneq ($(CROSS),)
+CXX := $(CROSS)g++
+else ifeq ($(CONFIG),fuzz)
+CXX := clang++
+else ifneq ($(filter default undefined,$(origin CXX)),)
+CXX := g++
+endif
+
+OPTIMIZE := -O3
+# g++ 12 warns of restrict within std::string where nothing is wrong (its bug 105651).
+WARNINGS := -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wno-restrict -Werror
+ifeq ($(CONFIG),asan)
+OPTIMIZE := -O1
+INSTRUMENT := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else ifeq ($(CONFIG),tsan)
+OPTIMIZE := -O1
+INSTRUMENT := -fsanitize=thread
+# A randomized address space may lie where ThreadSanitizer wants its shadow; some containers forbid the remedy.
+RUN ?= $(shell setarch -R true 2>/dev/null && echo setarch -R)
+else ifeq ($(CONFIG),fuzz)
+OPTIMIZE := -O1
+INSTRUMENT := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+WARNINGS :=
+else ifneq ($(CROSS),)
+SYSROOT := build/$(CONFIG)/sysroot
+CROSS_INCLUDES := -idirafter $(SYSROOT)/usr/include -idirafter $(SYSROOT)/usr/include/$(CROSS:-=)
+CROSS_LIBRARIES := $(foreach L,$(SYSROOT)/usr/lib $(SYSROOT)/lib,-L$L/$(CROSS:-=) -Wl,-rpath-link,$L/$(CROSS:-=))
+RUN ?= qemu-$(CONFIG) -L $(SYSROOT)
+endif
+
+# CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS are the user's. No -march: kernels pick their instruction set at run time.
+FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(CROSS_INCLUDES) -std=c++20 $(OPTIMIZE) -g1 -ffp-contract=off -fPIC -pthread $(WARNINGS) $(INSTRUMENT)
+COMPILE = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
+LINK = $(CXX) -pthread $(INSTRUMENT) $(CROSS_LIBRARIES) $(LDFLAGS)
+
+# ---- Sources
+objects = $(patsubst %,$O/%.o,$(basename $(sort $1)))
+LIBRARY := $(call objects,$(wildcard kernels/*.cpp kernels/*/*.cpp layers/*.cpp runtime/*.cpp))
+APPS := $(call objects,$(wildcard apps/*/*.cpp apps/*/*.S))
+MAINS := $(filter %/main.o,$(APPS))
+PROGRAMS := $(MAINS:$O/apps/%/main.o=$D/%)
+SHARED_APPS := $(filter-out $(foreach M,$(MAINS),$(dir $M)%),$(APPS))
+TESTS := $(call objects,$(shell find tests -name '*.cpp' ! -path 'tests/fuzz/*' $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
+FUZZERS := $(patsubst tests/fuzz/%.cpp,$D/%,$(sort $(wildcard tests/fuzz/*_fuzz.cpp)))
+SOURCES := $(sort $(shell find apps kernels layers runtime tests -name '*.cpp' -o -name '*.h'))
+HEADERS := runtime/cudet.h kernels/error.h kernels/frame.h
+
+# record(FILE,TEXT): FILE holds TEXT, and is new where TEXT is, so that what depends on FILE is made again.
+record = $(if $(findstring |$(strip $2)|,|$(file <$1)|),,$(shell mkdir -p $(dir $1))$(file >$1,$(strip $2)))
+$(call record,$O/flags,$(COMPILE) $(LINK) $(LDLIBS) $(FONT))
+$(call record,$O/sources,$(LIBRARY) $(APPS) $(TESTS))
+
+# ---- What users want
+all: $(PROGRAMS) $D/libcudet.a $D/libcudet.so  ## build what this machine can: programs and libraries, in build/
+
+help:  ## list what there is to make
+	@echo 'make [TARGET] [CROSS=aarch64-linux-gnu-] [DEPS=no] [V=1]'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
+
+deps:  ## install the Debian packages that are missing (DEPS=no: leave it)
+	@[ $(DEPS) = no ] || .ci/deps.sh $(PACKAGES) $(if $(CROSS),$(CROSS_PACKAGES))
+deps-checks: deps  ## the same for fuzz, format and tidy
+	@[ $(DEPS) = no ] || .ci/deps.sh $(CHECK_PACKAGES)
+
+test: deps  ## build and run all tests; the last line counts them
+	@$(MAKE) run-tests
+run-tests: $(if $(filter release,$(CONFIG)),all,$(PROGRAMS)) $D/tests
+	+@$(RUN) $D/tests --gtest_brief=1 $(TESTFLAGS)
+test-aarch64:  ## the same, cross-compiled for aarch64 and run under qemu-user
+	@$(MAKE) CROSS=aarch64-linux-gnu- test
+
+TO = $(DESTDIR)$(PREFIX)
+install: all  ## install programs, libraries, headers and a pkg-config file under PREFIX=/usr/local (DESTDIR: staged)
+	install -d $(TO)/bin $(TO)/lib/pkgconfig $(TO)/include/cudet
+	install $(PROGRAMS) $(TO)/bin
+	install -m 644 $D/libcudet.a $(TO)/lib
+	install $D/libcudet.so $(TO)/lib/libcudet.so.$(VERSION)
+	ln -sf libcudet.so.$(VERSION) $(TO)/lib/$(SONAME)
+	ln -sf libcudet.so.$(VERSION) $(TO)/lib/libcudet.so
+	for h in $(HEADERS); do \
+	  sed -E 's|#include "[a-z_/]+/([a-z_]+\.h)"|#include "\1"|' $$h >$(TO)/include/cudet/$${h##*/} || exit; done
+	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: cudet' \
+	  'Description: YOLOv8 and YOLOv8-DySample runtime' 'Version: $(VERSION)' 'Cflags: -I$${includedir}' \
+	  'Libs: -L$${libdir} -lcudet' 'Libs.private: -lhwy -pthread' >$(TO)/lib/pkgconfig/cudet.pc
+	[ -n '$(DESTDIR)' ] || ldconfig 2>/dev/null || true
+uninstall:  ## remove what install put there
+	rm -rf $(PROGRAMS:$D/%=$(TO)/bin/%) $(TO)/lib/libcudet.* $(TO)/lib/pkgconfig/cudet.pc $(TO)/include/cudet
+
+clean:  ## remove build/
+	rm -rf build
+
+# ---- Checks
+asan: deps  ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) CONFIG=asan run-tests
+tsan: deps  ## run the tests of threads under ThreadSanitizer
+	@$(MAKE) CONFIG=tsan TESTFLAGS='--gtest_filter=*Executor*:*ThreadPool*:*Detector*' run-tests
+fuzz: deps-checks  ## run each fuzz target for FUZZ_SECONDS=20
+	@$(MAKE) CONFIG=fuzz run-fuzzers
+run-fuzzers: $(FUZZERS:%=%.run)
+format: deps-checks  ## rewrite the sources as clang-format has them
+	@clang-format -i $(SOURCES)
+format-check: deps-checks  ## whether clang-format would change a source
+	@clang-format --dry-run -Werror $(SOURCES)
+tidy: deps-checks  ## clang-tidy the sources that changed since it last passed them
+	@$(MAKE) $(patsubst %.cpp,$O/%.tidy,$(filter-out tests/%,$(filter %.cpp,$(SOURCES))))
+includes-check:  ## whether includes point one way: apps, runtime, layers, kernels
+	@.ci/includes.sh $(SOURCES)
+
+# ---- Rules
+$O/%.o: %.cpp $O/flags
+	@mkdir -p $(@D)
+	$(if $V,,@echo '  $(CONFIG) $<')
+	$Q$(COMPILE) -MMD -MP -c $< -o $@ || { .ci/deps.sh --missing $(PACKAGES); false; }
+$O/%.o: %.S $(FONT) $O/flags
+	@mkdir -p $(@D)
+	$Q$(CXX) -DCUDET_FONT='"$(FONT)"' -c $< -o $@
+$(FONT):
+	@echo '$(FONT) is missing: `make deps` installs it (fonts-dejavu-core), FONT=FILE.ttf names another' >&2; false
+
+# Appended, not replaced: objects of different folders have equal names.
+$D/libcudet.a: $(LIBRARY) $O/flags $O/sources
+$O/libapps.a: $(SHARED_APPS) $O/flags $O/sources
+$D/libcudet.a $O/libapps.a:
+	@mkdir -p $(@D) && rm -f $@
+	$Q$(AR) qcs $@ $(filter %.o,$^)
+$D/libcudet.so: $(LIBRARY) $O/flags $O/sources
+	@mkdir -p $(@D)
+	$Q$(LINK) -shared -Wl,-soname,$(SONAME) $(filter %.o,$^) -o $@ $(LDLIBS) -lhwy
+
+$(foreach P,$(PROGRAMS:$D/%=%),$(eval $D/$P: $(filter $O/apps/$P/%,$(APPS))))
+$D/convert $D/tests $(FUZZERS): LIBS := -lzip -lyaml-cpp
+$(PROGRAMS): $O/libapps.a $D/libcudet.a
+$D/tests: $(filter-out $(MAINS),$(APPS)) $(TESTS) $D/libcudet.a
+$D/tests: LIBS += -lgtest
+$(FUZZERS): $D/%: $O/tests/fuzz/%.o $(filter-out $(MAINS),$(APPS)) $D/libcudet.a
+$(FUZZERS): LIBS += -fsanitize=fuzzer
+$(PROGRAMS) $D/tests $(FUZZERS): $O/flags $O/sources
+	@mkdir -p $(@D)
+	$Q$(LINK) $(filter %.o %.a,$^) -o $@ $(LDLIBS) $(LIBS) -lhwy
+$(FUZZERS:%=%.run): %.run: %
+	@.ci/fuzz.sh $< $(FUZZ_SECONDS)
+
+$O/%.tidy: %.cpp $O/%.o .clang-tidy
+	@echo '  tidy $<'
+	$Qclang-tidy --quiet --warnings-as-errors='*' $< -- $(filter -I% -D% -std=%,$(FLAGS)) 2>$@.log || { cat $@.log >&2; false; }
+	@touch $@
+
+ifneq ($(SYSROOT),)
+ifneq ($(DEPS),no)
+$(LIBRARY) $(APPS) $(TESTS) $(PROGRAMS) $D/libcudet.so: | $(SYSROOT)/ready
+endif
+$(SYSROOT)/ready:
+	@.ci/sysroot.sh arm64 $(@D) $(LIBRARIES)
+	@touch $@
+endif
+
+-include $(patsubst %.o,%.d,$(wildcard $(LIBRARY) $(APPS) $(TESTS) $(FUZZERS:$D/%=$O/tests/fuzz/%.o)))
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all help deps deps-checks test run-tests test-aarch64 install uninstall clean asan tsan fuzz run-fuzzers
+.PHONY: format format-check tidy includes-check $(FUZZERS:%=%.run)

@@ -1,0 +1,38 @@
+// Convolution in two dimensions, with all that follows it in YOLOv8: bias, SiLU, residual.
+#pragma once
+#include "kernels/tensor.h"
+
+namespace cudet {
+
+enum class Activation : unsigned char { none, silu };
+
+/// y(i, v, u, k) = act(bias(k) + sum over r, s, c of weight(k, r, s, c) * x(i, v·stride.h − pad.h + r·dilation.h,
+///                 u·stride.w − pad.w + s·dilation.w, k's group · C/groups + c)) + residual(i, v, u, k)
+/// with x = 0 outside of the picture, act(t) = t or t·σ(t). As torch.nn.Conv2d, zero padded.
+struct Conv2d {
+  Tensor x;         // N, H, W, C
+  Tensor y;         // N, V, U, K; V = (H + 2 pad.h − dilation.h (R − 1) − 1) / stride.h + 1 >= 1, U alike
+  Tensor residual;  // N, V, U, K, only where `add`; neither it nor x may overlap y
+  Tensor weight;    // weights, f32; K, R, S, C/groups for the reference, packed for the CPU: conv2d_cpu_pack
+  Tensor bias;      // weights, f32; 1, 1, 1, K
+  Extent kernel, stride, pad, dilation;  // kernel: R, S
+  int groups;                            // divides C and K; group g of x's channels makes group g of y's
+  Activation activation;
+  bool add;
+};
+
+/// Floats of the packed weights: a function of K = op.y.c, C = op.x.c, op.kernel and op.groups alone.
+std::size_t conv2d_cpu_packed_floats(const Conv2d& op);
+/// Packs weights of layout K, R, S, C/groups into the order in which conv2d_cpu reads them, the same for every
+/// instruction set: group, block of 16 output channels, R, S, C/groups, channel of the block; a group's last block is
+/// filled up with zeros. Best 64-byte aligned, in memory too.
+void conv2d_cpu_pack(const Conv2d& op, const float* weight, float* packed);
+/// The CPU's tiles: a run of output pixels of one image by blocks of output channels (tiling.h); independent of each
+/// other, some 50 µs each where the layer is large. Neighbouring tiles read the same weights. y does not depend on how
+/// the tiles are divided among calls, nor on their order.
+int conv2d_cpu_tiles(const Conv2d& op);
+
+void conv2d_reference(const Conv2d&, const Memory&);                 // f32; double sums
+void conv2d_cpu(const Conv2d&, const Memory&, int first, int last);  // f32; tiles [first, last)
+
+}  // namespace cudet

@@ -1,0 +1,18 @@
+// A copy between slices: what Concat needs where its operand cannot be placed.
+#pragma once
+#include "kernels/tensor.h"
+
+namespace cudet {
+
+/// y(i, v, u, k) = x(i, v, u, k).
+struct Copy {
+  Tensor x, y;  // N, H, W, C; not overlapping
+
+  /// One tile a row.
+  CUDET_HD int tiles() const { return y.n * y.h; }
+};
+
+void copy_reference(const Copy&, const Memory&);                 // f32
+void copy_cpu(const Copy&, const Memory&, int first, int last);  // f32; tiles [first, last)
+
+}  // namespace cudet

@@ -1,0 +1,36 @@
+// The end of YOLOv8's Detect head: distributions to boxes, logits to scores.
+#pragma once
+#include "kernels/tensor.h"
+
+namespace cudet {
+
+/// For each level l and each of its pixels (v, u), anchor point (u + ½, v + ½):
+///   d(side) = Σ_b b · softmax_b(box(i, v, u, side·R + b)), sides left, top, right, bottom, R = regression bins (DFL,
+///             "Generalized Focal Loss", arXiv 2006.04388, section 3)
+///   y(i, 0, a, 0..3) = centre x, centre y, width, height, in pixels of the network's input
+///                    = stride · (u + ½ + (d₂ − d₀)/2, v + ½ + (d₃ − d₁)/2, d₀ + d₂, d₁ + d₃)
+///   y(i, 0, a, 4 + k) = σ(score(i, v, u, k))
+/// where a counts the pixels of level 0 row by row, then those of level 1, … NaN in a distribution or a logit gives
+/// NaN.
+struct DetectDecode {
+  static constexpr int kMaxLevels = 8;
+  struct Level {
+    Tensor box;                // N, H, W, 4·R
+    Tensor score;              // N, H, W, classes
+    float stride_y, stride_x;  // input pixels from one pixel of the level to the next
+    int first_anchor;          // a of its first pixel
+    int first_tile;            // of its first row
+  };
+  Level level[kMaxLevels];
+  int levels, bins;
+  Tensor y;  // N, 1, anchors, 4 + classes
+  int rows;  // of all levels
+
+  /// One tile a row of a level: image by image, in each the rows of level 0, then of level 1, …
+  CUDET_HD int tiles() const { return y.n * rows; }
+};
+
+void detect_decode_reference(const DetectDecode&, const Memory&);                 // f32
+void detect_decode_cpu(const DetectDecode&, const Memory&, int first, int last);  // f32; tiles [first, last)
+
+}  // namespace cudet

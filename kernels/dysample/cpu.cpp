@@ -1,0 +1,145 @@
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/dysample/dysample.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/dysample/cpu.cpp"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "kernels/activation-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace cudet {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// y = sum over `kCorners` of weight · corner, for `count` channels.
+template <int kCorners>
+HWY_INLINE void blend(const float* const* corner, const float* weight, int count, float* y) {
+  const auto run = [&](auto d, int k) HWY_ATTR {
+    auto sum = hn::Mul(hn::Set(d, weight[0]), hn::LoadU(d, corner[0] + k));
+    for (int c = 1; c < kCorners; ++c) sum = hn::MulAdd(hn::Set(d, weight[c]), hn::LoadU(d, corner[c] + k), sum);
+    hn::StoreU(sum, d, y + k);
+  };
+  const hn::ScalableTag<float> d;
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  int k = 0;
+  for (; k + lanes <= count; k += lanes) run(d, k);
+  for (; k < count; ++k) run(hn::CappedTag<float, 1>(), k);
+}
+
+// One row or column of the picture, and how far the point lies towards the next.
+struct Axis {
+  int low;
+  float weight;
+};
+
+// The point of image i of x, for `count` channels from `channel`. A corner of weight 0, which may lie outside, is not
+// read.
+HWY_INLINE void sample(const DySample& op, const float* image, Axis row, Axis column, int channel, int count,
+                       float* y) {
+  const std::size_t right = op.x.pixel(0, 0, 1), below = op.x.pixel(0, 1, 0);
+  const float* x = image + op.x.pixel(0, row.low, column.low) + channel;
+  if (row.weight != 0 && column.weight != 0) {
+    const float* corner[] = {x, x + right, x + below, x + below + right};
+    const float weight[] = {(1 - row.weight) * (1 - column.weight), (1 - row.weight) * column.weight,
+                            row.weight * (1 - column.weight), row.weight * column.weight};
+    blend<4>(corner, weight, count, y);
+  } else if (row.weight != 0 || column.weight != 0) {
+    const float* corner[] = {x, x + (column.weight != 0 ? right : below)};
+    const float second = column.weight != 0 ? column.weight : row.weight, weight[] = {1 - second, second};
+    blend<2>(corner, weight, count, y);
+  } else {
+    std::memcpy(y, x, sizeof(float) * count);
+  }
+}
+
+constexpr int kChunk = 64;  // points of a pixel of x that are on the stack at a time, and taken through a row
+
+// The points from `start` that each pixel of x makes, in the order of the offset map.
+struct Points {
+  Points(const DySample& op, int start) : count(std::min(kChunk, op.groups * op.scale * op.scale - start)) {
+    const int s = op.scale;
+    for (int m = 0; m < count; ++m) {
+      const int g = (start + m) / (s * s), p = (start + m) / s % s, q = (start + m) % s;
+      initial_x[m] = (static_cast<float>(q) - static_cast<float>(s - 1) / 2) / static_cast<float>(s);
+      initial_y[m] = (static_cast<float>(p) - static_cast<float>(s - 1) / 2) / static_cast<float>(s);
+      channel[m] = g * (op.x.c / op.groups);
+      to[m] = op.y.pixel(0, p, q) + channel[m];
+    }
+  }
+  int count;
+  float initial_x[kChunk], initial_y[kChunk];
+  int channel[kChunk];
+  std::size_t to[kChunk];  // elements from the pixel's first of y
+};
+
+// Where the points of one pixel lie along an axis.
+struct Places {
+  std::int32_t low[kChunk];
+  float weight[kChunk];
+};
+
+// clamp(base + (initial + a · offset), 0, size − 1) with a = ½ σ(scope), or ¼ without a scope. In this order and
+// without a fused multiply-add, so that nearest upsampling comes out exactly.
+HWY_INLINE void place(const float* initial, const float* offset, const float* scope, int base, int size, int count,
+                      Places& places) {
+  const auto run = [&](auto d, int m) HWY_ATTR {
+    const hn::RebindToSigned<decltype(d)> whole;
+    const auto a = scope ? hn::Mul(hn::Set(d, 0.5f), sigmoid(d, hn::LoadU(d, scope + m))) : hn::Set(d, 0.25f);
+    const auto shift = hn::Add(hn::LoadU(d, initial + m), hn::Mul(a, hn::LoadU(d, offset + m)));
+    const auto at = hn::Add(hn::Set(d, static_cast<float>(base)), shift);
+    const auto bounded = hn::Min(at, hn::Set(d, static_cast<float>(size - 1)));
+    const auto clamped = hn::IfThenElseZero(hn::Gt(at, hn::Zero(d)), bounded);  // NaN gives 0
+    const auto low = hn::ConvertTo(whole, clamped);
+    hn::StoreU(low, whole, places.low + m);
+    hn::StoreU(hn::Sub(clamped, hn::ConvertTo(d, low)), d, places.weight + m);
+  };
+  const hn::ScalableTag<float> d;
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  int m = 0;
+  for (; m + lanes <= count; m += lanes) run(d, m);
+  for (; m < count; ++m) run(hn::CappedTag<float, 1>(), m);
+}
+
+void sample_rows(const DySample& op, const Memory& memory, int first, int last) {
+  const int s = op.scale, all = op.groups * s * s, channels_per_group = op.x.c / op.groups;
+  for (int start = 0; start < all; start += kChunk) {
+    const Points points(op, start);
+    for (int tile = first; tile < last; ++tile) {
+      const int i = tile / op.x.h, v = tile % op.x.h;
+      const float* image = arena_data<float>(memory, op.x) + op.x.pixel(i, 0, 0);
+      for (int u = 0; u < op.x.w; ++u) {
+        const float* offset = arena_data<float>(memory, op.offset) + op.offset.pixel(i, v, u) + start;
+        const float* scope = op.dyscope ? offset + 2 * all : nullptr;
+        float* y = arena_data<float>(memory, op.y) + op.y.pixel(i, s * v, s * u);
+        Places columns, rows;
+        place(points.initial_x, offset, scope, u, op.x.w, points.count, columns);
+        place(points.initial_y, offset + all, scope ? scope + all : nullptr, v, op.x.h, points.count, rows);
+        for (int m = 0; m < points.count; ++m)
+          sample(op, image, {rows.low[m], rows.weight[m]}, {columns.low[m], columns.weight[m]}, points.channel[m],
+                 channels_per_group, y + points.to[m]);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace cudet
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cudet {
+
+HWY_EXPORT(sample_rows);
+
+void dysample_cpu(const DySample& op, const Memory& memory, int first, int last) {
+  HWY_DYNAMIC_DISPATCH(sample_rows)(op, memory, first, last);
+}
+
+}  // namespace cudet
+#endif

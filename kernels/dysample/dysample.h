@@ -1,0 +1,32 @@
+// DySample's sampling: upsampling at points that the network has chosen ("Learning to Upsample by Learning to Sample",
+// ICCV 2023, arXiv 2308.15085, section 3.2).
+#pragma once
+#include "kernels/tensor.h"
+
+namespace cudet {
+
+/// s = scale, G = groups, g = ⌊k / (C/G)⌋, m(d) = d·G·s² + g·s² + p·s + q (d = 0: x, 1: y); for p, q in [0, s):
+///
+///   y(i, s·v + p, s·u + q, k) = bilinear(x(i, ·, ·, k),
+///       row    clamp(v + ((p − (s−1)/2)/s + a·offset(i, v, u, m(1))), 0, H−1),
+///       column clamp(u + ((q − (s−1)/2)/s + a·offset(i, v, u, m(0))), 0, W−1))
+///
+/// with a = 0.25, or 0.5·σ(offset(i, v, u, 2·G·s² + m(d))) with dyscope. Coordinates in f32, evaluated in this order:
+/// offsets of exactly −4 (p − (s−1)/2)/s give nearest upsampling, bit for bit. A coordinate that is NaN counts as 0,
+/// and a corner of weight 0 not at all, whatever its value. The 1×1 convolution that makes the offsets (style lp; pl by
+/// expanded weights: layers/dysample.cpp) is a Conv2d.
+struct DySample {
+  Tensor x;       // N, H, W, C
+  Tensor offset;  // N, H, W, 2·G·s², or 4·G·s² with dyscope: the offset map, then the scope map before σ
+  Tensor y;       // N, s·H, s·W, C
+  int scale, groups;
+  bool dyscope;
+
+  /// One tile a row of x, which is `scale` rows of y.
+  CUDET_HD int tiles() const { return x.n * x.h; }
+};
+
+void dysample_reference(const DySample&, const Memory&);                 // f32
+void dysample_cpu(const DySample&, const Memory&, int first, int last);  // f32; tiles [first, last)
+
+}  // namespace cudet

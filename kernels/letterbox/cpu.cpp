@@ -1,0 +1,199 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/letterbox/letterbox.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/letterbox/cpu.cpp"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace cudet {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr int kChunk = 256;  // columns whose taps are on the stack at a time, and taken through all rows
+
+// Of each column of a chunk the bytes from the row's start to its two pixels, and their weights of 1/2048. Columns past
+// `count` are pixels of no picture, so that vectors need no rest.
+struct Columns {
+  std::size_t first[kChunk], second[kChunk];
+  std::int32_t first_weight[kChunk], second_weight[kChunk];
+  int count;
+  int roomy;  // columns whose pixels have 4 bytes of the row, so that a 3-byte pixel can be read as 4
+};
+
+// The two pixels of each column in an upper and a lower row; red, green, blue or blue, green, red from the lowest byte.
+struct Pixels {
+  std::uint32_t first[2][kChunk], second[2][kChunk];
+};
+
+// A row as two rows of the picture and their weights.
+struct Rows {
+  const std::uint8_t* row[2];
+  int weight[2];
+};
+
+// Half to even, for |x| < 2^22: the sum has no bits for fractions. Unlike std::nearbyint this vectorises.
+inline float round_even(float x) {
+  return x + 0x1.8p23f - 0x1.8p23f;
+}
+
+// Pixels of the picture from one of the scaled picture to the next. See reference.cpp for the rule.
+inline double source_step(int scaled, int size) {
+  return 1 / (static_cast<double>(scaled) / size);
+}
+inline float source_place(int destination, double step) {
+  return static_cast<float>((destination + 0.5) * step - 0.5);
+}
+
+void find_columns(const Letterbox& op, int start, int count, Columns& columns) {
+  const int size = op.frame.width, bytes = channels(op.frame.format);
+  const double step = source_step(op.place.width, size);
+  columns.count = count;
+  for (int c = 0; c < count; ++c) {
+    const float place = source_place(start + c, step);
+    const int towards_zero = static_cast<int>(place);
+    const int first = towards_zero - (static_cast<float>(towards_zero) > place);  // floor
+    const float fraction = first < 0 || first >= size - 1 ? 0 : place - static_cast<float>(first);
+    columns.first[c] = static_cast<std::size_t>(std::min(std::max(first, 0), size - 1)) * bytes;
+    columns.second[c] = static_cast<std::size_t>(std::min(first + 1, size - 1)) * bytes;
+    columns.first_weight[c] = static_cast<int>(round_even((1 - fraction) * 2048));
+    columns.second_weight[c] = static_cast<int>(round_even(fraction * 2048));
+  }
+  const std::size_t row_bytes = static_cast<std::size_t>(size) * bytes;
+  columns.roomy = count;
+  while (columns.roomy > 0 && columns.second[columns.roomy - 1] + 4 > row_bytes) --columns.roomy;
+}
+
+Rows find_rows(const Letterbox& op, int row) {
+  const float place = source_place(row, source_step(op.place.height, op.frame.height)), first = std::floor(place);
+  const float fraction = place - first;
+  const int last = op.frame.height - 1, above = static_cast<int>(first);
+  return {{op.frame.data + std::clamp(above, 0, last) * op.frame.stride,
+           op.frame.data + std::clamp(above + 1, 0, last) * op.frame.stride},
+          {static_cast<int>(round_even((1 - fraction) * 2048)), static_cast<int>(round_even(fraction * 2048))}};
+}
+
+template <int kBytes>
+inline std::uint32_t load_pixel(const std::uint8_t* at) {
+  std::uint32_t pixel = 0;
+  std::memcpy(&pixel, at, kBytes);
+  return kBytes == 1 ? pixel * 0x010101u : pixel;
+}
+
+// Pixels of kBytes, read as kRead bytes where that stays within the row.
+template <int kBytes, int kRead>
+void load_pixels(const Columns& columns, const Rows& rows, Pixels& pixels) {
+  const int roomy = kRead > kBytes ? columns.roomy : 0;
+  for (int r = 0; r < 2; ++r) {
+    const std::uint8_t* row = rows.row[r];
+    for (int c = 0; c < roomy; ++c) {
+      pixels.first[r][c] = load_pixel<kRead>(row + columns.first[c]);
+      pixels.second[r][c] = load_pixel<kRead>(row + columns.second[c]);
+    }
+    for (int c = roomy; c < columns.count; ++c) {
+      pixels.first[r][c] = load_pixel<kBytes>(row + columns.first[c]);
+      pixels.second[r][c] = load_pixel<kBytes>(row + columns.second[c]);
+    }
+  }
+}
+
+void load_pixels(PixelFormat format, const Columns& columns, const Rows& rows, Pixels& pixels) {
+  switch (channels(format)) {
+    case 1:
+      return load_pixels<1, 1>(columns, rows, pixels);
+    case 3:
+      return load_pixels<3, 4>(columns, rows, pixels);
+    default:
+      return load_pixels<4, 4>(columns, rows, pixels);
+  }
+}
+
+// rgb: kChunk pixels of red, green, blue in 0..1; those past columns.count are of no use.
+void blend(const Columns& columns, const Pixels& pixels, const int* row_weight, bool blue_first, float* rgb) {
+  const hn::ScalableTag<float> df;
+  const hn::RebindToSigned<decltype(df)> d;
+  using V = hn::Vec<decltype(d)>;
+  const V upper_weight = hn::Set(d, row_weight[0]), lower_weight = hn::Set(d, row_weight[1]);
+  const auto load = [&](const std::uint32_t* from)
+                        HWY_ATTR { return hn::LoadU(d, reinterpret_cast<const std::int32_t*>(from)); };
+  for (int c = 0; c < columns.count; c += static_cast<int>(hn::Lanes(d))) {
+    const V first_weight = hn::LoadU(d, columns.first_weight + c);
+    const V second_weight = hn::LoadU(d, columns.second_weight + c);
+    const V upper_first = load(pixels.first[0] + c), upper_second = load(pixels.second[0] + c);
+    const V lower_first = load(pixels.first[1] + c), lower_second = load(pixels.second[1] + c);
+    const auto channel = [&](int shift) HWY_ATTR {
+      const auto byte = [&](V v) HWY_ATTR { return hn::And(hn::ShiftRightSame(v, shift), hn::Set(d, 255)); };
+      const auto row = [&](V a, V b, V weight) HWY_ATTR {
+        const V sum = hn::Add(hn::Mul(byte(a), first_weight), hn::Mul(byte(b), second_weight));
+        return hn::ShiftRight<16>(hn::Mul(hn::ShiftRight<4>(sum), weight));
+      };
+      const V sum = hn::Add(row(upper_first, upper_second, upper_weight), row(lower_first, lower_second, lower_weight));
+      // v / 255 as v · 257/65536, which is exact, and v · the small rest: rounded as the quotient for each of 0..255.
+      const auto value = hn::ConvertTo(df, hn::ShiftRight<2>(hn::Add(sum, hn::Set(d, 2))));
+      return hn::MulAdd(value, hn::Set(df, 257.0f / 65536), hn::Mul(value, hn::Set(df, 1.0f / (255 * 65536.0f))));
+    };
+    const auto lowest = channel(0), green = channel(8), highest = channel(16);
+    hn::StoreInterleaved3(blue_first ? highest : lowest, green, blue_first ? lowest : highest, df, rgb + 3 * c);
+  }
+}
+
+void resize(const Letterbox& op, float* y, int first, int last) {
+  static_assert(HWY_MAX_BYTES / 4 <= kChunk && kChunk % (HWY_MAX_BYTES / 4) == 0, "a chunk is whole vectors");
+  const bool blue_first = op.frame.format == PixelFormat::bgr || op.frame.format == PixelFormat::bgra;
+  Columns columns{};
+  Pixels pixels{};
+  float rgb[3 * kChunk];
+  for (int start = 0; start < op.place.width; start += kChunk) {
+    find_columns(op, start, std::min(kChunk, op.place.width - start), columns);
+    for (int v = first; v < last; ++v) {
+      const Rows rows = find_rows(op, v - op.place.top);
+      load_pixels(op.frame.format, columns, rows, pixels);
+      blend(columns, pixels, rows.weight, blue_first, rgb);
+      float* to = y + op.y.pixel(0, v, op.place.left + start);
+      if (op.y.pitch == 3)
+        std::memcpy(to, rgb, sizeof(float) * 3 * columns.count);
+      else
+        for (int c = 0; c < columns.count; ++c) std::memcpy(to + op.y.pixel(0, 0, c), rgb + 3 * c, sizeof(float) * 3);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace cudet
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cudet {
+
+HWY_EXPORT(resize);
+
+namespace {
+
+void fill_grey(float* y, int pitch, int count) {
+  for (int u = 0; u < count; ++u, y += pitch) y[0] = y[1] = y[2] = 114.0f / 255;
+}
+
+}  // namespace
+
+void letterbox_cpu(const Letterbox& op, const Memory& memory, int first, int last) {
+  float* y = arena_data<float>(memory, op.y) + op.y.pixel(op.image, 0, 0);
+  const int top = std::clamp(op.place.top, first, last),
+            bottom = std::clamp(op.place.top + op.place.height, first, last);
+  const int right = op.place.left + op.place.width;
+  for (int v = first; v < last; ++v) {
+    const bool within = v >= top && v < bottom;
+    fill_grey(y + op.y.pixel(0, v, 0), op.y.pitch, within ? op.place.left : op.y.w);
+    if (within) fill_grey(y + op.y.pixel(0, v, right), op.y.pitch, op.y.w - right);
+  }
+  HWY_DYNAMIC_DISPATCH(resize)(op, y, top, bottom);
+}
+
+}  // namespace cudet
+#endif

@@ -1,0 +1,31 @@
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/letterbox/letterbox.h"
+
+namespace cudet {
+namespace {
+
+// `size` · gain, rounded half to even as Python's round does.
+int scaled(int size, double gain) {
+  return std::max(static_cast<int>(std::nearbyint(size * gain)), 1);
+}
+
+}  // namespace
+
+Placement fit(int width, int height, Extent limit, Extent input) {
+  const double gain = std::min(static_cast<double>(limit.h) / height, static_cast<double>(limit.w) / width);
+  const int w = scaled(width, gain), h = scaled(height, gain);
+  return {w, h, (input.w - w) / 2, (input.h - h) / 2};
+}
+
+Placement fit(int width, int height, Extent input) {
+  return fit(width, height, input, input);
+}
+
+Extent least_input(int width, int height, Extent limit, int stride) {
+  const Placement place = fit(width, height, limit);
+  return {(place.height + stride - 1) / stride * stride, (place.width + stride - 1) / stride * stride};
+}
+
+}  // namespace cudet

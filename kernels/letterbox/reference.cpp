@@ -1,0 +1,62 @@
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/letterbox/letterbox.h"
+
+namespace cudet {
+namespace {
+
+// Along an axis, what a pixel of the scaled picture is made of: two pixels of the picture, their weights of 1/2048.
+struct Taps {
+  int first, second;
+  int first_weight, second_weight;
+};
+
+// OpenCV's rule: the place in double, then in float; the weights rounded half to even, each by itself. Of a column
+// outside of the picture the nearest counts fully; of a row outside, its weight is kept, and both rows are the nearest:
+// that differs by a rounding.
+Taps taps(int destination, int scaled, int size, bool columns) {
+  const double step = 1 / (static_cast<double>(scaled) / size);
+  const float place = static_cast<float>((destination + 0.5) * step - 0.5);
+  int first = static_cast<int>(std::floor(place));
+  float fraction = place - static_cast<float>(first);
+  if (columns && (first < 0 || first >= size - 1)) fraction = 0;
+  const auto weight = [](float part) { return static_cast<int>(std::nearbyint(part * 2048)); };
+  return {std::clamp(first, 0, size - 1), std::clamp(first + 1, 0, size - 1), weight(1 - fraction), weight(fraction)};
+}
+
+// Red, green or blue (channel 0, 1, 2) of a pixel.
+int value(const Frame& frame, int row, int column, int channel) {
+  const std::uint8_t* pixel = frame.data + row * frame.stride + std::ptrdiff_t{column} * channels(frame.format);
+  const bool blue_first = frame.format == PixelFormat::bgr || frame.format == PixelFormat::bgra;
+  return frame.format == PixelFormat::grey ? pixel[0] : pixel[blue_first ? 2 - channel : channel];
+}
+
+}  // namespace
+
+// Sums of a row have 19 bits; the 4 lowest are dropped, then 16 of each product, then 2 rounded. A picture of equal
+// size comes out as it is, and one of twice the size in both directions as the average of each 2×2, halves up: the
+// two cases that OpenCV treats apart need no code of their own.
+void letterbox_reference(const Letterbox& op, const Memory& memory) {
+  const Frame& frame = op.frame;
+  for (int v = 0; v < op.y.h; ++v)
+    for (int u = 0; u < op.y.w; ++u)
+      for (int channel = 0; channel < 3; ++channel) {
+        int pixel = 114;
+        const int row = v - op.place.top, column = u - op.place.left;
+        if (row >= 0 && row < op.place.height && column >= 0 && column < op.place.width) {
+          const Taps x = taps(column, op.place.width, frame.width, true);
+          const Taps y = taps(row, op.place.height, frame.height, false);
+          const auto sum = [&](int r) {
+            return value(frame, r, x.first, channel) * x.first_weight +
+                   value(frame, r, x.second, channel) * x.second_weight;
+          };
+          const int above = ((sum(y.first) >> 4) * y.first_weight) >> 16;
+          const int below = ((sum(y.second) >> 4) * y.second_weight) >> 16;
+          pixel = (above + below + 2) >> 2;
+        }
+        arena_data<float>(memory, op.y)[op.y.pixel(op.image, v, u) + channel] = static_cast<float>(pixel) / 255;
+      }
+}
+
+}  // namespace cudet

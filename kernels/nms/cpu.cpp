@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/nms/nms.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/nms/cpu.cpp"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+#ifndef CUDET_KERNELS_NMS_CPU_ONCE
+#define CUDET_KERNELS_NMS_CPU_ONCE
+namespace cudet {
+namespace {
+
+constexpr int kBlock = 64;  // candidates that are held against those that stayed at a time
+
+// Candidates by coordinate, for vectors.
+struct Block {
+  float x1[kBlock], y1[kBlock], x2[kBlock], y2[kBlock], area[kBlock];
+  float suppressed[kBlock];  // 0 or 1
+  std::int32_t class_id[kBlock];
+};
+
+// A candidate as IoU sees it: moved apart from other classes.
+struct Box {
+  float x1, y1, x2, y2, area;
+
+  Box(const Candidate& c, bool agnostic) {
+    const float shift = agnostic ? 0 : static_cast<float>(c.class_id) * Nms::kClassShift;
+    x1 = c.x1 + shift;
+    y1 = c.y1 + shift;
+    x2 = c.x2 + shift;
+    y2 = c.y2 + shift;
+    area = (x2 - x1) * (y2 - y1);
+  }
+};
+
+}  // namespace
+}  // namespace cudet
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace cudet {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Marks whatever of the block has an IoU above the threshold with any of the candidates that stayed.
+void suppress(const Candidate* stayed, int count, float iou, bool agnostic, Block& block) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const auto zero = hn::Zero(d), threshold = hn::Set(d, iou);
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  for (int m = 0; m < count; ++m) {
+    const Box c(stayed[m], agnostic);
+    const auto x1 = hn::Set(d, c.x1), y1 = hn::Set(d, c.y1), x2 = hn::Set(d, c.x2), y2 = hn::Set(d, c.y2);
+    const auto c_area = hn::Set(d, c.area);
+    const auto class_id = hn::Set(di, std::int32_t{stayed[m].class_id});
+    for (int n = 0; n < kBlock; n += lanes) {
+      const auto w = hn::Sub(hn::Min(x2, hn::LoadU(d, block.x2 + n)), hn::Max(x1, hn::LoadU(d, block.x1 + n)));
+      const auto h = hn::Sub(hn::Min(y2, hn::LoadU(d, block.y2 + n)), hn::Max(y1, hn::LoadU(d, block.y1 + n)));
+      const auto both = hn::Mul(hn::Max(w, zero), hn::Max(h, zero));
+      const auto either = hn::Sub(hn::Add(c_area, hn::LoadU(d, block.area + n)), both);
+      auto over = hn::Gt(hn::Div(both, either), threshold);
+      if (!agnostic) over = hn::And(over, hn::RebindMask(d, hn::Eq(class_id, hn::LoadU(di, block.class_id + n))));
+      const auto before = hn::LoadU(d, block.suppressed + n);
+      hn::StoreU(hn::IfThenElse(over, hn::Set(d, 1.0f), before), d, block.suppressed + n);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace cudet
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cudet {
+namespace {
+
+// Whether any score is above the threshold: nearly no anchor's is, so this loop over all scores has no branch.
+bool any_above(const float* scores, int classes, float threshold) {
+  int above = 0;
+  for (int k = 0; k < classes; ++k) above |= scores[k] > threshold;
+  return above != 0;
+}
+
+// False where any value is infinite or NaN, whose product with 0 is NaN.
+bool all_finite(const float* values, int count) {
+  float sum = 0;
+  for (int k = 0; k < count; ++k) sum += values[k] * 0;
+  return sum == 0;
+}
+
+int find_candidates(const Nms& op, Candidate* candidates) {
+  int found = 0;
+  const float* row = op.rows;
+  for (int a = 0; a < op.anchors; ++a, row += 4 + op.classes) {
+    const float* scores = row + 4;
+    if (!any_above(scores, op.classes, op.confidence)) continue;
+    const int best = static_cast<int>(std::max_element(scores, scores + op.classes) - scores);
+    const float half_width = row[2] / 2, half_height = row[3] / 2;
+    const float corners[] = {row[0] - half_width, row[1] - half_height, row[0] + half_width, row[1] + half_height};
+    if ((op.wanted && !op.wanted[best]) || !all_finite(corners, 4) || !all_finite(scores, op.classes)) continue;
+    candidates[found++] = {corners[0], corners[1], corners[2], corners[3], scores[best], best, a};
+  }
+  return found;
+}
+
+// Lays `count` candidates out for vectors; the rest of the block are boxes of no area.
+Block lay_out(const Candidate* candidates, int count, bool agnostic) {
+  Block block{};
+  for (int n = 0; n < count; ++n) {
+    const Box c(candidates[n], agnostic);
+    block.x1[n] = c.x1;
+    block.y1[n] = c.y1;
+    block.x2[n] = c.x2;
+    block.y2[n] = c.y2;
+    block.area[n] = c.area;
+    block.class_id[n] = candidates[n].class_id;
+  }
+  return block;
+}
+
+}  // namespace
+
+HWY_EXPORT(suppress);
+
+int nms_cpu(const Nms& op, Candidate* candidates) {
+  const int found = find_candidates(op, candidates);
+  std::sort(candidates, candidates + found, [](const Candidate& a, const Candidate& b) {
+    return a.score != b.score ? a.score > b.score : a.anchor < b.anchor;
+  });
+  const int best = std::min(found, Nms::kMaxCandidates);
+
+  const auto suppress_by = HWY_DYNAMIC_DISPATCH(suppress);
+  int kept = 0;  // the first of `candidates`: one that stays moves up to their end
+  for (int start = 0; start < best && kept < op.max_detections; start += kBlock) {
+    const int count = std::min(kBlock, best - start);
+    Block block = lay_out(candidates + start, count, op.agnostic);
+    suppress_by(candidates, kept, op.iou, op.agnostic, block);
+    for (int n = 0; n < count && kept < op.max_detections; ++n) {
+      if (block.suppressed[n] != 0) continue;
+      candidates[kept] = candidates[start + n];
+      suppress_by(candidates + kept, 1, op.iou, op.agnostic, block);
+      ++kept;
+    }
+  }
+  return kept;
+}
+
+}  // namespace cudet
+#endif

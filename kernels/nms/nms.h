@@ -1,0 +1,37 @@
+// Non-maximum suppression: the boxes that stay, in order of score. As Ultralytics' non_max_suppression, one class a
+// box.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace cudet {
+
+/// A box that passed the threshold, in pixels of the network's input.
+struct Candidate {
+  float x1, y1, x2, y2, score;
+  int class_id, anchor;
+};
+
+/// Per anchor the class of the highest score (the lowest index of equals) counts, where that score is above
+/// `confidence` and the class is wanted. Of the kMaxCandidates best by score, then anchor index, each stays whose
+/// IoU with every one that stayed before it (of its class, or of any class if `agnostic`) is at most `iou`;
+/// `max_detections` of them at most. IoU is f32, as torchvision's nms has it, and unless `agnostic` of boxes moved by
+/// kClassShift pixels a class: that is how Ultralytics keeps classes apart, and its rounding decides at the threshold.
+/// Of two boxes without area IoU is NaN, and both stay. An anchor with a corner or a score that is not finite is
+/// dropped.
+struct Nms {
+  static constexpr int kMaxCandidates = 30000;
+  static constexpr float kClassShift = 7680;
+  const float* rows;  // anchors, 4 + classes: centre x, centre y, width, height, then scores
+  int anchors, classes;
+  const std::uint8_t* wanted;  // classes flags, or null for all
+  float confidence, iou;
+  bool agnostic;
+  int max_detections;
+};
+
+/// The boxes that stay are the first of `candidates` (room for one an anchor), in order; returns how many.
+int nms_reference(const Nms&, Candidate* candidates);
+int nms_cpu(const Nms&, Candidate* candidates);
+
+}  // namespace cudet

@@ -1,0 +1,57 @@
+// A tensor as a Program knows it, and as kernels find it in memory. C++17: host compilers and nvcc both read this.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#ifdef __CUDACC__
+#define CUDET_HD __host__ __device__
+#else
+#define CUDET_HD
+#endif
+
+namespace cudet {
+
+enum class Type : unsigned char { f32, f16 };
+enum class Space : unsigned char { arena, weights };
+
+/// Bytes of one element.
+CUDET_HD constexpr std::size_t size_of(Type type) {
+  return type == Type::f32 ? 4 : 2;
+}
+
+/// Plain data, the same for every executor. Layout N,H,W,C.
+/// `pitch > c` makes the tensor a slice of a wider one's channels: that is how Concat costs nothing.
+struct Tensor {
+  Space space;
+  Type type;
+  std::size_t offset;  // bytes from the start of the space, a multiple of an element
+  int n, h, w, c;      // images, rows, columns, channels
+  int pitch;           // elements from one pixel to the next, >= c
+
+  /// Elements from the tensor's first to the first of pixel (image i, row y, column x).
+  CUDET_HD std::size_t pixel(int i, int y, int x) const {
+    return ((static_cast<std::size_t>(i) * h + y) * w + x) * pitch;
+  }
+};
+
+/// Where an executor keeps each space, on its own side of the bus.
+struct Memory {
+  std::byte* arena;
+  const std::byte* weights;
+};
+
+template <class T>
+CUDET_HD T* arena_data(const Memory& memory, const Tensor& t) {
+  return reinterpret_cast<T*>(memory.arena + t.offset);
+}
+template <class T>
+CUDET_HD const T* weights_data(const Memory& memory, const Tensor& t) {
+  return reinterpret_cast<const T*>(memory.weights + t.offset);
+}
+
+/// A pair along the two axes of a picture: pixels, or steps of pixels.
+struct Extent {
+  int h, w;
+};
+
+}  // namespace cudet

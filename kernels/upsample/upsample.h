@@ -1,0 +1,20 @@
+// Nearest-neighbour upsampling.
+#pragma once
+#include "kernels/tensor.h"
+
+namespace cudet {
+
+/// y(i, v, u, k) = x(i, v / scale, u / scale, k), divisions rounded down.
+struct Upsample {
+  Tensor x;   // N, H, W, C
+  Tensor y;   // N, scale·H, scale·W, C
+  int scale;  // >= 1
+
+  /// One tile an output row.
+  CUDET_HD int tiles() const { return y.n * y.h; }
+};
+
+void upsample_reference(const Upsample&, const Memory&);                 // f32
+void upsample_cpu(const Upsample&, const Memory&, int first, int last);  // f32; tiles [first, last)
+
+}  // namespace cudet

@@ -1,0 +1,113 @@
+#include "kernels/detect_decode/detect_decode.h"
+
+#include <limits>
+
+#include "tests/kernels/compare.h"
+
+namespace cudet::test {
+
+struct DetectDecodeCase {
+  int n;
+  std::vector<Extent> levels;  // their pixels
+  int bins, classes;
+  int spare;  // further channels of the wider tensors that boxes and scores are slices of
+};
+
+const std::vector<DetectDecodeCase> kDetectDecodeCases = {
+    {1, {{80, 80}, {40, 40}, {20, 20}}, 16, 80, 0},  // YOLOv8 at 640
+    {1, {{1, 1}}, 1, 1, 0},
+    {2, {{6, 10}, {3, 5}}, 16, 7, 3},
+    {3, {{3, 2}, {5, 4}, {1, 7}, {2, 2}}, 5, 13, 0},
+    {1, {{2, 3}}, 19, 33, 1},
+};
+
+class DetectDecodeTest : public testing::TestWithParam<DetectDecodeCase> {
+ protected:
+  void SetUp() override {
+    const DetectDecodeCase& test = GetParam();
+    op.bins = test.bins;
+    int anchors = 0;
+    for (const Extent& size : test.levels) {
+      const unsigned seed = static_cast<unsigned>(op.levels);
+      DetectDecode::Level& level = op.level[op.levels++];
+      level.box = arena.place_random(test.n, size.h, size.w, 4 * test.bins, test.spare, 10 + seed, -20, 20);
+      level.score = arena.place_random(test.n, size.h, size.w, test.classes, test.spare, 20 + seed, -12, 12);
+      level.stride_y = 8.0f * static_cast<float>(op.levels);
+      level.stride_x = level.stride_y + 4;
+      level.first_anchor = anchors;
+      level.first_tile = op.rows;
+      anchors += size.h * size.w;
+      op.rows += size.h;
+    }
+    op.y = arena.place(test.n, 1, anchors, 4 + test.classes);
+  }
+  Arena cpu() {
+    Arena got = arena;
+    for (int tile = op.tiles(); tile-- > 0;) detect_decode_cpu(op, {got.data(), nullptr}, tile, tile + 1);
+    return got;
+  }
+  Arena reference() {
+    Arena want = arena;
+    detect_decode_reference(op, {want.data(), nullptr});
+    return want;
+  }
+  DetectDecode op{};
+  Arena arena{Space::arena};
+};
+
+TEST_P(DetectDecodeTest, Cpu) {
+  Arena got = cpu(), want = reference();
+  expect_close(got.values, want.values, 1e-6);
+  for (int i = 0; i < op.y.n; ++i)  // scores by themselves: next to boxes of hundreds of pixels they count for nothing
+    for (int a = 0; a < op.y.w; ++a)
+      for (int k = 4; k < op.y.c; ++k) {
+        const float difference = std::abs(got.at(op.y, i, 0, a, k) - want.at(op.y, i, 0, a, k));
+        ASSERT_TRUE(difference <= 1e-6f * want.at(op.y, i, 0, a, k)) << "anchor " << a << ", class " << k - 4;
+      }
+}
+
+TEST_P(DetectDecodeTest, ExtremeLogits) {
+  const DetectDecode::Level& level = op.level[0];
+  for (int k = 0; k < level.box.c; ++k) arena.at(level.box, 0, 0, 0, k) = k % 2 ? 3e38f : -3e38f;
+  for (int k = 0; k < level.score.c; ++k) arena.at(level.score, 0, 0, 0, k) = k % 2 ? 3e38f : -3e38f;
+  Arena got = cpu();
+  expect_close(got.values, reference().values, 1e-6);
+  EXPECT_LE(got.at(op.y, 0, 0, 0, 4), 1e-38f);
+  if (level.score.c > 1) {
+    EXPECT_EQ(got.at(op.y, 0, 0, 0, 5), 1);
+  }
+}
+
+TEST_P(DetectDecodeTest, NanStaysNan) {
+  const DetectDecode::Level& level = op.level[op.levels - 1];
+  const int i = op.y.n - 1, v = level.box.h - 1, u = level.box.w - 1, a = op.y.w - 1;
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  arena.at(level.box, i, v, u, 4 * op.bins - 1) = nan;  // of the bottom side
+  arena.at(level.score, i, v, u, level.score.c - 1) = nan;
+  for (Arena y : {reference(), cpu()}) {
+    EXPECT_TRUE(std::isnan(y.at(op.y, i, 0, a, 1)));
+    EXPECT_TRUE(std::isnan(y.at(op.y, i, 0, a, 3)));
+    EXPECT_TRUE(std::isnan(y.at(op.y, i, 0, a, op.y.c - 1)));
+    EXPECT_FALSE(std::isnan(y.at(op.y, i, 0, a, 0)));
+    EXPECT_FALSE(std::isnan(y.at(op.y, i, 0, a, 2)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, DetectDecodeTest, testing::ValuesIn(kDetectDecodeCases));
+
+TEST(DetectDecodeReferenceTest, BoxFromSharpDistributions) {
+  Arena arena(Space::arena);
+  DetectDecode op{};
+  op.levels = op.rows = 1;
+  op.bins = 4;
+  op.level[0] = {arena.place_random(1, 1, 3, 16, 0, 1, -100, -90), arena.place_random(1, 1, 3, 1, 0, 2), 16, 8, 0, 0};
+  op.y = arena.place(1, 1, 3, 5);
+  const int sides[] = {1, 0, 2, 3};  // bins from the anchor point to the left, top, right and bottom
+  for (int side = 0; side < 4; ++side) arena.at(op.level[0].box, 0, 0, 2, 4 * side + sides[side]) = 0;
+  arena.at(op.level[0].score, 0, 0, 2, 0) = 0;
+  detect_decode_reference(op, {arena.data(), nullptr});
+  const float want[] = {8 * (2.5f + 0.5f), 16 * (0.5f + 1.5f), 8 * 3, 16 * 3, 0.5f};
+  for (int k = 0; k < 5; ++k) EXPECT_FLOAT_EQ(arena.at(op.y, 0, 0, 2, k), want[k]) << k;
+}
+
+}  // namespace cudet::test

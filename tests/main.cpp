@@ -1,0 +1,38 @@
+// Runs the tests. What was skipped is told at the end with its reason; the last line is `N passed, N failed, N
+// skipped`.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+namespace {
+
+void tell_skipped(const testing::UnitTest& run) {
+  if (run.skipped_test_count() == 0) return;
+  std::printf("\nSKIPPED, so not proved here:\n");
+  for (int s = 0; s < run.total_test_suite_count(); ++s) {
+    const testing::TestSuite& suite = *run.GetTestSuite(s);
+    for (int t = 0; t < suite.total_test_count(); ++t) {
+      const testing::TestInfo& test = *suite.GetTestInfo(t);
+      const testing::TestResult& result = *test.result();
+      if (!result.Skipped()) continue;
+      std::printf("  %s.%s", test.test_suite_name(), test.name());
+      for (int p = 0; p < result.total_part_count(); ++p)
+        if (result.GetTestPartResult(p).skipped()) std::printf(": %s", result.GetTestPartResult(p).message());
+      std::printf("\n");
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  const bool sound = RUN_ALL_TESTS() == 0;
+  if (GTEST_FLAG_GET(list_tests)) return 0;
+  const testing::UnitTest& run = *testing::UnitTest::GetInstance();
+  tell_skipped(run);
+  std::printf("%d passed, %d failed, %d skipped\n", run.successful_test_count(), run.failed_test_count(),
+              run.skipped_test_count());
+  // A filter that matches nothing proves nothing.
+  return sound && run.successful_test_count() + run.skipped_test_count() > 0 ? 0 : 1;
+}
