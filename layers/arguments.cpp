@@ -1,0 +1,95 @@
+#include "layers/arguments.h"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include "kernels/error.h"
+
+namespace cudet {
+namespace {
+
+std::string text(double value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+
+int whole(const std::string& name, double value, int least, int most) {
+  if (!(value >= least && value <= most) || value != std::floor(value))
+    throw Error(name + " is " + text(value) + ": a whole number from " + std::to_string(least) + " to " +
+                std::to_string(most) + " is possible");
+  return static_cast<int>(value);
+}
+
+template <class T>
+const T& as(const std::string& name, const Argument& argument, const char* kind) {
+  const T* value = std::get_if<T>(&argument);
+  if (!value) throw Error(name + " must be " + kind);
+  return *value;
+}
+
+}  // namespace
+
+void Arguments::bind(std::initializer_list<const char*> names) {
+  if (positional_.size() > names.size())
+    throw Error(std::to_string(positional_.size()) + " arguments, at most " + std::to_string(names.size()) +
+                " are possible");
+  for (const auto& [name, value] : named_)
+    if (std::find(names.begin(), names.end(), name) == names.end()) throw Error("unknown argument \"" + name + "\"");
+  for (std::size_t i = 0; i < positional_.size(); ++i)
+    if (!named_.emplace(names.begin()[i], positional_[i]).second)
+      throw Error(std::string(names.begin()[i]) + " is given twice");
+  positional_.clear();
+}
+
+const Argument* Arguments::find(const std::string& name) const {
+  const auto it = named_.find(name);
+  return it == named_.end() || std::holds_alternative<std::monostate>(it->second) ? nullptr : &it->second;
+}
+
+bool Arguments::given(const std::string& name) const {
+  return find(name) != nullptr;
+}
+
+bool Arguments::boolean(const std::string& name, bool absent) const {
+  const Argument* argument = find(name);
+  return argument ? as<bool>(name, *argument, "true or false") : absent;
+}
+
+int Arguments::integer(const std::string& name, int absent, int least, int most) const {
+  return given(name) ? integer(name, least, most) : absent;
+}
+
+int Arguments::integer(const std::string& name, int least, int most) const {
+  const Argument* argument = find(name);
+  if (!argument) throw Error(name + " is missing");
+  return whole(name, as<double>(name, *argument, "a number"), least, most);
+}
+
+Extent Arguments::extent(const std::string& name, Extent absent, int least, int most) const {
+  const Argument* argument = find(name);
+  if (!argument) return absent;
+  if (const auto* pair = std::get_if<std::vector<double>>(argument)) {
+    if (pair->size() != 2) throw Error(name + " must be a number or a pair of numbers");
+    return {whole(name, (*pair)[0], least, most), whole(name, (*pair)[1], least, most)};
+  }
+  const int both = whole(name, as<double>(name, *argument, "a number or a pair of numbers"), least, most);
+  return {both, both};
+}
+
+double Arguments::number(const std::string& name, double absent, double least, double most) const {
+  const Argument* argument = find(name);
+  if (!argument) return absent;
+  const double value = as<double>(name, *argument, "a number");
+  if (!(value >= least && value <= most))
+    throw Error(name + " is " + text(value) + ": " + text(least) + " to " + text(most) + " is possible");
+  return value;
+}
+
+std::string Arguments::string(const std::string& name, const std::string& absent) const {
+  const Argument* argument = find(name);
+  return argument ? as<std::string>(name, *argument, "a string") : absent;
+}
+
+}  // namespace cudet

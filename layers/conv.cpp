@@ -1,0 +1,69 @@
+#include "layers/conv.h"
+
+namespace cudet {
+namespace {
+
+int automatic_pad(int kernel, int dilation) {
+  return (dilation * (kernel - 1) + 1) / 2;
+}
+
+void require_divides(int groups, int channels, const char* which) {
+  if (channels % groups != 0)
+    throw Error("groups " + std::to_string(groups) + " does not divide " + std::to_string(channels) + " " + which +
+                " channels");
+}
+
+}  // namespace
+
+ValueId conv_block(LayerContext& context, ValueId x, const std::string& name, const ConvArguments& a) {
+  const int in = context.channels(x);
+  require_divides(a.groups, in, "input");
+  require_divides(a.groups, a.out, "output");
+  ConvOp op{};
+  op.kernel = a.kernel;
+  op.stride = a.stride;
+  op.dilation = a.dilation;
+  op.groups = a.groups;
+  op.pad = {a.pad.h == ConvArguments::kAutomatic ? automatic_pad(a.kernel.h, a.dilation.h) : a.pad.h,
+            a.pad.w == ConvArguments::kAutomatic ? automatic_pad(a.kernel.w, a.dilation.w) : a.pad.w};
+  op.weight = context.parameter(name + ".conv.weight", {a.out, in / a.groups, a.kernel.h, a.kernel.w});
+  const bool folded = !context.weights.has(name + ".bn.weight") && context.weights.has(name + ".conv.bias");
+  if (folded) op.bias = context.parameter(name + ".conv.bias", {a.out});
+  ValueId y = context.node(op, {x}, a.out, name);
+  if (!folded) {
+    BatchNormOp norm{};
+    norm.eps = context.bn_eps;
+    norm.gain = context.parameter(name + ".bn.weight", {a.out});
+    norm.bias = context.parameter(name + ".bn.bias", {a.out});
+    // Statistics are buffers, not parameters: they do not count.
+    norm.mean = context.graph.add_parameter({{a.out}, context.weights.read(name + ".bn.running_mean", {a.out})});
+    norm.variance = context.graph.add_parameter({{a.out}, context.weights.read(name + ".bn.running_var", {a.out})});
+    y = context.node(norm, {y}, a.out, name);
+  }
+  return a.activated ? context.node(SiluOp{}, {y}, a.out, name) : y;
+}
+
+ValueId pointwise_conv(LayerContext& context, ValueId x, const std::string& name, int out) {
+  ConvOp op{};
+  op.kernel = op.stride = op.dilation = {1, 1};
+  op.weight = context.parameter(name + ".weight", {out, context.channels(x), 1, 1});
+  op.bias = context.parameter(name + ".bias", {out});
+  return context.node(op, {x}, out, name);
+}
+
+ValueId conv_layer(LayerContext& context) {
+  const Arguments& arguments = context.arguments;
+  context.arguments.bind({"out", "k", "s", "p", "g", "d", "act"});
+  constexpr Extent kAutomatic{ConvArguments::kAutomatic, ConvArguments::kAutomatic};
+  ConvArguments a{};
+  a.out = context.scaling.channels(arguments.integer("out", 1, kMostChannels));
+  a.kernel = arguments.extent("k", {1, 1}, 1, 64);
+  a.stride = arguments.extent("s", {1, 1}, 1, 64);
+  a.pad = arguments.extent("p", kAutomatic, 0, 256);
+  a.groups = arguments.integer("g", 1, 1, kMostChannels);
+  a.dilation = arguments.extent("d", {1, 1}, 1, 64);
+  a.activated = arguments.boolean("act", true);
+  return conv_block(context, context.input(), context.prefix, a);
+}
+
+}  // namespace cudet

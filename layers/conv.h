@@ -1,0 +1,26 @@
+// The Conv block that most modules are made of.
+#pragma once
+#include "layers/layer.h"
+
+namespace cudet {
+
+/// The arguments of Ultralytics' Conv.
+struct ConvArguments {
+  int out;
+  Extent kernel{1, 1}, stride{1, 1};
+  Extent pad{kAutomatic, kAutomatic};  // automatic: half of the dilated kernel
+  int groups = 1;
+  Extent dilation{1, 1};
+  bool activated = true;
+
+  static constexpr int kAutomatic = -1;
+};
+
+/// Convolution, batch norm (or, where the weights have it folded in, a bias), SiLU. Weights under `name`.conv and
+/// `name`.bn.
+ValueId conv_block(LayerContext& context, ValueId x, const std::string& name, const ConvArguments& arguments);
+
+/// A bare 1×1 convolution with bias; weights `name`.weight and `name`.bias.
+ValueId pointwise_conv(LayerContext& context, ValueId x, const std::string& name, int out);
+
+}  // namespace cudet

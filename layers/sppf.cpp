@@ -1,0 +1,28 @@
+// SPPF: spatial pyramid pooling by a chain of equal poolings.
+#include "layers/conv.h"
+
+namespace cudet {
+
+ValueId sppf_layer(LayerContext& context) {
+  context.arguments.bind({"out", "k", "n", "shortcut", "act"});
+  const ValueId x = context.input();
+  const int in = context.channels(x), hidden = in / 2;
+  const int out = context.scaling.channels(context.arguments.integer("out", 1, kMostChannels));
+  const int kernel = context.arguments.integer("k", 5, 1, 63);
+  const int poolings = context.arguments.integer("n", 3, 1, 16);
+  const bool shortcut = context.arguments.boolean("shortcut", false) && in == out;
+  const bool activated = context.arguments.boolean("act", true);
+  if (kernel % 2 == 0) throw Error("k is " + std::to_string(kernel) + ": an odd kernel is needed to keep the size");
+  if (hidden < 1) throw Error("needs at least 2 input channels");
+  if ((poolings + 1LL) * hidden > kMostChannels) throw Error("too many channels to join");
+  const std::string& name = context.prefix;
+
+  std::vector<ValueId> parts{conv_block(context, x, name + ".cv1", {.out = hidden, .activated = activated})};
+  for (int i = 0; i < poolings; ++i)
+    parts.push_back(context.node(MaxPoolOp{kernel, 1, kernel / 2}, {parts.back()}, hidden, name + ".m"));
+  const ValueId joined = context.node(ConcatOp{}, parts, (poolings + 1) * hidden, name + ".cat");
+  const ValueId y = conv_block(context, joined, name + ".cv2", {.out = out});
+  return shortcut ? context.node(AddOp{}, {y, x}, out, name) : y;
+}
+
+}  // namespace cudet

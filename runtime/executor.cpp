@@ -1,0 +1,52 @@
+#include "runtime/executor.h"
+
+namespace cudet {
+namespace {
+
+/// The CPU's kernels by their operator.
+struct CpuKernels {
+  ThreadPool& pool;
+  const Memory& memory;
+
+  void operator()(const Conv2d& op) const {
+    pool.for_tiles(conv2d_cpu_tiles(op), [&](int first, int last) { conv2d_cpu(op, memory, first, last); });
+  }
+  void operator()(const MaxPool& op) const {
+    pool.for_tiles(op.tiles(), [&](int first, int last) { max_pool_cpu(op, memory, first, last); });
+  }
+  void operator()(const Upsample& op) const {
+    pool.for_tiles(op.tiles(), [&](int first, int last) { upsample_cpu(op, memory, first, last); });
+  }
+  void operator()(const Copy& op) const {
+    pool.for_tiles(op.tiles(), [&](int first, int last) { copy_cpu(op, memory, first, last); });
+  }
+  void operator()(const DySample& op) const {
+    pool.for_tiles(op.tiles(), [&](int first, int last) { dysample_cpu(op, memory, first, last); });
+  }
+  void operator()(const DetectDecode& op) const {
+    pool.for_tiles(op.tiles(), [&](int first, int last) { detect_decode_cpu(op, memory, first, last); });
+  }
+};
+
+}  // namespace
+
+void CpuExecutor::run(const Step& step, const Memory& memory) {
+  std::visit(CpuKernels{pool_, memory}, step);
+}
+
+void CpuExecutor::run(const Program& program, const Memory& memory) {
+  for (const Program::NamedStep& named : program.steps) run(named.step, memory);
+}
+
+void run_reference(const Program& program, const Memory& memory) {
+  for (const Program::NamedStep& named : program.steps)
+    std::visit(Overloaded{[&](const Conv2d& op) { conv2d_reference(op, memory); },
+                          [&](const MaxPool& op) { max_pool_reference(op, memory); },
+                          [&](const Upsample& op) { upsample_reference(op, memory); },
+                          [&](const Copy& op) { copy_reference(op, memory); },
+                          [&](const DySample& op) { dysample_reference(op, memory); },
+                          [&](const DetectDecode& op) { detect_decode_reference(op, memory); }},
+               named.step);
+}
+
+}  // namespace cudet

@@ -1,0 +1,155 @@
+#include "runtime/passes.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cudet {
+namespace {
+
+/// The node that makes each value; kNone for the input.
+std::vector<int> find_makers(const Graph& graph) {
+  std::vector<int> maker(graph.channels.size(), kNone);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    maker[static_cast<std::size_t>(graph.nodes[i].output)] = static_cast<int>(i);
+  return maker;
+}
+
+void remove_nodes(Graph& graph, const std::vector<bool>& remove) {
+  std::vector<Node> kept;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    if (!remove[i]) kept.push_back(std::move(graph.nodes[i]));
+  graph.nodes = std::move(kept);
+}
+
+/// The convolution that makes `value`, if nothing else reads it; null otherwise.
+ConvOp* sole_convolution(Graph& graph, const std::vector<int>& maker, const std::vector<int>& readers, ValueId value) {
+  const int node = maker[static_cast<std::size_t>(value)];
+  if (node == kNone || readers[static_cast<std::size_t>(value)] != 1) return nullptr;
+  return std::get_if<ConvOp>(&graph.nodes[static_cast<std::size_t>(node)].op);
+}
+
+void fold(Graph& graph, ConvOp& conv, const BatchNormOp& norm) {
+  const auto values = [&](ParameterId id) -> std::vector<float>& {
+    return graph.parameters[static_cast<std::size_t>(id)].values;
+  };
+  const int channels = graph.parameters[static_cast<std::size_t>(conv.weight)].shape[0];
+  if (conv.bias == kNone) conv.bias = graph.add_parameter({{channels}, {}});
+  std::vector<float>& weight = values(conv.weight);
+  if (weight.empty()) return;
+  std::vector<float>& bias = values(conv.bias);
+  if (bias.empty()) bias.assign(static_cast<std::size_t>(channels), 0.0f);
+  const std::size_t per_channel = weight.size() / static_cast<std::size_t>(channels);
+  for (std::size_t k = 0; k < bias.size(); ++k) {
+    const double gain = values(norm.gain)[k] / std::sqrt(values(norm.variance)[k] + norm.eps);
+    for (std::size_t i = 0; i < per_channel; ++i) {
+      float& w = weight[k * per_channel + i];
+      w = static_cast<float>(w * gain);
+    }
+    bias[k] = static_cast<float>(values(norm.bias)[k] + (bias[k] - values(norm.mean)[k]) * gain);
+  }
+}
+
+/// Lets a node take over another's result.
+void take_output(Graph& graph, int node, ValueId output) {
+  graph.nodes[static_cast<std::size_t>(node)].output = output;
+}
+
+}  // namespace
+
+void fold_batch_norm(Graph& graph) {
+  const std::vector<int> maker = find_makers(graph), readers = count_readers(graph);
+  std::vector<bool> remove(graph.nodes.size());
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const auto* norm = std::get_if<BatchNormOp>(&graph.nodes[i].op);
+    if (!norm) continue;
+    const ValueId x = graph.nodes[i].inputs[0];
+    ConvOp* conv = sole_convolution(graph, maker, readers, x);
+    if (!conv) throw Error("batch norm without a convolution of its own");
+    fold(graph, *conv, *norm);
+    take_output(graph, maker[static_cast<std::size_t>(x)], graph.nodes[i].output);
+    remove[i] = true;
+  }
+  remove_nodes(graph, remove);
+}
+
+void fuse_activation(Graph& graph) {
+  const std::vector<int> maker = find_makers(graph), readers = count_readers(graph);
+  std::vector<bool> remove(graph.nodes.size());
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (!std::holds_alternative<SiluOp>(graph.nodes[i].op)) continue;
+    const ValueId x = graph.nodes[i].inputs[0];
+    ConvOp* conv = sole_convolution(graph, maker, readers, x);
+    if (!conv || conv->add) throw Error("SiLU without a convolution of its own");
+    conv->activation = Activation::silu;
+    take_output(graph, maker[static_cast<std::size_t>(x)], graph.nodes[i].output);
+    remove[i] = true;
+  }
+  remove_nodes(graph, remove);
+}
+
+void fuse_residual(Graph& graph) {
+  const std::vector<int> maker = find_makers(graph), readers = count_readers(graph);
+  std::vector<bool> remove(graph.nodes.size());
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (!std::holds_alternative<AddOp>(graph.nodes[i].op)) continue;
+    ValueId later = graph.nodes[i].inputs[0], earlier = graph.nodes[i].inputs[1];
+    if (maker[static_cast<std::size_t>(later)] < maker[static_cast<std::size_t>(earlier)]) std::swap(later, earlier);
+    ConvOp* conv = sole_convolution(graph, maker, readers, later);
+    if (!conv || conv->add) throw Error("residual add without a convolution of its own");
+    conv->add = true;
+    const int node = maker[static_cast<std::size_t>(later)];
+    graph.nodes[static_cast<std::size_t>(node)].inputs.push_back(earlier);
+    take_output(graph, node, graph.nodes[i].output);
+    remove[i] = true;
+  }
+  remove_nodes(graph, remove);
+}
+
+void drop_unused(Graph& graph) {
+  std::vector<bool> used(graph.channels.size()), remove(graph.nodes.size());
+  used[static_cast<std::size_t>(graph.output)] = true;
+  for (std::size_t i = graph.nodes.size(); i-- > 0;) {
+    remove[i] = !used[static_cast<std::size_t>(graph.nodes[i].output)];
+    if (remove[i]) continue;
+    for (const ValueId x : graph.nodes[i].inputs) used[static_cast<std::size_t>(x)] = true;
+  }
+  remove_nodes(graph, remove);
+}
+
+void place_concats(Graph& graph) {
+  std::vector<Place>& place = graph.places;
+  place.assign(graph.channels.size(), {});
+  for (const Node& node : graph.nodes)
+    if (const auto* slice = std::get_if<SliceOp>(&node.op))
+      place[static_cast<std::size_t>(node.output)] = {node.inputs[0], slice->first};
+
+  std::vector<Node> nodes;
+  for (Node& node : graph.nodes) {
+    if (std::holds_alternative<ConcatOp>(node.op)) {
+      int first = 0;
+      for (ValueId& x : node.inputs) {
+        const int channels = graph.channels[static_cast<std::size_t>(x)];
+        if (x == 0 || place[static_cast<std::size_t>(x)].parent != kNone) {
+          const ValueId copy = graph.add_value(channels);
+          place.emplace_back();
+          nodes.push_back({CopyOp{}, {x}, copy, node.row, node.name + ".copy"});
+          x = copy;
+        }
+        place[static_cast<std::size_t>(x)] = {node.output, first};
+        first += channels;
+      }
+    }
+    nodes.push_back(std::move(node));
+  }
+  graph.nodes = std::move(nodes);
+}
+
+void optimise(Graph& graph) {
+  fold_batch_norm(graph);
+  fuse_activation(graph);
+  fuse_residual(graph);
+  drop_unused(graph);
+  place_concats(graph);
+}
+
+}  // namespace cudet

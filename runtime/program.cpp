@@ -1,0 +1,247 @@
+#include "runtime/program.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+namespace cudet {
+namespace {
+
+/// Lowers a graph whose values have extents and places.
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const PackedWeights& weights, int batch, Extent input)
+      : graph_(graph), weights_(weights), batch_(batch), extents_(infer_extents(graph, input)) {}
+
+  Program run(Extent input, bool keep_rows) {
+    resolve();
+    Program program{};
+    program.batch = batch_;
+    program.input_size = input;
+    plan(program, keep_rows);
+    for (const Node& node : graph_.nodes) {
+      node_ = &node;
+      const std::size_t before = program.steps.size();
+      std::visit([&](const auto& op) { lower(op, program.steps); }, node.op);
+      if (program.steps.size() > before) {
+        program.steps.back().name = node.name;
+        program.steps.back().row = node.row;
+      }
+    }
+    program.input = tensor(0);
+    program.output = tensor(graph_.output);
+    for (const GraphRow& row : graph_.rows) program.rows.push_back(tensor(row.output));
+    return program;
+  }
+
+ private:
+  static std::size_t index(int id) { return static_cast<std::size_t>(id); }
+
+  std::size_t value_bytes(ValueId v) const {
+    return index(batch_) * index(extents_[index(v)].h) * index(extents_[index(v)].w) *
+           index(graph_.channels[index(v)]) * size_of(Type::f32);
+  }
+
+  /// Follows each value's places up to the buffer that holds it.
+  void resolve() {
+    const std::vector<Place>& places = graph_.places;
+    root_.resize(places.size());
+    first_channel_.resize(places.size());
+    for (std::size_t v = 0; v < places.size(); ++v) {
+      ValueId at = static_cast<ValueId>(v);
+      int first = 0;
+      for (; places[index(at)].parent != kNone; at = places[index(at)].parent) first += places[index(at)].first;
+      root_[v] = at;
+      first_channel_[v] = first;
+    }
+  }
+
+  /// Lifetimes of the buffers over the steps, then the plan. Slices and Concats are no steps, but counting them as ones
+  /// changes no order.
+  void plan(Program& program, bool keep_rows) {
+    std::vector<int> first(root_.size(), std::numeric_limits<int>::max()), last(root_.size(), -1);
+    const auto touch = [&](ValueId v, int step) {
+      const std::size_t root = index(root_[index(v)]);
+      first[root] = std::min(first[root], step);
+      last[root] = std::max(last[root], step);
+    };
+    const int end = static_cast<int>(graph_.nodes.size());
+    touch(0, 0);
+    for (int step = 0; step < end; ++step) {
+      const Node& node = graph_.nodes[index(step)];
+      if (std::holds_alternative<SliceOp>(node.op) || std::holds_alternative<ConcatOp>(node.op)) continue;
+      for (const ValueId x : node.inputs) touch(x, step);
+      touch(node.output, step);
+    }
+    touch(graph_.output, end);
+    if (keep_rows)
+      for (const GraphRow& row : graph_.rows)
+        if (last[index(root_[index(row.output)])] >= 0) touch(row.output, end);
+
+    std::vector<Lifetime> buffers;
+    std::vector<std::size_t> buffer_of(root_.size(), 0);
+    for (std::size_t v = 0; v < root_.size(); ++v) {
+      if (last[v] < 0) continue;
+      buffer_of[v] = buffers.size();
+      buffers.push_back({value_bytes(static_cast<ValueId>(v)), first[v], last[v]});
+      program.activation_bytes += buffers.back().bytes;
+    }
+    program.memory = plan_memory(buffers);
+    offset_.assign(root_.size(), 0);
+    for (std::size_t v = 0; v < root_.size(); ++v)
+      if (last[v] >= 0) offset_[v] = program.memory.offsets[buffer_of[v]];
+  }
+
+  Tensor tensor(ValueId v) const {
+    const ValueId root = root_[index(v)];
+    return {Space::arena,
+            Type::f32,
+            offset_[index(root)] + index(first_channel_[index(v)]) * size_of(Type::f32),
+            batch_,
+            extents_[index(v)].h,
+            extents_[index(v)].w,
+            graph_.channels[index(v)],
+            graph_.channels[index(root)]};
+  }
+  Tensor x(std::size_t i = 0) const { return tensor(node_->inputs[i]); }
+  Tensor y() const { return tensor(node_->output); }
+
+  void lower(const ConvOp& op, std::vector<Program::NamedStep>& steps) {
+    Conv2d step{};
+    step.x = x();
+    step.y = y();
+    step.kernel = op.kernel;
+    step.stride = op.stride;
+    step.pad = op.pad;
+    step.dilation = op.dilation;
+    step.groups = op.groups;
+    step.activation = op.activation;
+    step.add = op.add;
+    if (op.add) step.residual = x(1);
+    const int c = step.x.c / op.groups;
+    step.weight = {
+        Space::weights, Type::f32, weights_.offsets[index(op.weight)], step.y.c, op.kernel.h, op.kernel.w, c, c};
+    step.bias = {Space::weights, Type::f32, weights_.offsets[index(op.bias)], 1, 1, 1, step.y.c, step.y.c};
+    steps.push_back({step, {}, 0});
+  }
+  void lower(const MaxPoolOp& op, std::vector<Program::NamedStep>& steps) {
+    steps.push_back({MaxPool{x(), y(), op.kernel, op.stride, op.pad}, {}, 0});
+  }
+  void lower(const UpsampleOp& op, std::vector<Program::NamedStep>& steps) {
+    steps.push_back({Upsample{x(), y(), op.scale}, {}, 0});
+  }
+  void lower(const CopyOp&, std::vector<Program::NamedStep>& steps) { steps.push_back({Copy{x(), y()}, {}, 0}); }
+  void lower(const DySampleOp& op, std::vector<Program::NamedStep>& steps) {
+    steps.push_back({DySample{x(), x(1), y(), op.scale, op.groups, op.dyscope}, {}, 0});
+  }
+  void lower(const DetectDecodeOp& op, std::vector<Program::NamedStep>& steps) {
+    DetectDecode step{};
+    step.bins = op.bins;
+    step.y = y();
+    int anchors = 0;
+    for (std::size_t i = 0; i < node_->inputs.size(); i += 2) {
+      DetectDecode::Level& level = step.level[step.levels++];
+      level.box = x(i);
+      level.score = x(i + 1);
+      level.stride_y = static_cast<float>(extents_[0].h) / static_cast<float>(level.box.h);
+      level.stride_x = static_cast<float>(extents_[0].w) / static_cast<float>(level.box.w);
+      level.first_anchor = anchors;
+      level.first_tile = step.rows;
+      anchors += level.box.h * level.box.w;
+      step.rows += level.box.h;
+    }
+    steps.push_back({step, {}, 0});
+  }
+  void lower(const SliceOp&, std::vector<Program::NamedStep>&) {}   // a view
+  void lower(const ConcatOp&, std::vector<Program::NamedStep>&) {}  // its operands are in place
+  template <class Unfused>                                          // BatchNormOp, SiluOp, AddOp
+  void lower(const Unfused&, std::vector<Program::NamedStep>&) {
+    throw Error(node_->name + ": the graph was not optimised");
+  }
+
+  const Graph& graph_;
+  const PackedWeights& weights_;
+  int batch_;
+  std::vector<Extent> extents_;
+  std::vector<ValueId> root_;        // the value whose buffer holds each value
+  std::vector<int> first_channel_;   // of each value within its root
+  std::vector<std::size_t> offset_;  // of each root's buffer, bytes
+  const Node* node_ = nullptr;
+};
+
+Conv2d describe(const Graph& graph, const ConvOp& op) {
+  const std::vector<int>& shape = graph.parameters[static_cast<std::size_t>(op.weight)].shape;
+  Conv2d conv{};
+  conv.y.c = shape[0];
+  conv.x.c = shape[1] * op.groups;
+  conv.kernel = op.kernel;
+  conv.groups = op.groups;
+  return conv;
+}
+
+/// K, C/groups, R, S, as PyTorch stores it, to K, R, S, C/groups.
+void to_channels_last(const Parameter& weight, float* out) {
+  const std::size_t k = static_cast<std::size_t>(weight.shape[0]), c = static_cast<std::size_t>(weight.shape[1]),
+                    taps = static_cast<std::size_t>(weight.shape[2]) * static_cast<std::size_t>(weight.shape[3]);
+  for (std::size_t i = 0; i < k; ++i)
+    for (std::size_t t = 0; t < taps; ++t)
+      for (std::size_t j = 0; j < c; ++j) *out++ = weight.values[(i * c + j) * taps + t];
+}
+
+/// Lays out every convolution's weight, of `floats(conv)` floats made by `pack(conv, channels last, out)`, and its
+/// bias.
+template <class Floats, class Pack>
+PackedWeights pack_convolutions(const Graph& graph, Floats floats, Pack pack) {
+  PackedWeights packed;
+  packed.offsets.assign(graph.parameters.size(), 0);
+  std::size_t bytes = 0;
+  const auto reserve = [&](ParameterId id, std::size_t count) {
+    packed.offsets[static_cast<std::size_t>(id)] = bytes;
+    bytes += (count * sizeof(float) + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+  };
+  for (const Node& node : graph.nodes)
+    if (const auto* op = std::get_if<ConvOp>(&node.op)) {
+      reserve(op->weight, floats(describe(graph, *op)));
+      reserve(op->bias, graph.parameters[static_cast<std::size_t>(op->bias)].values.size());
+    }
+  packed.bytes = Buffer(bytes);
+  std::vector<float> channels_last;
+  for (const Node& node : graph.nodes)
+    if (const auto* op = std::get_if<ConvOp>(&node.op)) {
+      const Parameter& weight = graph.parameters[static_cast<std::size_t>(op->weight)];
+      const Parameter& bias = graph.parameters[static_cast<std::size_t>(op->bias)];
+      const auto at = [&](ParameterId id) {
+        return reinterpret_cast<float*>(packed.bytes.data() + packed.offsets[static_cast<std::size_t>(id)]);
+      };
+      channels_last.resize(weight.values.size());
+      to_channels_last(weight, channels_last.data());
+      pack(describe(graph, *op), channels_last, at(op->weight));
+      std::copy(bias.values.begin(), bias.values.end(), at(op->bias));
+    }
+  return packed;
+}
+
+}  // namespace
+
+PackedWeights pack_for_cpu(const Graph& graph) {
+  return pack_convolutions(graph, conv2d_cpu_packed_floats,
+                           [](const Conv2d& conv, const std::vector<float>& weight, float* out) {
+                             conv2d_cpu_pack(conv, weight.data(), out);
+                           });
+}
+
+PackedWeights pack_for_reference(const Graph& graph) {
+  const auto floats = [](const Conv2d& conv) {
+    return static_cast<std::size_t>(conv.y.c) * static_cast<std::size_t>(conv.kernel.h) *
+           static_cast<std::size_t>(conv.kernel.w) * static_cast<std::size_t>(conv.x.c / conv.groups);
+  };
+  return pack_convolutions(graph, floats, [](const Conv2d&, const std::vector<float>& weight, float* out) {
+    std::copy(weight.begin(), weight.end(), out);
+  });
+}
+
+Program compile(const Graph& graph, const PackedWeights& weights, int batch, Extent input, bool keep_rows) {
+  return Lowering(graph, weights, batch, input).run(input, keep_rows);
+}
+
+}  // namespace cudet

@@ -1,0 +1,54 @@
+// A Program: the network for one batch and input size, as a flat list of steps over one arena.
+#pragma once
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "kernels/conv2d/conv2d.h"
+#include "kernels/copy/copy.h"
+#include "kernels/detect_decode/detect_decode.h"
+#include "kernels/dysample/dysample.h"
+#include "kernels/max_pool/max_pool.h"
+#include "kernels/upsample/upsample.h"
+#include "layers/graph.h"
+#include "runtime/buffer.h"
+#include "runtime/memory_plan.h"
+
+namespace cudet {
+
+/// What an executor does, one after the other. Adding an operator is adding an alternative.
+using Step = std::variant<Conv2d, MaxPool, Upsample, Copy, DySample, DetectDecode>;
+
+/// The constants of a graph, in the order that the kernels of one executor read them.
+struct PackedWeights {
+  Buffer bytes;
+  std::vector<std::size_t> offsets;  // of each of the graph's parameters, bytes; unused ones 0
+};
+
+/// Convolution weights as conv2d_cpu reads them.
+PackedWeights pack_for_cpu(const Graph& graph);
+/// Convolution weights as conv2d_reference reads them.
+PackedWeights pack_for_reference(const Graph& graph);
+
+struct Program {
+  struct NamedStep {
+    Step step;
+    std::string name;  // of the module: "model.2.m.0.cv1"
+    int row;           // of the network table
+  };
+  int batch;
+  Extent input_size;
+  std::vector<NamedStep> steps;
+  Tensor input;                  // batch, H, W, 3: RGB in 0..1
+  Tensor output;                 // batch, 1, anchors, 4 + classes: detect_decode.h
+  std::vector<Tensor> rows;      // the result of each row; holds it for good only if asked for
+  MemoryPlan memory;             // of the arena, weights aside
+  std::size_t activation_bytes;  // of all values, had each memory of its own
+};
+
+/// Decides everything about running an optimised graph on `batch` pictures of `input` pixels: shapes, where each value
+/// lives, the order of steps. With `keep_rows`, rows' results stay until the end. Throws Error naming the row that the
+/// size does not suit.
+Program compile(const Graph& graph, const PackedWeights& weights, int batch, Extent input, bool keep_rows = false);
+
+}  // namespace cudet

@@ -1,0 +1,82 @@
+#include "runtime/thread_pool.h"
+
+#include <algorithm>
+
+namespace cudet {
+namespace {
+
+// A step often follows within microseconds: asking for a while is cheaper than sleeping and being woken.
+constexpr int kSpins = 2000;
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Waits until `value` is no longer `old`, and returns what it is.
+template <class T>
+T wait_while(const std::atomic<T>& value, T old) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (const T now = value.load(std::memory_order_acquire); now != old) return now;
+    pause();
+  }
+  value.wait(old, std::memory_order_acquire);
+  return value.load(std::memory_order_acquire);
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) {
+  try {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  } catch (...) {  // the system has no more: those that have begun must end
+    stop_ = true;
+    ++round_;
+    round_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    throw;
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  stop_ = true;
+  ++round_;
+  round_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::run(int tiles, Call call, const void* context) {
+  if (workers_.empty() || tiles < 2) {
+    if (tiles > 0) call(context, 0, tiles);
+    return;
+  }
+  call_ = call;
+  context_ = context;
+  tiles_ = tiles;
+  piece_ = std::max(1, tiles / (threads() * 16));  // small enough that no thread waits long for the last piece
+  next_.store(0, std::memory_order_relaxed);
+  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  round_.fetch_add(1, std::memory_order_release);
+  round_.notify_all();
+  take_tiles();
+  for (int busy = busy_.load(std::memory_order_acquire); busy != 0;) busy = wait_while(busy_, busy);
+}
+
+void ThreadPool::take_tiles() {
+  for (int first; (first = next_.fetch_add(piece_, std::memory_order_relaxed)) < tiles_;)
+    call_(context_, first, std::min(first + piece_, tiles_));
+}
+
+void ThreadPool::work() {
+  for (std::uint32_t round = 0;;) {
+    round = wait_while(round_, round);
+    if (stop_) return;
+    take_tiles();
+    if (busy_.fetch_sub(1, std::memory_order_release) == 1) busy_.notify_one();
+  }
+}
+
+}  // namespace cudet

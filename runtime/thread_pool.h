@@ -1,0 +1,46 @@
+// Threads that share the tiles of a step.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace cudet {
+
+/// A fixed number of threads, the caller being one of them. Used by one caller at a time.
+class ThreadPool {
+ public:
+  /// `threads` in all, at least 1.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;  // its threads hold its address
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  /// Calls body(first, last) for consecutive pieces of [0, tiles), each tile once, in no order; returns when all are
+  /// done. The body must not throw. Allocates nothing.
+  template <class Body>
+  void for_tiles(int tiles, const Body& body) {
+    run(
+        tiles, [](const void* context, int first, int last) { (*static_cast<const Body*>(context))(first, last); },
+        &body);
+  }
+
+ private:
+  using Call = void (*)(const void* context, int first, int last);
+  void run(int tiles, Call call, const void* context);
+  void take_tiles();
+  void work();
+
+  std::vector<std::thread> workers_;
+  std::atomic<std::uint32_t> round_{0};  // of work: a change wakes the workers
+  std::atomic<int> next_{0};             // first tile not taken
+  std::atomic<int> busy_{0};             // workers that have not finished the round
+  std::atomic<bool> stop_{false};
+  Call call_ = nullptr;
+  const void* context_ = nullptr;
+  int tiles_ = 0, piece_ = 1;
+};
+
+}  // namespace cudet

@@ -1,0 +1,255 @@
+// The public API: frames in, detections out.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <random>
+#include <thread>
+
+#include "runtime/cudet.h"
+#include "runtime/executor.h"
+#include "runtime/model.h"
+#include "tests/runtime/allocations.h"
+#include "tests/runtime/network.h"
+
+namespace cudet::test {
+namespace {
+
+const char* const kPlain = "tests/data/tiny/plain.json";
+
+/// A picture of noise and its frame.
+struct Picture {
+  Picture(int width, int height, unsigned seed, PixelFormat format = PixelFormat::rgb)
+      : pixels(static_cast<std::size_t>(width) * height * channels(format)),
+        frame{pixels.data(), width, height, static_cast<std::ptrdiff_t>(width) * channels(format), format} {
+    std::mt19937 random(seed);
+    for (std::uint8_t& p : pixels) p = static_cast<std::uint8_t>(random());
+  }
+  std::vector<std::uint8_t> pixels;
+  Frame frame;
+};
+
+const DetectOptions kLow{.confidence = 0.01f, .iou = 0.7f, .classes = {}, .agnostic = false, .max_detections = 30000};
+
+void expect_equal(const Result& a, const Result& b) {
+  ASSERT_EQ(a.detections.size(), b.detections.size());
+  for (std::size_t i = 0; i < a.detections.size(); ++i) {
+    const Detection &x = a.detections[i], &y = b.detections[i];
+    EXPECT_EQ((std::tuple(x.x1, x.y1, x.x2, x.y2, x.score, x.class_id)),
+              (std::tuple(y.x1, y.y1, y.x2, y.y2, y.score, y.class_id)));
+  }
+}
+
+TEST(Detector, FindsBoxesWithinThePicture) {
+  Detector detector(Model::load(kPlain));
+  const Picture picture(50, 41, 1);
+  const Result result = detector.detect(picture.frame, kLow);
+  ASSERT_FALSE(result.detections.empty());
+  for (std::size_t i = 0; i < result.detections.size(); ++i) {
+    const Detection& d = result.detections[i];
+    EXPECT_TRUE(0 <= d.x1 && d.x1 <= d.x2 && d.x2 <= 50) << d.x1 << " " << d.x2;
+    EXPECT_TRUE(0 <= d.y1 && d.y1 <= d.y2 && d.y2 <= 41) << d.y1 << " " << d.y2;
+    EXPECT_TRUE(0.01f < d.score && d.score <= 1);
+    EXPECT_TRUE(0 <= d.class_id && d.class_id < 3);
+    if (i > 0) {
+      EXPECT_LE(d.score, result.detections[i - 1].score);
+    }
+  }
+}
+
+TEST(Detector, FormatsAndStridesShowTheSamePicture) {
+  Detector detector(Model::load(kPlain));
+  const Picture rgb(30, 20, 2);
+  const Result want = detector.detect(rgb.frame, kLow);
+  for (const PixelFormat format : {PixelFormat::bgr, PixelFormat::rgba, PixelFormat::bgra}) {
+    const int bytes = channels(format), swap = format != PixelFormat::rgba;
+    const std::ptrdiff_t stride = 30 * bytes + 7;
+    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(stride) * 20, 99);
+    for (int y = 0; y < 20; ++y)  // bottom up
+      for (int x = 0; x < 30; ++x)
+        for (int c = 0; c < 3; ++c)
+          pixels[static_cast<std::size_t>((19 - y) * stride + x * bytes + (swap ? 2 - c : c))] =
+              rgb.pixels[static_cast<std::size_t>((y * 30 + x) * 3 + c)];
+    expect_equal(detector.detect({pixels.data() + 19 * stride, 30, 20, -stride, format}, kLow), want);
+  }
+}
+
+TEST(Detector, BatchesGiveWhatSinglePicturesGive) {
+  Detector detector(Model::load(kPlain));
+  const Picture a(60, 40, 3), b(60, 40, 4);
+  const Frame frames[] = {a.frame, b.frame, a.frame};
+  const std::vector<Result> batch = detector.detect(frames, kLow);
+  ASSERT_EQ(batch.size(), 3u);
+  expect_equal(batch[0], detector.detect(a.frame, kLow));
+  expect_equal(batch[1], detector.detect(b.frame, kLow));
+  expect_equal(batch[2], batch[0]);
+  EXPECT_TRUE(detector.detect(std::span<const Frame>()).empty());
+}
+
+TEST(Detector, InputFitsThePictures) {
+  const auto input_of = [](DetectorOptions options, std::vector<Frame> frames) {
+    Detector detector(Model::load(kPlain), options);
+    std::vector<RawOutput> raw;
+    detector.detect(frames, {}, &raw);
+    EXPECT_EQ(raw.size(), frames.size());
+    return raw.back().input;
+  };
+  const Picture wide(100, 30, 5), tall(30, 100, 6);
+  EXPECT_EQ(input_of({.input = {96, 96}}, {wide.frame}), (Size{32, 96}));
+  EXPECT_EQ(input_of({.input = {96, 96}}, {tall.frame}), (Size{96, 32}));
+  EXPECT_EQ(input_of({.input = {96, 96}}, {wide.frame, wide.frame}), (Size{32, 96}));
+  EXPECT_EQ(input_of({.input = {96, 96}}, {wide.frame, tall.frame}), (Size{96, 96}));
+  EXPECT_EQ(input_of({.input = {96, 96}, .fit = Fit::whole}, {wide.frame}), (Size{96, 96}));
+  EXPECT_EQ(input_of({.input = {33, 65}, .fit = Fit::whole}, {wide.frame}), (Size{64, 96}));
+  EXPECT_EQ(input_of({.fit = Fit::whole}, {wide.frame}), (Size{64, 96}));  // the model's own
+}
+
+TEST(Detector, RawOutputIsTheNetworks) {
+  const Safetensors golden = Safetensors::read("tests/data/tiny/plain.golden.safetensors");
+  const StoredTensor& picture = *golden.find("input_u8");
+  const Frame frame{reinterpret_cast<const std::uint8_t*>(picture.data.data()), 96, 64, 96 * 3, PixelFormat::rgb};
+  Detector detector(Model::load(kPlain));
+  std::vector<RawOutput> raw;
+  detector.detect({&frame, 1}, {}, &raw);
+  ASSERT_EQ(raw.size(), 1u);
+  EXPECT_EQ(raw[0].channels, 7);
+  ASSERT_EQ(raw[0].pixels.size(), picture.data.size());
+  for (std::size_t i = 0; i < picture.data.size(); ++i)
+    ASSERT_EQ(raw[0].pixels[i], static_cast<float>(std::to_integer<int>(picture.data[i])) / 255.0f) << i;
+  const std::vector<float> want = golden.find("output0")->to_f32();
+  ASSERT_EQ(raw[0].values.size(), want.size());
+  const RawDifference off = raw_difference(raw[0].values, want, static_cast<std::size_t>(raw[0].anchors));
+  EXPECT_TRUE(off.box <= 2e-3 && off.score <= 5e-5) << off.box << " " << off.score;
+}
+
+TEST(Detector, OptionsFilter) {
+  Detector detector(Model::load(kPlain));
+  const Picture picture(60, 40, 3);
+  const Result all = detector.detect(picture.frame, kLow);
+  DetectOptions options = kLow;
+  options.classes = {1};
+  const Result one = detector.detect(picture.frame, options);
+  EXPECT_EQ(
+      static_cast<long>(one.detections.size()),
+      std::count_if(all.detections.begin(), all.detections.end(), [](const Detection& d) { return d.class_id == 1; }));
+  options = kLow;
+  options.max_detections = 1;
+  EXPECT_EQ(detector.detect(picture.frame, options).detections.size(), 1u);
+  expect_equal(detector.detect(picture.frame, kLow), all);  // nothing of a call stays
+}
+
+// Many sizes and batches: more than are kept, so that programs are dropped and come again.
+TEST(Detector, KeepsAnswersTheSameOverManySizes) {
+  Detector detector(Model::load(kPlain), {.input = {352, 352}});
+  std::vector<Result> first;
+  for (int round = 0; round < 2; ++round)
+    for (int i = 0; i < 11; ++i) {
+      const Picture picture(352, 32 * (i + 1), static_cast<unsigned>(i));
+      const Result result = detector.detect(picture.frame, kLow);
+      if (round == 0)
+        first.push_back(result);
+      else
+        expect_equal(result, first[static_cast<std::size_t>(i)]);
+    }
+}
+
+TEST(Detector, ServesSeveralThreads) {
+  Detector detector(Model::load(kPlain));
+  const Picture a(60, 40, 3), b(40, 60, 4);
+  const Result want_a = detector.detect(a.frame, kLow), want_b = detector.detect(b.frame, kLow);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 5; ++i)
+        expect_equal(detector.detect(t % 2 ? a.frame : b.frame, kLow), t % 2 ? want_a : want_b);
+    });
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(Detector, MovesWithItsState) {
+  const Picture picture(60, 40, 3);
+  Detector first(Model::load(kPlain));
+  const Result want = first.detect(picture.frame, kLow);
+  Detector second = std::move(first);
+  expect_equal(second.detect(picture.frame, kLow), want);
+}
+
+TEST(Detector, ThreadsChangeNothing) {
+  const Picture picture(90, 60, 9);
+  const Model model = Model::load("tests/data/tiny/dysample.json");
+  Detector one(model, {.threads = 1});
+  const Result want = one.detect(picture.frame, kLow);
+  for (const int threads : {2, 3, 7}) {
+    Detector many(model, {.threads = threads});
+    expect_equal(many.detect(picture.frame, kLow), want);
+  }
+}
+
+TEST(Detector, AllocatesOnlyItsResultsForAKnownSize) {
+  Detector detector(Model::load("tests/data/tiny/odd.json"), {.threads = 3});
+  const Picture picture(96, 32, 3);
+  const DetectOptions none{.confidence = 1};
+  detector.detect(picture.frame, none);
+  const std::size_t before = allocations();
+  detector.detect(picture.frame, none);
+  EXPECT_LE(allocations() - before, 1u);  // the vector of one result; its detections are none
+}
+
+TEST(Executor, AllocatesNothing) {
+  const Model model = Model::load("tests/data/tiny/odd.json");
+  Network network(model, Network::Kernels::cpu, 2, {32, 96});
+  network.set_input(0, *Safetensors::read("tests/data/tiny/odd.golden.safetensors").find("input_u8"));
+  CpuExecutor executor(3);
+  executor.run(network.program, network.memory());
+  const std::size_t before = allocations();
+  executor.run(network.program, network.memory());
+  EXPECT_EQ(allocations() - before, 0u);
+  const std::vector<int> counted(3);
+  EXPECT_GT(allocations() - before, 0u);  // the counter counts
+}
+
+template <class F>
+std::string error_of(F call) {
+  try {
+    call();
+    return "no error";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+TEST(Detector, RefusesInOneLine) {
+  const Model model = Model::load(kPlain);
+  const auto make = [&](DetectorOptions options) { return error_of([&] { Detector(model, options); }); };
+  EXPECT_NE(make({.device = Device::cuda}).find("device cuda"), std::string::npos);
+  EXPECT_NE(make({.threads = -1}).find("threads must be"), std::string::npos);
+  EXPECT_NE(make({.threads = 100000}).find("threads must be"), std::string::npos);
+  EXPECT_NE(make({.input = {-3, 64}}).find("an input of -3x64"), std::string::npos);
+  EXPECT_NE(make({.input = {64, 100000}}).find("an input of 64x100000"), std::string::npos);
+
+  Detector detector(model);
+  const Picture picture(20, 10, 1);
+  const auto with_frame = [&](auto change) {
+    Frame frame = picture.frame;
+    change(frame);
+    return error_of([&] { detector.detect(frame); });
+  };
+  EXPECT_EQ(with_frame([](Frame& f) { f.data = nullptr; }), "a frame without data");
+  EXPECT_EQ(with_frame([](Frame& f) { f.width = 0; }), "a frame of 0x10 pixels");
+  EXPECT_EQ(with_frame([](Frame& f) { f.height = -1; }), "a frame of 20x-1 pixels");
+  EXPECT_EQ(with_frame([](Frame& f) { f.stride = 59; }), "a frame whose row stride is less than a row");
+
+  const auto with_options = [&](DetectOptions options) {
+    return error_of([&] { detector.detect(picture.frame, options); });
+  };
+  EXPECT_NE(with_options({.confidence = -1}).find("confidence"), std::string::npos);
+  EXPECT_NE(with_options({.confidence = std::numeric_limits<float>::quiet_NaN()}).find("confidence"),
+            std::string::npos);
+  EXPECT_NE(with_options({.iou = 1.5f}).find("iou"), std::string::npos);
+  EXPECT_NE(with_options({.classes = {3}}).find("class 3"), std::string::npos);
+  EXPECT_NE(with_options({.max_detections = 0}).find("max_detections"), std::string::npos);
+  EXPECT_EQ(detector.detect(picture.frame).detections.size(), detector.detect(picture.frame).detections.size());
+}
+
+}  // namespace
+}  // namespace cudet::test

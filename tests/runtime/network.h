@@ -1,0 +1,75 @@
+// Runs a whole network in memory, for tests.
+#pragma once
+#include <cstring>
+#include <vector>
+
+#include "runtime/executor.h"
+#include "runtime/model.h"
+#include "runtime/passes.h"
+#include "runtime/safetensors.h"
+
+namespace cudet::test {
+
+/// A program, the memory that it runs in, and its weights.
+class Network {
+ public:
+  enum class Kernels { reference, cpu };
+
+  Network(const Model& model, Kernels kernels, int batch, Extent input, bool keep_rows = false)
+      : kernels_(kernels),
+        weights_(kernels == Kernels::cpu ? pack_for_cpu(model.impl().graph) : pack_for_reference(model.impl().graph)),
+        program(compile(model.impl().graph, weights_, batch, input, keep_rows)),
+        arena_(program.memory.bytes) {
+    std::memset(arena_.data(), 0xff, arena_.bytes());  // NaN: what is read before it is written shows
+  }
+
+  /// Puts a picture, H, W, 3 in RGB, into the input.
+  void set_input(int image, const StoredTensor& picture) {
+    float* x = arena_data<float>(memory(), program.input) + program.input.pixel(image, 0, 0);
+    for (std::size_t i = 0; i < picture.data.size(); ++i)
+      x[i] = static_cast<float>(std::to_integer<int>(picture.data[i])) / 255.0f;
+  }
+  void run(int threads = 2) {
+    if (kernels_ == Kernels::reference)
+      run_reference(program, memory());
+    else
+      CpuExecutor(threads).run(program, memory());
+  }
+  /// A tensor's values of one image as the reference has them: channels, rows, columns.
+  std::vector<float> channels_first(const Tensor& t, int image = 0) const {
+    std::vector<float> values;
+    const float* data = arena_data<float>(memory(), t);
+    for (int c = 0; c < t.c; ++c)
+      for (int y = 0; y < t.h; ++y)
+        for (int x = 0; x < t.w; ++x) values.push_back(data[t.pixel(image, y, x) + c]);
+    return values;
+  }
+  Memory memory() const { return {arena_.data(), weights_.bytes.data()}; }
+
+ private:
+  Kernels kernels_;
+  PackedWeights weights_;
+
+ public:
+  Program program;
+
+ private:
+  Buffer arena_;
+};
+
+/// Largest differences of boxes, in pixels, and of scores, between raw outputs: (4 + classes) × anchors.
+struct RawDifference {
+  double box = 0, score = 0;
+};
+inline RawDifference raw_difference(const std::vector<float>& got, const std::vector<float>& want,
+                                    std::size_t anchors) {
+  RawDifference worst;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    const double difference = std::abs(static_cast<double>(got[i]) - want[i]);
+    double& at = i / anchors < 4 ? worst.box : worst.score;
+    if (!(difference <= at)) at = difference;  // NaN stays
+  }
+  return worst;
+}
+
+}  // namespace cudet::test

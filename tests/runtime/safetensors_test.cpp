@@ -1,0 +1,194 @@
+#include "runtime/safetensors.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+
+#include "kernels/error.h"
+#include "runtime/atomic_file.h"
+
+namespace cudet::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder that goes away with its test.
+struct Folder {
+  fs::path path = fs::temp_directory_path() / ("cudet-safetensors-" + std::to_string(::getpid()));
+  Folder() { fs::create_directories(path); }
+  ~Folder() { fs::remove_all(path); }
+  std::string operator/(const char* name) const { return (path / name).string(); }
+};
+
+std::vector<std::byte> file(const std::string& header, std::size_t data, std::uint64_t length) {
+  std::vector<std::byte> bytes(8 + header.size() + data);
+  std::memcpy(bytes.data(), &length, 8);
+  std::memcpy(bytes.data() + 8, header.data(), header.size());
+  return bytes;
+}
+std::vector<std::byte> file(const std::string& header, std::size_t data = 0) {
+  return file(header, data, header.size());
+}
+
+template <class T>
+StoredTensor tensor(Dtype dtype, std::vector<std::int64_t> shape, const std::vector<T>& values) {
+  return {dtype, std::move(shape), std::as_bytes(std::span(values))};
+}
+
+TEST(Safetensors, WritesWhatItReads) {
+  const Folder folder;
+  const std::vector<float> a = {1, -2.5f, 3, 4, 5, 6};
+  const std::vector<std::uint16_t> half = {0x3c00, 0xc100, 0x0001};
+  const std::vector<std::uint8_t> odd = {7};
+  const std::string path = folder / "t.safetensors";
+  write_safetensors(path,
+                    {{"z", tensor(Dtype::f32, {2, 3}, a)},
+                     {"half", tensor(Dtype::f16, {3}, half)},
+                     {"a", tensor(Dtype::u8, {}, odd)},
+                     {"none", tensor(Dtype::f32, {0, 4}, std::vector<float>{})}},
+                    {{"made by", "a test"}});
+  const Safetensors read = Safetensors::read(path);
+  ASSERT_EQ(read.tensors().size(), 4u);
+  EXPECT_EQ(read.metadata().at("made by"), "a test");
+  EXPECT_EQ(read.find("z")->shape, (std::vector<std::int64_t>{2, 3}));
+  EXPECT_EQ(read.find("z")->to_f32(), a);
+  EXPECT_EQ(read.find("half")->to_f32(), (std::vector<float>{1, -2.5f, 0x1p-24f}));
+  EXPECT_EQ(read.find("a")->to_f32(), std::vector<float>{7});
+  EXPECT_EQ(read.find("none")->elements(), 0u);
+  EXPECT_EQ(read.find("y"), nullptr);
+  EXPECT_EQ((read.find("z")->data.data() - read.find("none")->data.data()) % 4, 0);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()), 1) << "a temporary was left";
+}
+
+TEST(Safetensors, EveryTypeBecomesF32) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const std::vector<std::uint16_t> f16 = {0x0000, 0x8000, 0x03ff, 0x0400, 0x7bff, 0xfc00};
+  const std::vector<float> as_f32 = {0, -0.0f, 1023 * 0x1p-24f, 0x1p-14f, 65504, -inf};
+  EXPECT_EQ(tensor(Dtype::f16, {6}, f16).to_f32(), as_f32);
+  EXPECT_TRUE(std::signbit(tensor(Dtype::f16, {6}, f16).to_f32()[1]));
+  EXPECT_TRUE(std::isnan(tensor(Dtype::f16, {1}, std::vector<std::uint16_t>{0x7e00}).to_f32()[0]));
+  EXPECT_EQ(tensor(Dtype::bf16, {2}, std::vector<std::uint16_t>{0x3f80, 0xc040}).to_f32(), (std::vector<float>{1, -3}));
+  EXPECT_EQ(tensor(Dtype::f64, {1}, std::vector<double>{0.1}).to_f32(), std::vector<float>{0.1f});
+  EXPECT_EQ(tensor(Dtype::i64, {1}, std::vector<std::int64_t>{-9}).to_f32(), std::vector<float>{-9});
+  EXPECT_EQ(tensor(Dtype::i32, {1}, std::vector<std::int32_t>{-9}).to_f32(), std::vector<float>{-9});
+}
+
+TEST(Safetensors, DataMayLieAtAnyByte) {
+  const std::string header = R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}} )";
+  for (std::size_t spaces = 0; spaces < 4; ++spaces)
+    EXPECT_EQ(Safetensors::parse(file(header + std::string(spaces, ' '), 4), "t").find("a")->to_f32(),
+              std::vector<float>{0});
+}
+
+TEST(Safetensors, MovesKeepTheData) {
+  Safetensors first = Safetensors::parse(file(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", 2), "t");
+  const std::byte* at = first.find("a")->data.data();
+  const Safetensors second = std::move(first);
+  EXPECT_EQ(second.find("a")->data.data(), at);
+}
+
+TEST(Safetensors, RefusesUnsoundFiles) {
+  const auto one = [](const char* dtype, const char* shape, const char* offsets) {
+    return std::string(R"({"a":{"dtype":")") + dtype + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
+  };
+  const struct {
+    std::vector<std::byte> bytes;
+    const char* why;
+  } cases[] = {
+      {{}, "shorter than 8 bytes"},
+      {file("", 0, 1ull << 63), "claims 9223372036854775808 bytes"},
+      {file("{}", 0, 3), "claims 3 bytes"},
+      {file("{"), "not JSON"},
+      {file("{} x"), "not JSON"},
+      {file("[]"), "a list where none belongs"},
+      {file("7"), "a number where none belongs"},
+      {file(std::string(100000, '[')), "a list"},
+      {file(R"({"a":{"dtype":)" + std::string(100000, '{')), "an object where none belongs"},
+      {file(one("F32", "[1]", "[0,4]"), 3), "lies at bytes 0 to 4 of 3"},
+      {file(one("F32", "[1]", "[4,0]"), 4), "lies at bytes 4 to 0"},
+      {file(one("F32", "[2]", "[0,4]"), 4), "its shape is not of 4 bytes"},
+      {file(one("F32", "[4611686018427387904,4]", "[0,0]")), "its shape is not of 0 bytes"},
+      {file(one("F32", "[-1]", "[0,4]"), 4), "negative"},
+      {file(one("F32", "[1.0]", "[0,4]"), 4), "not whole"},
+      {file(one("F32", "[1]", "[0,4,8]"), 4), "begin and end"},
+      {file(one("F8_E4M3", "[4]", "[0,4]"), 4), "element type F8_E4M3 is not supported"},
+      {file(one("U8", "[1]", "[1,2]"), 2), "gaps"},
+      {file(one("U8", "[1]", "[0,1]"), 2), "belong to no tensor"},
+      {file(R"({"a":{"dtype":"U8","shape":[1]}})", 1), "lacks"},
+      {file(R"({"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}})"), "dtype"},
+      {file(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"more":null}})"), "null"},
+      {file(
+           R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})"),
+       "two entries are called a"},
+      {file(
+           R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+           2),
+       "overlap"},
+      {file(R"({"__metadata__":{"a":"1","a":"2"}})"), "two entries"},
+  };
+  for (const auto& [bytes, why] : cases) {
+    try {
+      Safetensors::parse(bytes, "t.safetensors");
+      ADD_FAILURE() << "accepted, expected: " << why;
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).rfind("t.safetensors: ", 0), 0u) << error.what();
+      EXPECT_NE(std::string(error.what()).find(why), std::string::npos) << error.what() << ", expected: " << why;
+    }
+  }
+}
+
+TEST(Safetensors, NamesThePathThatCannotBeRead) {
+  for (const std::string path : {"tests/data/there-is-no-such-file", "tests"}) {
+    try {
+      Safetensors::read(path);
+      ADD_FAILURE() << path;
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).rfind(path + ": cannot ", 0), 0u) << error.what();
+    }
+  }
+}
+
+TEST(Safetensors, WritingRefusesWrongShapesAndFullDisks) {
+  const Folder folder;
+  const std::vector<float> a(1000);
+  EXPECT_THROW(write_safetensors(folder / "t", {{"a", tensor(Dtype::f32, {2}, a)}}), Error);
+  EXPECT_THROW(write_safetensors(folder / "t", {{"a\xff", tensor(Dtype::f32, {1000}, a)}}), Error);
+  EXPECT_THROW(write_safetensors(folder / "none/t", {{"a", tensor(Dtype::f32, {1000}, a)}}), Error);
+  EXPECT_TRUE(fs::is_empty(folder.path));
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "NOT RUN, no /dev/full here: a full disk";
+  EXPECT_THROW(write_safetensors("/dev/full", {{"a", tensor(Dtype::f32, {1000}, a)}}), Error);
+}
+
+TEST(AtomicFile, AppearsOnlyWhenCommitted) {
+  const Folder folder;
+  const std::string path = folder / "f";
+  {
+    AtomicFile file(path);
+    file.write("lost");
+  }
+  EXPECT_TRUE(fs::is_empty(folder.path));
+  {
+    AtomicFile file(path);
+    file.write("kept");
+    file.commit();
+  }
+  {
+    AtomicFile file(path);
+    file.write("lost");
+  }
+  EXPECT_EQ(read_file(path).size(), 4u);
+  fs::create_symlink("f", folder.path / "link");
+  AtomicFile file(folder / "link");
+  file.write("through the link");
+  file.commit();
+  EXPECT_TRUE(fs::is_symlink(folder.path / "link"));
+  EXPECT_EQ(read_file(path).size(), 16u);
+  EXPECT_THROW(AtomicFile(folder.path.string()), Error);
+}
+
+}  // namespace
+}  // namespace cudet::test
