@@ -1,0 +1,45 @@
+#include "apps/convert/check.h"
+
+#include <algorithm>
+
+#include "kernels/error.h"
+#include "runtime/description.h"
+#include "runtime/model.h"
+
+namespace cudet {
+namespace {
+
+/// Names and sizes, without values.
+class Sizes final : public WeightSource {
+ public:
+  explicit Sizes(const std::map<std::string, StoredTensor>& tensors) : tensors_(tensors) {}
+
+  /// Without DFL's constants: of all weights only their values are looked at, and reading the checkpoint did that.
+  bool has(const std::string& name) const override {
+    return tensors_.contains(name) && !name.ends_with(".dfl.conv.weight");
+  }
+
+  std::vector<float> read(const std::string& name, const std::vector<int>& shape) const override {
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end()) throw Error(name + " is missing");
+    if (!std::equal(shape.begin(), shape.end(), found->second.shape.begin(), found->second.shape.end()))
+      throw Error(name + " does not fit the rows that come before it");
+    return {};
+  }
+
+ private:
+  const std::map<std::string, StoredTensor>& tensors_;
+};
+
+}  // namespace
+
+void check_runnable(const ModelTable& table, const std::map<std::string, StoredTensor>* weights,
+                    const std::string& path) {
+  const Description description = parse_description(to_json(table, ""), path);
+  if (weights)
+    build_graph(description, Sizes(*weights));
+  else
+    build_graph(description, NoWeights());
+}
+
+}  // namespace cudet

@@ -1,0 +1,116 @@
+#include "apps/convert/checkpoint.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "apps/convert/checkpoint_row.h"
+#include "kernels/error.h"
+
+namespace cudet {
+namespace {
+
+constexpr std::int64_t kLargestInput = 8192;
+constexpr std::int64_t kStride = 32;
+
+/// A member of a dict, or an attribute of an object such as a namespace.
+std::optional<PickleValue> member(std::optional<PickleValue> of, std::string_view name) {
+  if (!of) return std::nullopt;
+  const auto found = of->is_dict() ? of->find(name) : of->attribute(name);
+  return found && found->none() ? std::nullopt : found;
+}
+
+/// The module that counts, as Ultralytics chooses it.
+PickleValue find_model(PickleValue root) {
+  if (root.is_object()) return root;
+  if (!root.is_dict()) throw Error("holds no network");
+  auto model = member(root, "ema");
+  if (!model) model = member(root, "model");
+  const PickleValue candidate = model.value_or(root);
+  if (candidate.is_object()) return candidate;
+  for (std::size_t i = 0; i < candidate.entries(); ++i)
+    if (TorchFile::is_tensor(candidate.value(i)) || candidate.value(i).is_dict())
+      throw Error("holds only weights (a state dict), not the network: save the whole model, as Ultralytics does");
+  throw Error("holds no network: neither \"ema\" nor \"model\"");
+}
+
+/// Height and width from `imgsz`: a number, or a list of them.
+std::optional<std::pair<int, int>> input_size(std::optional<PickleValue> imgsz) {
+  if (!imgsz) return std::nullopt;
+  std::vector<std::int64_t> sizes = imgsz->integers();
+  if (const auto one = imgsz->integer()) sizes = {*one, *one};
+  if (sizes.size() == 1) sizes.push_back(sizes[0]);
+  if (sizes.size() != 2) return std::nullopt;
+  for (std::int64_t& size : sizes) {
+    if (size < 1 || size > kLargestInput) return std::nullopt;
+    size = (size + kStride - 1) / kStride * kStride;
+  }
+  return std::pair(static_cast<int>(sizes[0]), static_cast<int>(sizes[1]));
+}
+
+/// A dict {0: "person", …} or a list; a class that has no name gets its number.
+std::vector<std::string> class_names(std::optional<PickleValue> given, std::int64_t classes) {
+  std::vector<std::string> names;
+  for (std::int64_t i = 0; i < classes; ++i) names.push_back(std::to_string(i));
+  const auto name = [&](std::optional<std::int64_t> index, PickleValue value) {
+    if (const auto text = value.text(); text && index && *index >= 0 && *index < classes)
+      names[static_cast<std::size_t>(*index)] = *text;
+  };
+  for (std::size_t i = 0; given && i < given->entries(); ++i) name(given->key(i).integer(), given->value(i));
+  for (std::size_t i = 0; given && i < given->size(); ++i) name(static_cast<std::int64_t>(i), (*given)[i]);
+  return names;
+}
+
+nlohmann::ordered_json row_inputs(const TorchModule& module) {
+  if (const auto one = module.integer("f")) return *one;
+  const auto list = module.attribute("f");
+  if (!list || list->integers().empty()) throw module.fault("where its input comes from (f) is unknown");
+  return list->integers();
+}
+
+}  // namespace
+
+Checkpoint read_checkpoint(TorchFile file) {
+  const PickleValue root = file.root();
+  const PickleValue model = find_model(root);
+  Checkpoint checkpoint{{}, {}, std::move(file), ""};
+  TorchWeights weights(checkpoint.file);
+  const auto sequence = member(model.attribute("_modules"), "model");
+  if (!sequence) throw Error("holds a " + std::string(model.name()) + ", which is no Ultralytics network");
+
+  ModelTable& table = checkpoint.table;
+  const auto yaml = member(model, "yaml");
+  const auto backbone = member(yaml, "backbone");
+  const std::vector<TorchModule> rows = TorchModule(*sequence, "model").children();
+  if (rows.empty()) throw Error("holds a network without rows");
+  std::size_t boundary = backbone ? backbone->size() : 10;  // all of YOLOv8 have 10 rows there
+  if (boundary == 0 || boundary >= rows.size()) boundary = rows.size() - 1;
+  std::int64_t classes = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const TorchModule row = rows[i].as_row();
+    try {
+      if (row.integer("i").value_or(static_cast<std::int64_t>(i)) != static_cast<std::int64_t>(i))
+        throw Error("its number (i) is another");
+      ModelRow converted = read_checkpoint_row(row, weights);
+      converted.from = row_inputs(row);
+      if (converted.module == "Detect") classes = weights.tensors.at(row.name() + ".cv3.0.2.bias").shape[0];
+      (i < boundary ? table.backbone : table.head).push_back(std::move(converted));
+    } catch (const Error& error) {
+      throw Error(row.name() + " (" + std::string(row.kind()) + "): " + error.what());
+    }
+  }
+  if (table.head.empty() || table.head.back().module != "Detect") throw Error("its last row is not Detect");
+
+  table.classes = static_cast<int>(classes);
+  table.names = class_names(member(model, "names"), classes);
+  table.bn_eps = weights.bn_eps.value_or(table.bn_eps);
+  for (const auto arguments : {member(root, "train_args"), member(model, "args")})
+    if (const auto size = input_size(member(arguments, "imgsz"))) {
+      std::tie(table.height, table.width) = *size;
+      break;
+    }
+  if (const auto scale = member(yaml, "scale"); scale && scale->text()) checkpoint.scale = *scale->text();
+  checkpoint.weights = std::move(weights.tensors);
+  return checkpoint;
+}
+
+}  // namespace cudet

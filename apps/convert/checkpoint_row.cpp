@@ -1,0 +1,286 @@
+#include "apps/convert/checkpoint_row.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <set>
+
+#include "apps/convert/conv_module.h"
+
+namespace cudet {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// One number where both are equal, else the pair.
+Json extent(ConvFacts::Pair pair) {
+  return pair.first == pair.second ? Json(pair.first) : Json{pair.first, pair.second};
+}
+
+/// Appends the arguments by name, if there are any.
+Json with(Json positional, Json named) {
+  if (!named.empty()) positional.push_back(std::move(named));
+  return positional;
+}
+
+void expect_activated(const TorchModule& module, const ConvFacts& conv) {
+  if (!conv.activated) throw module.fault("lacks its activation");
+}
+
+ModelRow conv_row(const TorchModule& module, TorchWeights& weights) {
+  const ConvFacts conv = read_conv(module, weights);
+  Json named = Json::object();
+  if (conv.padding != conv.same_padding()) named["p"] = extent(conv.padding);
+  if (conv.groups != 1) named["g"] = conv.groups;
+  if (conv.dilation != ConvFacts::Pair(1, 1)) named["d"] = extent(conv.dilation);
+  if (!conv.activated) named["act"] = false;
+  return {{}, 1, "Conv", with({conv.out, extent(conv.kernel), extent(conv.stride)}, named)};
+}
+
+ModelRow c2f_row(const TorchModule& module, TorchWeights& weights) {
+  module.expect_children({"cv1", "cv2", "m"});
+  module.expect_parameters({});
+  const TorchModule first = module.child("cv1"), last = module.child("cv2");
+  const ConvFacts split = read_plain_conv(first, weights, 1), joined = read_plain_conv(last, weights, 1);
+  expect_activated(first, split);
+  expect_activated(last, joined);
+  const std::int64_t hidden = split.out / 2;
+  const std::vector<TorchModule> bottlenecks = module.child("m").children();
+  if (bottlenecks.empty()) throw module.fault("has no Bottleneck");
+  if (split.out % 2 != 0 || joined.in != (2 + static_cast<std::int64_t>(bottlenecks.size())) * hidden)
+    throw module.fault("cv1 and cv2 do not fit together");
+
+  std::optional<bool> shortcut;
+  std::optional<std::int64_t> groups;
+  for (const TorchModule& bottleneck : bottlenecks) {
+    bottleneck.expect_kind("Bottleneck");
+    bottleneck.expect_children({"cv1", "cv2"});
+    bottleneck.expect_parameters({});
+    const TorchModule inner = bottleneck.child("cv1"), outer = bottleneck.child("cv2");
+    const auto own_groups = outer.child("conv").integer("groups");
+    if (!own_groups) throw outer.fault("its groups are missing");
+    const ConvFacts one = read_plain_conv(inner, weights, 3), two = read_plain_conv(outer, weights, 3, *own_groups);
+    expect_activated(inner, one);
+    expect_activated(outer, two);
+    if (one.in != hidden || one.out != hidden || two.in != hidden || two.out != hidden)
+      throw bottleneck.fault("its channels are not " + std::to_string(hidden) + " all through");
+    if (shortcut.value_or(bottleneck.flag("add")) != bottleneck.flag("add") ||
+        groups.value_or(*own_groups) != *own_groups)
+      throw bottleneck.fault("differs from the one before it in its shortcut or groups");
+    shortcut = bottleneck.flag("add");
+    groups = own_groups;
+  }
+
+  Json named = Json::object();
+  if (*groups != 1) named["g"] = *groups;
+  // The hidden channels are ⌊out · e⌋; the half more keeps a rounded quotient on the right side.
+  if (joined.out / 2 != hidden) named["e"] = (static_cast<double>(hidden) + 0.5) / static_cast<double>(joined.out);
+  return {{}, static_cast<int>(bottlenecks.size()), "C2f", with({joined.out, *shortcut}, named)};
+}
+
+ModelRow sppf_row(const TorchModule& module, TorchWeights& weights) {
+  module.expect_children({"cv1", "cv2", "m"});
+  module.expect_parameters({});
+  const TorchModule last = module.child("cv2"), pool = module.child("m");
+  const ConvFacts first = read_plain_conv(module.child("cv1"), weights, 1), joined = read_plain_conv(last, weights, 1);
+  expect_activated(last, joined);
+  pool.expect_kind("MaxPool2d");
+  const auto kernel = pool.pair("kernel_size"), stride = pool.pair("stride"), padding = pool.pair("padding");
+  const auto dilation = pool.pair("dilation");
+  const ConvFacts::Pair ones{1, 1};
+  if (!kernel || kernel->first != kernel->second || stride != ones || dilation.value_or(ones) != ones ||
+      pool.flag("ceil_mode") || padding != ConvFacts::Pair(kernel->first / 2, kernel->first / 2))
+    throw pool.fault("its kernel, stride, padding or dilation are not those of SPPF");
+  const std::int64_t poolings = module.integer("n").value_or(3);  // older checkpoints lack it
+  if (poolings < 1 || poolings > 1000) throw module.fault("n is " + std::to_string(poolings));
+  if (first.out != first.in / 2 || joined.in != first.out * (poolings + 1))
+    throw module.fault("cv1 and cv2 do not fit together");
+
+  Json named = Json::object();
+  if (poolings != 3) named["n"] = poolings;
+  if (module.flag("add")) named["shortcut"] = true;
+  if (!first.activated) named["act"] = false;
+  return {{}, 1, "SPPF", with({joined.out, kernel->first}, named)};
+}
+
+ModelRow concat_row(const TorchModule& module) {
+  const std::int64_t dimension = module.integer("d").value_or(0);
+  if (dimension != 1) throw module.fault("joining along anything but channels is not supported");
+  return {{}, 1, "Concat", Json{1}};
+}
+
+ModelRow upsample_row(const TorchModule& module) {
+  if (module.attribute("size")) throw module.fault("a fixed size is not supported");
+  const auto mode = module.attribute("mode");
+  if (!mode || mode->text() != "nearest") throw module.fault("only mode nearest is supported");
+  const auto scale = module.attribute("scale_factor");
+  std::optional<double> h, w;
+  if (scale) h = scale->size() == 2 ? (*scale)[0].number() : scale->number();
+  if (scale) w = scale->size() == 2 ? (*scale)[1].number() : scale->number();
+  if (!h || h != w || !(*h >= 1 && *h <= 64) || *h != std::floor(*h))
+    throw module.fault("only a whole scale_factor from 1 to 64 is supported");
+  return {{}, 1, "Upsample", {nullptr, static_cast<int>(*h), "nearest"}};
+}
+
+/// Where DySample's samples lie before offsets: (j − (s−1)/2)/s for x, then with i for y, once a group.
+bool is_standard_init_pos(const std::vector<float>& values, std::int64_t scale, std::int64_t groups) {
+  const std::int64_t places = scale * scale;
+  if (values.size() != static_cast<std::size_t>(2 * groups * places)) return false;
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    const std::int64_t place = static_cast<std::int64_t>(k) % places;
+    const std::int64_t step = static_cast<std::int64_t>(k) < groups * places ? place % scale : place / scale;
+    const double expected =
+        (static_cast<double>(step) - static_cast<double>(scale - 1) / 2) / static_cast<double>(scale);
+    if (!(std::abs(values[k] - expected) <= 1e-3)) return false;
+  }
+  return true;
+}
+
+ModelRow dysample_row(const TorchModule& module, TorchWeights& weights) {
+  module.expect_children({"offset", "scope"});
+  module.expect_parameters({"init_pos"});
+  const auto pointwise = [&](const TorchModule& m) {
+    const ConvFacts conv = read_conv2d(m, weights);
+    const ConvFacts::Pair ones{1, 1}, none{0, 0};
+    if (conv.kernel != ones || conv.stride != ones || conv.padding != none || conv.groups != 1)
+      throw m.fault("is not a 1×1 convolution");
+    return conv;
+  };
+  const ConvFacts offset = pointwise(module.child("offset"));
+  if (!offset.biased) throw module.fault("its offset convolution has no bias");
+  std::vector<float> init_pos;
+  if (module.parameter("init_pos")) init_pos = weights.values(module, "init_pos");
+  const std::int64_t positions = static_cast<std::int64_t>(init_pos.size());
+
+  std::int64_t scale = module.integer("scale").value_or(0);
+  if (!module.attribute("scale"))  // as many as init_pos has different values
+    scale = static_cast<std::int64_t>(std::set<float>(init_pos.begin(), init_pos.end()).size());
+  if (scale < 1 || scale > 16) throw module.fault("its scale is unknown");
+  const std::int64_t places = scale * scale;
+  std::string style = positions > 0 && positions != offset.out ? "pl" : "lp";
+  if (const auto given = module.attribute("style")) style = given->text().value_or("?");
+  if (style != "lp" && style != "pl") throw module.fault("style " + style + " is not supported: lp and pl are");
+  const std::int64_t each = 2 * (style == "pl" ? 1 : places);  // offsets a group
+  const std::int64_t groups = module.integer("groups").value_or(offset.out / each);
+  if (groups < 1 || offset.out % each != 0 || offset.out / each != groups)
+    throw module.fault("its offset convolution has " + std::to_string(offset.out) + " channels, expected " +
+                       std::to_string(each) + " a group");
+  if (positions > 0 && !is_standard_init_pos(init_pos, scale, groups))
+    throw module.fault("init_pos is not DySample's own: this variant is not supported");
+  const std::optional<TorchModule> scope = module.find("scope");
+  if (scope) {
+    const ConvFacts conv = pointwise(*scope);
+    if (conv.out != offset.out || conv.in != offset.in) throw module.fault("scope and offset differ in their channels");
+  }
+  return {{}, 1, "DySample", {scale, style, groups, scope.has_value()}};
+}
+
+ModelRow detect_row(const TorchModule& module, TorchWeights& weights) {
+  if (module.find("one2one_cv2") || module.find("one2one_cv3") || module.flag("end2end") || module.flag("_end2end"))
+    throw module.fault("end-to-end heads are not supported");
+  module.expect_children({"cv2", "cv3", "dfl"});
+  module.expect_parameters({"anchors", "strides", "stride"});
+  const std::vector<TorchModule> boxes = module.child("cv2").children(), scores = module.child("cv3").children();
+  if (boxes.empty() || boxes.size() != scores.size()) throw module.fault("cv2 and cv3 have different levels");
+
+  std::int64_t classes = 0, outputs = 0, first_in = 0;
+  for (std::size_t level = 0; level < boxes.size(); ++level) {
+    std::int64_t level_in = 0;
+    for (const bool of_boxes : {true, false}) {
+      const TorchModule& branch = of_boxes ? boxes[level] : scores[level];
+      branch.expect_kind("Sequential");
+      branch.expect_children({"0", "1", "2"});
+      const TorchModule one = branch.child("0"), two = branch.child("1"), three = branch.child("2");
+      if (one.kind() == "Sequential") throw module.fault("heads of YOLO11 and newer are not supported");
+      const ConvFacts a = read_plain_conv(one, weights, 3), b = read_plain_conv(two, weights, 3);
+      expect_activated(one, a);
+      expect_activated(two, b);
+      const ConvFacts c = read_conv2d(three, weights);
+      if (c.kernel != ConvFacts::Pair(1, 1) || c.stride != ConvFacts::Pair(1, 1) || c.groups != 1 ||
+          c.padding != ConvFacts::Pair(0, 0) || !c.biased)
+        throw three.fault("is not a 1×1 convolution with a bias");
+      if (level == 0 && of_boxes) first_in = a.in;
+      if (level == 0) (of_boxes ? outputs : classes) = c.out;
+      const std::int64_t hidden = of_boxes ? std::max({std::int64_t{16}, first_in / 4, outputs})
+                                           : std::max(first_in, std::min<std::int64_t>(classes, 100));
+      if (a.out != hidden || b.in != hidden || b.out != hidden || c.in != hidden)
+        throw branch.fault("its hidden channels are not the " + std::to_string(hidden) + " of YOLOv8");
+      if (c.out != (of_boxes ? outputs : classes)) throw branch.fault("differs from the first level in its outputs");
+      if (!of_boxes && a.in != level_in) throw branch.fault("differs from its box branch in its input");
+      level_in = a.in;
+    }
+  }
+  const std::int64_t bins = outputs / 4;
+  if (outputs % 4 != 0 || bins < 2) throw module.fault("boxes without a distribution (reg_max 1) are not supported");
+  if (const auto dfl = module.find("dfl")) {
+    const TorchModule conv = dfl->child("conv");
+    read_conv2d(conv, weights);
+    const std::vector<float> values = weights.take(conv, "weight", {1, bins, 1, 1}).to_f32();
+    for (std::int64_t i = 0; i < bins; ++i)
+      if (values[static_cast<std::size_t>(i)] != static_cast<float>(i))
+        throw dfl->fault("its weight is not 0, 1, 2, …");
+  }
+  Json arguments{"nc"};
+  if (bins != 16) arguments.push_back(bins);
+  return {{}, 1, "Detect", arguments};
+}
+
+/// Sequential: a module with repeats. All alike, but for the channels that come in.
+ModelRow chain_row(const TorchModule& module, TorchWeights& weights) {
+  const std::vector<TorchModule> links = module.children();
+  std::optional<ModelRow> row;
+  for (const TorchModule& link : links) {
+    if (link.kind() == "Sequential" || link.kind() == "C2f" || link.kind() == "Detect")
+      throw link.fault("a chain of " + std::string(link.kind()) + " is not supported");
+    const ModelRow next = read_checkpoint_row(link, weights);
+    if (row && !(*row == next)) throw link.fault("differs from the one before it: such a chain is not supported");
+    row = next;
+  }
+  if (!row) throw module.fault("an empty Sequential is not supported");
+  row->repeats = static_cast<int>(links.size());
+  return *row;
+}
+
+}  // namespace
+
+bool is_dysample(std::string_view kind) {
+  constexpr std::string_view kName = "dysample";
+  return kind.size() >= kName.size() && std::equal(kName.begin(), kName.end(), kind.begin(), [](char a, char b) {
+           return a == std::tolower(static_cast<unsigned char>(b));
+         });
+}
+
+std::string why_unsupported(std::string_view kind) {
+  constexpr std::array<std::pair<std::string_view, const char*>, 13> kFamilies{{{"Segment", "segmentation"},
+                                                                                {"YOLOESegment", "segmentation"},
+                                                                                {"Pose", "pose"},
+                                                                                {"OBB", "oriented-box"},
+                                                                                {"Classify", "classification"},
+                                                                                {"v10Detect", "YOLOv10"},
+                                                                                {"SCDown", "YOLOv10"},
+                                                                                {"WorldDetect", "YOLO-World"},
+                                                                                {"YOLOEDetect", "YOLOE"},
+                                                                                {"RTDETRDecoder", "RT-DETR"},
+                                                                                {"C3k2", "YOLO11 and newer"},
+                                                                                {"A2C2f", "YOLO12"},
+                                                                                {"C3", "YOLOv5"}}};
+  for (const auto& [name, family] : kFamilies)
+    if (kind == name || kind == std::string(name) + "26") return std::string(family) + " models are not supported";
+  return "this module is not supported";
+}
+
+ModelRow read_checkpoint_row(const TorchModule& module, TorchWeights& weights) {
+  const std::string_view kind = module.kind();
+  if (kind == "Conv" || kind == "DWConv") return conv_row(module, weights);
+  if (kind == "C2f") return c2f_row(module, weights);
+  if (kind == "SPPF") return sppf_row(module, weights);
+  if (kind == "Concat") return concat_row(module);
+  if (kind == "Upsample") return upsample_row(module);
+  if (kind == "Detect") return detect_row(module, weights);
+  if (kind == "Sequential") return chain_row(module, weights);
+  if (is_dysample(kind)) return dysample_row(module, weights);
+  throw module.fault(why_unsupported(kind));
+}
+
+}  // namespace cudet

@@ -1,0 +1,61 @@
+#include "apps/convert/model_table.h"
+
+#include <cmath>
+
+namespace cudet {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// A whole number without a fraction.
+Json short_number(double value) {
+  return value == std::floor(value) && std::abs(value) < 1e15 ? Json(static_cast<std::int64_t>(value)) : Json(value);
+}
+
+/// One line, a blank behind each comma; bytes that are no UTF-8 are replaced.
+std::string text(const Json& json) {
+  if (json.is_array() || json.is_object()) {
+    std::string joined;
+    for (const auto& [key, value] : json.items()) {
+      if (!joined.empty()) joined += ", ";
+      if (json.is_object()) joined += text(key) + ": ";
+      joined += text(value);
+    }
+    return json.is_array() ? "[" + joined + "]" : "{" + joined + "}";
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void add_rows(std::string& out, const char* section, const std::vector<ModelRow>& rows) {
+  out += std::string("  \"") + section + "\": [";
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Json row = {rows[i].from, rows[i].repeats, rows[i].module, rows[i].arguments};
+    out += (i ? ",\n    " : "\n    ") + text(row);
+  }
+  out += "\n  ]";
+}
+
+}  // namespace
+
+std::string to_json(const ModelTable& table, const std::string& weights) {
+  std::string out = "{\n  \"format\": \"cudet-model\", \"version\": 1,\n";
+  out += "  \"nc\": " + std::to_string(table.classes) + ",\n";
+  if (!table.names.empty()) out += "  \"names\": " + text(table.names) + ",\n";
+  if (!table.scales.empty()) {
+    out += "  \"scale\": " + text(table.scale) + ",\n  \"scales\": {";
+    for (std::size_t i = 0; i < table.scales.size(); ++i)
+      out += (i ? ", " : "") + text(table.scales[i].first) + ": " +
+             text({short_number(table.scales[i].second[0]), short_number(table.scales[i].second[1]),
+                   short_number(table.scales[i].second[2])});
+    out += "},\n";
+  }
+  if (table.bn_eps != ModelTable().bn_eps) out += "  \"bn_eps\": " + text(table.bn_eps) + ",\n";
+  out += "  \"input\": {\"size\": [" + std::to_string(table.height) + ", " + std::to_string(table.width) + "]},\n";
+  add_rows(out, "backbone", table.backbone);
+  out += ",\n";
+  add_rows(out, "head", table.head);
+  if (!weights.empty()) out += ",\n  \"weights\": " + text(weights);
+  return out + "\n}\n";
+}
+
+}  // namespace cudet

@@ -1,0 +1,34 @@
+// The network table that convert writes, and its JSON text.
+#pragma once
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cudet {
+
+/// A row: [from, repeats, module, arguments].
+struct ModelRow {
+  nlohmann::ordered_json from;  // an integer, or a list of them
+  int repeats;
+  std::string module;
+  nlohmann::ordered_json arguments;
+  bool operator==(const ModelRow&) const = default;
+};
+
+/// What a model description says.
+struct ModelTable {
+  int classes = 0;
+  std::vector<std::string> names;                                     // of the classes; empty: unknown
+  std::string scale;                                                  // used only where there are scales
+  std::vector<std::pair<std::string, std::array<double, 3>>> scales;  // depth, width, most channels
+  double bn_eps = 1e-3;
+  int height = 640, width = 640;
+  std::vector<ModelRow> backbone, head;
+};
+
+/// The description as JSON, a row of the table a line. `weights`: the file's name beside it, or empty.
+std::string to_json(const ModelTable& table, const std::string& weights);
+
+}  // namespace cudet

@@ -1,0 +1,201 @@
+#include "apps/convert/torch_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "kernels/error.h"
+
+namespace cudet {
+namespace {
+
+constexpr std::uint64_t kMostBytes = 2ull << 30;  // of all tensors together; YOLOv8x has 273 million
+constexpr std::uint64_t kMostSharing = 4;         // tensors may be this many times what is stored,
+constexpr std::uint64_t kFreeBytes = 1 << 20;     // and these more
+constexpr std::size_t kMostDimensions = 8;
+constexpr int kMostWrappers = 4;  // a parameter of a tensor of a …
+
+constexpr std::string_view kZip = "PK\x03\x04";
+// Before 1.6, a file began with torch's magic number 0x1950a86a20f9469cfc6c as a pickle of its own.
+constexpr std::string_view kOldTorch("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14);
+
+void check_start(std::string_view start) {
+  if (start.substr(0, kOldTorch.size()) == kOldTorch)
+    throw Error("a checkpoint from before torch 1.6: load it and torch.save it again with a newer torch");
+  if (start.substr(0, kZip.size()) != kZip) throw Error("not a checkpoint of torch.save (no zip archive)");
+}
+
+struct StorageType {
+  std::string_view name;
+  std::optional<Dtype> dtype;
+};
+constexpr StorageType kStorageTypes[] = {{"FloatStorage", Dtype::f32},     {"HalfStorage", Dtype::f16},
+                                         {"BFloat16Storage", Dtype::bf16}, {"DoubleStorage", Dtype::f64},
+                                         {"LongStorage", Dtype::i64},      {"IntStorage", Dtype::i32},
+                                         {"ByteStorage", Dtype::u8},       {"BoolStorage", Dtype::u8}};
+
+/// The call of _rebuild_tensor_v2 within what a tensor was pickled as, or nothing: its arguments are storage, offset,
+/// sizes and strides.
+std::optional<PickleValue> rebuild_arguments(PickleValue value) {
+  for (int i = 0; i < kMostWrappers && value.is_object(); ++i) {
+    const PickleValue arguments = value.arguments();
+    if (!value.module().starts_with("torch.")) return std::nullopt;
+    if (value.name() == "_rebuild_tensor_v2" || value.name() == "_rebuild_tensor") {
+      if (arguments.size() < 4) return std::nullopt;
+      return arguments;
+    }
+    if (value.name() == "_rebuild_from_type_v2") {  // function, type, arguments, state: of a tensor with attributes
+      if (arguments.size() < 3 || arguments[0].name() != "_rebuild_tensor_v2" || arguments[2].size() < 4)
+        return std::nullopt;
+      return arguments[2];
+    }
+    if (!value.name().starts_with("_rebuild_parameter") || arguments.size() == 0) return std::nullopt;
+    value = arguments[0];
+  }
+  return std::nullopt;
+}
+
+/// Elements from the first to the one behind the last; nothing where 64 bits don't hold that or a size is negative.
+std::optional<std::uint64_t> reach(const std::vector<std::int64_t>& shape, const std::vector<std::int64_t>& strides) {
+  std::uint64_t last = 0;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] < 0 || strides[i] < 0) return std::nullopt;
+    std::uint64_t step;
+    if (__builtin_mul_overflow(static_cast<std::uint64_t>(std::max<std::int64_t>(shape[i] - 1, 0)),
+                               static_cast<std::uint64_t>(strides[i]), &step) ||
+        __builtin_add_overflow(last, step, &last))
+      return std::nullopt;
+  }
+  return std::count(shape.begin(), shape.end(), 0) ? 0 : last + 1;
+}
+
+bool is_contiguous(const std::vector<std::int64_t>& shape, const std::vector<std::int64_t>& strides) {
+  std::int64_t expected = 1;
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    if (shape[i] != 1 && strides[i] != expected) return false;
+    expected *= shape[i];
+  }
+  return true;
+}
+
+}  // namespace
+
+TorchFile TorchFile::open(const std::string& path) {
+  if (std::filesystem::is_directory(path)) throw Error("is a folder");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(std::string("cannot open: ") + std::strerror(errno));
+  char start[16];
+  file.read(start, sizeof start);
+  check_start({start, static_cast<std::size_t>(file.gcount())});
+  return TorchFile(ZipArchive::open(path));
+}
+
+TorchFile TorchFile::parse(std::vector<std::byte> bytes) {
+  check_start({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return TorchFile(ZipArchive::parse(std::move(bytes)));
+}
+
+TorchFile TorchFile::assemble(std::vector<std::byte> pickle, std::map<std::string, std::vector<std::byte>> storages) {
+  TorchFile file;
+  file.pickle_ = std::make_unique<Pickle>(std::move(pickle));
+  for (const auto& [key, bytes] : storages) file.stored_ += bytes.size();
+  file.storages_ = std::move(storages);
+  return file;
+}
+
+TorchFile::TorchFile(ZipArchive archive) : archive_(std::move(archive)) {
+  const std::string pickle = "data.pkl";
+  std::vector<std::string> found;
+  for (const auto& [name, entry] : archive_->entries())
+    if (std::filesystem::path(name).filename() == pickle) found.push_back(name);
+  if (found.size() != 1) throw Error("not a checkpoint of torch.save (no data.pkl inside)");
+  folder_ = found[0].substr(0, found[0].size() - pickle.size());
+  if (archive_->entries().contains(folder_ + "constants.pkl"))
+    throw Error("a TorchScript program: convert the checkpoint that it was exported from");
+  if (archive_->entries().contains(folder_ + "byteorder")) {
+    const std::vector<std::byte> order = archive_->read(folder_ + "byteorder");
+    if (std::string_view(reinterpret_cast<const char*>(order.data()), order.size()) != "little")
+      throw Error("a checkpoint of a big-endian machine: save it again on another");
+  }
+  for (const auto& [name, entry] : archive_->entries())
+    if (name.starts_with(folder_ + "data/")) stored_ += entry.size;
+  pickle_ = std::make_unique<Pickle>(archive_->read(found[0]));
+}
+
+std::span<const std::byte> TorchFile::storage(std::string_view key) {
+  const std::string name(key);
+  const auto known = storages_.find(name);
+  if (known != storages_.end()) return known->second;
+  if (!archive_) throw Error("storage " + name + " is missing");
+  return storages_.emplace(name, archive_->read(folder_ + "data/" + name)).first->second;
+}
+
+bool TorchFile::is_tensor(PickleValue value) {
+  return rebuild_arguments(value).has_value();
+}
+
+StoredTensor TorchFile::tensor(PickleValue value, const std::string& name) {
+  const auto fail = [&](const std::string& why) { return Error(name + ": " + why); };
+  const std::optional<PickleValue> arguments = rebuild_arguments(value);
+  if (!arguments) throw fail("is not a tensor as torch.save writes it");
+  const std::optional<PickleValue> id = (*arguments)[0].persistent();
+  if (!id || id->size() < 5 || (*id)[0].text() != "storage" || !(*id)[2].text()) throw fail("its storage is unknown");
+  const std::string_view type = (*id)[1].name();
+  const auto known = std::find_if(std::begin(kStorageTypes), std::end(kStorageTypes),
+                                  [&](const StorageType& t) { return t.name == type; });
+  if (known == std::end(kStorageTypes)) throw fail("elements of type " + std::string(type) + " are not supported");
+
+  StoredTensor tensor{*known->dtype, (*arguments)[2].integers(), {}};
+  const std::vector<std::int64_t> strides = (*arguments)[3].integers();
+  const std::optional<std::int64_t> offset = (*arguments)[1].integer();
+  if (!offset || *offset < 0 || tensor.shape.size() != (*arguments)[2].size() ||
+      strides.size() != tensor.shape.size() || tensor.shape.size() > kMostDimensions)
+    throw fail("its sizes are damaged");
+  const std::span<const std::byte> memory = storage(*(*id)[2].text());
+  const std::uint64_t available = memory.size() / size_of(tensor.dtype);
+  const std::optional<std::uint64_t> needed = reach(tensor.shape, strides);
+  if (!needed || static_cast<std::uint64_t>(*offset) > available || *needed > available - *offset)
+    throw fail("reaches outside of its storage");
+
+  std::uint64_t bytes = size_of(tensor.dtype);
+  bool fits = true;
+  for (const std::int64_t d : tensor.shape)
+    fits = fits && !__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(d), &bytes);
+  if (!fits || __builtin_add_overflow(handed_out_, bytes, &handed_out_) || handed_out_ > kMostBytes ||
+      handed_out_ > kMostSharing * stored_ + kFreeBytes)
+    throw fail("the tensors are larger than the file can hold");
+  tensor.data = memory.subspan(static_cast<std::size_t>(*offset) * size_of(tensor.dtype),
+                               static_cast<std::size_t>(*needed) * size_of(tensor.dtype));
+  const bool whole = is_contiguous(tensor.shape, strides);
+  return whole && tensor.dtype != Dtype::f64 ? tensor : copy(tensor, strides);
+}
+
+/// The elements of strided memory in row-major order.
+StoredTensor TorchFile::copy(const StoredTensor& memory, const std::vector<std::int64_t>& strides) {
+  const std::size_t size = size_of(memory.dtype);
+  std::size_t count = 1;
+  for (const std::int64_t d : memory.shape) count *= static_cast<std::size_t>(d);
+  std::vector<std::byte>& bytes = copies_.emplace_back(count * size);
+  std::vector<std::int64_t> at(memory.shape.size());
+  std::size_t from = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::memcpy(bytes.data() + i * size, memory.data.data() + from * size, size);
+    for (std::size_t d = at.size(); d-- > 0;) {  // to the next element: the innermost axis that has one
+      from += static_cast<std::size_t>(strides[d]);
+      if (++at[d] < memory.shape[d]) break;
+      from -= static_cast<std::size_t>(strides[d] * memory.shape[d]);
+      at[d] = 0;
+    }
+  }
+  StoredTensor tensor{memory.dtype, memory.shape, bytes};
+  if (memory.dtype != Dtype::f64) return tensor;
+  const std::vector<float> values = tensor.to_f32();
+  bytes.resize(count * sizeof(float));
+  if (count) std::memcpy(bytes.data(), values.data(), bytes.size());
+  return {Dtype::f32, memory.shape, bytes};
+}
+
+}  // namespace cudet

@@ -1,0 +1,220 @@
+#include "apps/convert/yaml_model.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <string_view>
+
+#include "apps/convert/checkpoint_row.h"
+#include "apps/convert/yaml_guard.h"
+#include "kernels/error.h"
+
+namespace cudet {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kMostClasses = 100'000;
+constexpr std::size_t kMostRows = 1000;
+constexpr std::size_t kMostArguments = 16;
+
+template <class T>
+std::optional<T> as(const YAML::Node& node) {
+  T value;
+  if (!node.IsScalar() || !YAML::convert<T>::decode(node, value)) return std::nullopt;
+  return value;
+}
+
+/// A scalar as Python's YAML and Ultralytics' parse_model understand it together: quoted or not, "None", "True" and
+/// numbers are what they say.
+Json argument(const YAML::Node& node) {
+  if (node.IsNull()) return nullptr;
+  if (node.IsSequence()) {
+    Json list = Json::array();
+    for (const YAML::Node& element : node) {
+      const auto number = as<double>(element);
+      if (!number || !std::isfinite(*number)) throw Error("an argument that is a list must hold numbers");
+      list.push_back(*number);
+    }
+    return list;
+  }
+  if (!node.IsScalar()) throw Error("an argument that is neither number, text, list nor nothing");
+  const std::string& text = node.Scalar();
+  if (text == "None") return nullptr;
+  if (const auto whole = as<int>(node)) return *whole;
+  if (const auto real = as<double>(node); real && std::isfinite(*real)) return *real;
+  if (const auto flag = as<bool>(node)) return *flag;
+  return text;
+}
+
+Json row_inputs(const YAML::Node& node) {
+  if (const auto one = as<int>(node)) return *one;
+  Json list = Json::array();
+  for (const YAML::Node& element : node) {
+    const auto from = as<int>(element);
+    if (!from) break;
+    list.push_back(*from);
+  }
+  if (!node.IsSequence() || list.empty() || list.size() != node.size())
+    throw Error("the first of its parts must be a row's number, or a list of them");
+  return list;
+}
+
+void check_arguments(const std::string& module, Json& arguments) {
+  if (is_dysample(module) && !arguments.empty() && !arguments[0].is_null() && !arguments[0].is_object() &&
+      !(arguments[0].is_number_integer() && arguments[0].get<int>() >= 1 && arguments[0].get<int>() <= 8))
+    throw Error("its first argument must be the scale, 1 to 8: leave out the number of channels");
+  // Ultralytics since 8.4: more than [out, k] means YOLO26's SPPF, whose first convolution has no activation.
+  if (module == "SPPF" && arguments.size() > 2) arguments.push_back({{"act", false}});
+}
+
+ModelRow read_row(const YAML::Node& node, int bins) {
+  if (!node.IsSequence() || node.size() != 4) throw Error("a row must be [from, repeats, module, arguments]");
+  ModelRow row{row_inputs(node[0]), as<int>(node[1]).value_or(0), node[2].Scalar(), Json::array()};
+  if (row.repeats < 1) throw Error("repeats must be a whole number from 1");
+  if (node[3].IsNull()) return row;
+  if (!node[3].IsSequence() || node[3].size() > kMostArguments)
+    throw Error("its arguments must be a list of at most " + std::to_string(kMostArguments));
+  for (const YAML::Node& element : node[3]) row.arguments.push_back(argument(element));
+  if (row.module == "nn.Upsample") row.module = "Upsample";
+  if (is_dysample(row.module)) row.module = "DySample";
+  constexpr const char* kKnown[] = {"Conv", "C2f", "SPPF", "Concat", "Upsample", "DySample", "Detect"};
+  if (std::find(std::begin(kKnown), std::end(kKnown), row.module) == std::end(kKnown))
+    throw Error(why_unsupported(row.module));
+  check_arguments(row.module, row.arguments);
+  if (row.module == "Detect" && row.arguments.size() == 1 && bins != 16) row.arguments.push_back(bins);
+  return row;
+}
+
+std::vector<ModelRow> read_rows(const YAML::Node& root, const std::string& section, int bins) {
+  const YAML::Node rows = root[section];
+  if (!rows || !rows.IsSequence()) throw Error("lacks a list of rows called " + section);
+  if (rows.size() > kMostRows) throw Error(section + " has more than 1000 rows");
+  std::vector<ModelRow> table;
+  std::size_t i = 0;
+  for (const YAML::Node& row : rows) {
+    std::string label = section + " row " + std::to_string(i++);
+    try {
+      if (row.IsSequence() && row.size() > 2 && row[2].IsScalar()) label += " (" + row[2].Scalar() + ")";
+      table.push_back(read_row(row, bins));
+    } catch (const Error& error) {
+      throw Error(label + ": " + error.what());
+    }
+  }
+  return table;
+}
+
+/// The letter of a scale in a file's name, as Ultralytics finds it: "yolov8s-mine", "yolo11x"; or empty.
+std::string scale_of_name(const std::string& path) {
+  const std::string stem = std::filesystem::path(path).stem().string();
+  std::string_view rest = stem;
+  constexpr std::string_view kYolo = "yolo";
+  for (std::size_t at; (at = rest.find(kYolo)) != std::string_view::npos;) {
+    rest.remove_prefix(at + kYolo.size());
+    std::string_view name = rest;
+    if (name.starts_with("e-")) name.remove_prefix(2);
+    if (name.starts_with("v")) name.remove_prefix(1);
+    const std::size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
+    if (digits > 0 && digits < name.size() && std::string_view("nslmx").find(name[digits]) != std::string_view::npos)
+      return {name[digits]};
+  }
+  return "";
+}
+
+void read_scales(const YAML::Node& root, const std::string& name, const std::string& wanted, ModelTable& table) {
+  const YAML::Node scales = root["scales"];
+  const auto number = [](const YAML::Node& node, const std::string& what) {
+    const auto value = as<double>(node);
+    if (!value || !(*value > 0 && *value < 1e9)) throw Error(what + " must be a number above 0");
+    return *value;
+  };
+  if (scales && scales.IsMap()) {
+    for (const auto& entry : scales) {
+      const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
+      if (!entry.second.IsSequence() || entry.second.size() != 3)
+        throw Error("scale " + key + " must be [depth, width, max channels]");
+      std::array<double, 3> values{};
+      for (std::size_t i = 0; i < 3; ++i) values[i] = number(entry.second[i], "scale " + key);
+      table.scales.emplace_back(key, values);
+    }
+  } else if (root["depth_multiple"] || root["width_multiple"]) {  // the older form: one scale, without a name
+    const auto multiple = [&](const char* key) { return root[key] ? number(root[key], key) : 1.0; };
+    table.scales.push_back({"default", {multiple("depth_multiple"), multiple("width_multiple"), 1e6}});
+  }
+  const auto has = [&](const std::string& key) {
+    return std::any_of(table.scales.begin(), table.scales.end(), [&](const auto& s) { return s.first == key; });
+  };
+  if (!wanted.empty() && !has(wanted)) throw Error("scale " + wanted + " is not among its scales");
+  if (table.scales.empty()) return;
+  const std::string named = scale_of_name(name);
+  table.scale = !wanted.empty() ? wanted : has(named) ? named : table.scales.front().first;
+}
+
+/// A list, or a map {0: person, …}. Names that are not as many as the classes are of another model: left out.
+std::vector<std::string> read_names(const YAML::Node& node, int classes) {
+  std::map<int, std::string> names;
+  if (node && node.IsSequence())
+    for (const YAML::Node& name : node)
+      names.emplace(static_cast<int>(names.size()), name.IsScalar() ? name.Scalar() : "");
+  if (node && node.IsMap())
+    for (const auto& entry : node)
+      if (entry.second.IsScalar()) names.emplace(as<int>(entry.first).value_or(-1), entry.second.Scalar());
+  if (names.size() != static_cast<std::size_t>(classes) || names.empty() || names.begin()->first != 0 ||
+      names.rbegin()->first != classes - 1)
+    return {};
+  std::vector<std::string> list;
+  for (auto& [index, name] : names) list.push_back(std::move(name));
+  return list;
+}
+
+/// What was asked for, else nc, else as many as there are names, else COCO's.
+int class_count(const YAML::Node& root, std::optional<int> wanted) {
+  if (wanted) return *wanted;
+  const YAML::Node nc = root["nc"], names = root["names"];
+  int classes = 80;
+  if (nc)
+    classes = as<int>(nc).value_or(0);
+  else if (names && names.size() > 0)
+    classes = static_cast<int>(names.size());
+  if (classes < 1 || classes > kMostClasses)
+    throw Error("nc must be a whole number from 1 to " + std::to_string(kMostClasses));
+  return classes;
+}
+
+ModelTable interpret(const YAML::Node& root, const std::string& name, const YamlOptions& options) {
+  if (!root.IsMap()) throw Error("is not a network's YAML: a map with backbone and head is needed");
+  ModelTable table;
+  const auto activation = root["activation"] ? as<std::string>(root["activation"]) : std::nullopt;
+  if (root["activation"] && !root["activation"].IsNull() &&
+      (!activation || activation->find("SiLU") == std::string::npos))
+    throw Error("activation " + activation.value_or("?") + " is not supported: SiLU is");
+  if (root["end2end"] && as<bool>(root["end2end"]).value_or(false)) throw Error("end2end heads are not supported");
+  if (root["ch"] && as<int>(root["ch"]) != 3) throw Error("pictures of other than 3 channels (ch) are not supported");
+  const int bins = root["reg_max"] ? as<int>(root["reg_max"]).value_or(0) : 16;
+  if (bins < 2) throw Error("reg_max must be a whole number from 2");
+  const YAML::Node names = root["names"];
+  table.classes = class_count(root, options.classes);
+  table.names = read_names(names, table.classes);
+  read_scales(root, name, options.scale, table);
+  table.backbone = read_rows(root, "backbone", bins);
+  table.head = read_rows(root, "head", bins);
+  if (table.head.empty() || table.head.back().module != "Detect") throw Error("its last row is not Detect");
+  return table;
+}
+
+}  // namespace
+
+ModelTable read_yaml_model(const std::string& text, const std::string& name, const YamlOptions& options) {
+  check_yaml_size(text);
+  try {
+    return interpret(YAML::Load(text), name, options);
+  } catch (const YAML::Exception& error) {
+    const std::string where = error.mark.is_null() ? "" : " at line " + std::to_string(error.mark.line + 1);
+    throw Error("not sound YAML" + where + ": " + error.msg);
+  }
+}
+
+}  // namespace cudet

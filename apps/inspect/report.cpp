@@ -1,0 +1,210 @@
+#include "apps/inspect/report.h"
+
+#include <algorithm>
+#include <iomanip>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "runtime/passes.h"
+
+namespace cudet {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double kMega = 1e6, kGiga = 1e9;
+
+/// A number with its thousands apart: 3,157,200.
+std::string grouped(std::size_t number) {
+  std::string digits = std::to_string(number);
+  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<std::size_t>(at), ",");
+  return digits;
+}
+
+std::string shape(const RowStatistics& row) {
+  return std::to_string(row.channels) + "x" + std::to_string(row.extent.h) + "x" + std::to_string(row.extent.w);
+}
+
+std::string shape(const Tensor& t) {
+  std::string text = std::to_string(t.h) + "x" + std::to_string(t.w) + "x" + std::to_string(t.c);
+  return t.pitch == t.c ? text : text + " of " + std::to_string(t.pitch);
+}
+
+struct Totals {
+  std::size_t parameters = 0;
+  double flops = 0, executed_flops = 0;
+};
+
+Totals total(const Report& report) {
+  Totals sum;
+  for (const RowStatistics& row : report.rows) {
+    sum.parameters += row.parameters;
+    sum.flops += row.flops;
+    sum.executed_flops += row.executed_flops;
+  }
+  return sum;
+}
+
+/// A step in words: operator, what it reads, what it writes, and its particulars.
+struct StepText {
+  std::string op, x, detail;
+  Tensor y;
+};
+
+StepText describe(const Step& step) {
+  const auto number = [](int n) { return std::to_string(n); };
+  return std::visit(Overloaded{
+                        [&](const Conv2d& s) {
+                          std::string detail = number(s.kernel.h) + "x" + number(s.kernel.w);
+                          if (s.stride.h != 1 || s.stride.w != 1) detail += "/" + number(s.stride.h);
+                          if (s.stride.h != s.stride.w) detail += "," + number(s.stride.w);
+                          if (s.dilation.h != 1 || s.dilation.w != 1) detail += " dilated";
+                          if (s.groups != 1) detail += " in " + number(s.groups) + " groups";
+                          if (s.activation == Activation::silu) detail += " + SiLU";
+                          if (s.add) detail += " + residual";
+                          return StepText{"conv2d", shape(s.x), detail, s.y};
+                        },
+                        [&](const MaxPool& s) {
+                          return StepText{"max_pool", shape(s.x), number(s.kernel) + "x" + number(s.kernel), s.y};
+                        },
+                        [&](const Upsample& s) {
+                          return StepText{"upsample", shape(s.x), "by " + number(s.scale), s.y};
+                        },
+                        [&](const Copy& s) {
+                          return StepText{"copy", shape(s.x), "", s.y};
+                        },
+                        [&](const DySample& s) {
+                          return StepText{"dysample", shape(s.x),
+                                          "by " + number(s.scale) + ", " + number(s.groups) + " groups" +
+                                              (s.dyscope ? ", dyscope" : ""),
+                                          s.y};
+                        },
+                        [&](const DetectDecode& s) {
+                          return StepText{"detect_decode", shape(s.level[0].box), number(s.levels) + " levels", s.y};
+                        },
+                    },
+                    step);
+}
+
+void print_memory(const Report& report, std::ostream& out) {
+  const Program& program = report.program;
+  const auto mega = [](std::size_t bytes) { return static_cast<double>(bytes) / kMega; };
+  out << std::fixed << std::setprecision(1) << "memory, fp32, batch " << report.batch << ": arena "
+      << mega(program.memory.bytes) << " MB (the most alive at once: " << mega(program.memory.live_peak) << " of "
+      << mega(program.activation_bytes) << " MB), weights " << mega(report.packed_bytes) << " MB\n";
+}
+
+std::map<std::string, int> count_operators(const Program& program) {
+  std::map<std::string, int> count;
+  for (const Program::NamedStep& named : program.steps) ++count[describe(named.step).op];
+  return count;
+}
+
+}  // namespace
+
+Report make_report(const std::string& path, const std::string& scale, int batch, Extent input) {
+  Report report{};
+  report.description = read_description(path, scale);
+  report.batch = batch;
+  Graph graph = build_graph(report.description, NoWeights());
+  if (input.h == 0) input = {report.description.input.height, report.description.input.width};
+  const int stride = find_stride(graph);
+  report.input = {round_up(input.h, stride), round_up(input.w, stride)};
+  report.rows = count_rows(graph, report.input);
+  optimise(graph);
+  PackedWeights none;
+  none.offsets.assign(graph.parameters.size(), 0);
+  report.program = compile(graph, none, batch, report.input);
+  for (const Program::NamedStep& named : report.program.steps)
+    if (const auto* conv = std::get_if<Conv2d>(&named.step))
+      report.packed_bytes += (conv2d_cpu_packed_floats(*conv) + static_cast<std::size_t>(conv->y.c)) * sizeof(float);
+  return report;
+}
+
+void print_table(const Report& report, std::ostream& out) {
+  const auto line = [&](const std::string& row, const std::string& from, const std::string& n,
+                        const std::string& module, const std::string& arguments, const std::string& output,
+                        const std::string& parameters) -> std::ostream& {
+    return out << std::right << std::setw(4) << row << "  " << std::left << std::setw(12) << from << std::right
+               << std::setw(2) << n << "  " << std::left << std::setw(12) << module << std::setw(24) << arguments
+               << std::right << std::setw(15) << output << std::setw(14) << parameters;
+  };
+  line("row", "from", "n", "module", "arguments", "output", "parameters") << "    GFLOPs  executed\n";
+  for (std::size_t i = 0; i < report.rows.size(); ++i) {
+    const TableRow& row = report.description.rows[i];
+    const RowStatistics& counted = report.rows[i];
+    line(std::to_string(i), row.from_text, std::to_string(report.description.scaling.repeats(row.repeats)), row.module,
+         row.arguments_text, shape(counted), grouped(counted.parameters))
+        << std::fixed << std::setprecision(3) << std::setw(10) << counted.flops / kGiga << std::setw(10)
+        << counted.executed_flops / kGiga << "\n";
+  }
+  const Totals sum = total(report);
+  out << "\n" << report.description.path;
+  if (!report.description.scale.empty()) out << ", scale " << report.description.scale;
+  out << ", " << report.description.names.size() << " classes, input " << report.input.h << "x" << report.input.w
+      << "\n"
+      << grouped(sum.parameters) << " parameters, " << std::fixed << std::setprecision(1) << sum.flops / kGiga
+      << " GFLOPs (batch norm counted, as Ultralytics does; " << sum.executed_flops / kGiga << " as executed)\n";
+  print_memory(report, out);
+}
+
+void print_program(const Report& report, std::ostream& out) {
+  std::size_t number = 0;
+  for (const Program::NamedStep& named : report.program.steps) {
+    const StepText text = describe(named.step);
+    out << std::right << std::setw(4) << number++ << "  " << std::left << std::setw(15) << text.op << std::setw(22)
+        << named.name << std::setw(20) << text.x << " -> " << std::setw(22) << shape(text.y) << "at " << std::right
+        << std::setw(10) << text.y.offset << "  " << text.detail << "\n";
+  }
+  out << "\n" << report.program.steps.size() << " steps:";
+  const std::map<std::string, int> count = count_operators(report.program);
+  for (const auto& [op, times] : count) out << " " << times << " " << op << ",";
+  if (!count.contains("copy")) out << " no copy,";
+  out << " on pixels of channels (\"of\" a wider tensor) at byte offsets of the arena\n";
+  print_memory(report, out);
+}
+
+void print_json(const Report& report, bool with_program, std::ostream& out) {
+  const Totals sum = total(report);
+  Json json;
+  json["model"] = report.description.path;
+  json["scale"] = report.description.scale;
+  json["classes"] = report.description.names;
+  json["batch"] = report.batch;
+  json["input"] = {report.input.h, report.input.w};
+  for (std::size_t i = 0; i < report.rows.size(); ++i) {
+    const TableRow& row = report.description.rows[i];
+    const RowStatistics& counted = report.rows[i];
+    json["rows"].push_back({{"row", i},
+                            {"from", row.from.size() == 1 ? Json(row.from[0]) : Json(row.from)},
+                            {"repeats", report.description.scaling.repeats(row.repeats)},
+                            {"module", row.module},
+                            {"arguments", Json::parse(row.arguments_text)},
+                            {"shape", {counted.channels, counted.extent.h, counted.extent.w}},
+                            {"parameters", counted.parameters},
+                            {"gflops", counted.flops / kGiga},
+                            {"gflops_executed", counted.executed_flops / kGiga}});
+  }
+  json["parameters"] = sum.parameters;
+  json["gflops"] = sum.flops / kGiga;
+  json["gflops_executed"] = sum.executed_flops / kGiga;
+  json["memory"] = {{"arena_bytes", report.program.memory.bytes},
+                    {"live_peak_bytes", report.program.memory.live_peak},
+                    {"activation_bytes", report.program.activation_bytes},
+                    {"weight_bytes", report.packed_bytes}};
+  if (with_program)
+    for (const Program::NamedStep& named : report.program.steps) {
+      const StepText text = describe(named.step);
+      json["program"].push_back({{"op", text.op},
+                                 {"name", named.name},
+                                 {"row", named.row},
+                                 {"y", {text.y.n, text.y.h, text.y.w, text.y.c}},
+                                 {"pitch", text.y.pitch},
+                                 {"offset", text.y.offset},
+                                 {"detail", text.detail}});
+    }
+  out << json.dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
+}
+
+}  // namespace cudet

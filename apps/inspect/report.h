@@ -1,0 +1,30 @@
+// What `inspect` tells of a model: gathered once, printed as a table or as JSON.
+#pragma once
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/model.h"
+#include "runtime/program.h"
+#include "runtime/statistics.h"
+
+namespace cudet {
+
+struct Report {
+  Description description;
+  int batch;
+  Extent input;
+  std::vector<RowStatistics> rows;
+  Program program;
+  std::size_t packed_bytes;  // of the weights as the CPU reads them
+};
+
+/// Builds the network without weights. `input` {0, 0}: the description's.
+Report make_report(const std::string& path, const std::string& scale, int batch, Extent input);
+
+void print_table(const Report& report, std::ostream& out);
+void print_program(const Report& report, std::ostream& out);
+void print_json(const Report& report, bool with_program, std::ostream& out);
+
+}  // namespace cudet

@@ -1,0 +1,106 @@
+#include "apps/convert/command.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "runtime/safetensors.h"
+#include "tests/temporary.h"
+
+namespace cudet::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Outcome {
+  int status;
+  std::string out, error;
+};
+
+Outcome convert(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "convert");
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  const int status = convert_command(static_cast<int>(argv.size()), argv.data());
+  std::fflush(nullptr);
+  return {status, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+}
+
+std::size_t files_in(const TemporaryFolder& folder) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()));
+}
+
+/// Status 2, one line that says why and what of, and not a file more than before.
+void expect_refused(const std::vector<std::string>& arguments, const std::string& why) {
+  const Outcome outcome = convert(arguments);
+  EXPECT_EQ(outcome.status, 2) << why;
+  EXPECT_EQ(outcome.error.rfind("convert: ", 0), 0u) << outcome.error;
+  EXPECT_NE(outcome.error.find(why), std::string::npos) << outcome.error << ", expected: " << why;
+  EXPECT_EQ(std::count(outcome.error.begin(), outcome.error.end(), '\n'), 1) << outcome.error;
+  EXPECT_TRUE(outcome.out.empty()) << outcome.out;
+}
+
+TEST(ConvertCommand, WritesBothFiles) {
+  const TemporaryFolder folder;
+  const Outcome outcome = convert({"tests/data/pt/plain.pt", "-o", folder.file("best.json"), "--imgsz", "60x100"});
+  EXPECT_EQ(outcome.status, 0) << outcome.error;
+  EXPECT_NE(outcome.out.find("9 rows (2 C2f, 1 Concat, 3 Conv, 1 Detect, 1 SPPF, 1 Upsample), 3 classes, input 64x128"),
+            std::string::npos)
+      << outcome.out;
+  std::ifstream file(folder.file("best.json"));
+  EXPECT_EQ(nlohmann::json::parse(file)["weights"], "best.safetensors");
+  EXPECT_EQ(Safetensors::read(folder.file("best.safetensors")).tensors().size(), 124u);
+  EXPECT_EQ(files_in(folder), 2u);
+}
+
+TEST(ConvertCommand, WritesTheTableOfAYaml) {
+  const TemporaryFolder folder;
+  const Outcome outcome = convert(
+      {"tests/data/yaml/yolov8-dysample.yaml", "-o", folder.path().string(), "--scale", "s", "--nc", "7", "--quiet"});
+  EXPECT_EQ(outcome.status, 0) << outcome.error;
+  EXPECT_TRUE(outcome.out.empty()) << outcome.out;
+  std::ifstream file(folder.file("yolov8-dysample.json"));
+  const nlohmann::json json = nlohmann::json::parse(file);
+  EXPECT_EQ(json["scale"], "s");
+  EXPECT_EQ(json["nc"], 7);
+  EXPECT_EQ(files_in(folder), 1u);
+}
+
+TEST(ConvertCommand, SaysInOneLineWhatIsWrong) {
+  const TemporaryFolder folder;
+  const std::string out = folder.file("out"), plain = "tests/data/pt/plain.pt";
+  expect_refused({}, "INPUT");
+  expect_refused({plain, "--no-such-option"}, "--no-such-option");
+  expect_refused({"tests/data/README.md", "-o", out}, "tests/data/README.md: a .pt or .yaml file is needed");
+  expect_refused({"none.pt", "-o", out}, "none.pt: no such file");
+  expect_refused({"tests/data/pt/segment.pt", "-o", out}, "segment.pt: model.8 (Segment): segmentation");
+  for (const char* size : {"-3", "0", "640x", "x640", "640x640x640", "99999", "ten", ""})
+    expect_refused({plain, "-o", out, std::string("--imgsz=") + size}, *size ? "--imgsz " : "--imgsz");
+  expect_refused({plain, "-o", out, "--nc", "3"}, "--nc are for .yaml files");
+  expect_refused({"tests/data/yaml/older.yaml", "-o", out, "--nc", "0"}, "--nc");
+  expect_refused({"tests/data/yaml/older.yaml", "-o", out, "--scale", "s"}, "older.yaml: scale s is not among");
+  EXPECT_EQ(files_in(folder), 0u);
+}
+
+TEST(ConvertCommand, LeavesNothingWhereItCannotWrite) {
+  const TemporaryFolder folder;
+  expect_refused({"tests/data/pt/plain.pt", "-o", folder.file("none/out")}, "none/out.json: cannot write: ");
+  fs::create_directory(folder.file("out.safetensors"));
+  expect_refused({"tests/data/pt/plain.pt", "-o", folder.file("out")}, "out.safetensors: cannot write: ");
+  EXPECT_EQ(files_in(folder), 1u) << "out.json without its weights, or a temporary";
+}
+
+TEST(ConvertCommand, HelpsAndTellsItsVersion) {
+  const Outcome help = convert({"--help"}), version = convert({"--version"});
+  EXPECT_EQ(help.status, 0);
+  EXPECT_NE(help.out.find("--imgsz"), std::string::npos);
+  EXPECT_EQ(version.status, 0);
+  EXPECT_NE(version.out.find("convert"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace cudet::test
