@@ -57,7 +57,8 @@ RUN ?= qemu-$(CONFIG) -L $(SYSROOT)
 endif
 
 # CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS are the user's. No -march: kernels pick their instruction set at run time.
-FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(CROSS_INCLUDES) -std=c++20 $(OPTIMIZE) -g1 -ffp-contract=off -fPIC -pthread $(WARNINGS) $(INSTRUMENT)
+FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(CROSS_INCLUDES) -std=c++20 $(OPTIMIZE) -g1 -ffp-contract=off -fPIC \
+  -pthread $(WARNINGS) $(INSTRUMENT)
 COMPILE = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK = $(CXX) -pthread $(INSTRUMENT) $(CROSS_LIBRARIES) $(LDFLAGS)
 
@@ -68,7 +69,9 @@ APPS := $(call objects,$(wildcard apps/*/*.cpp apps/*/*.S))
 MAINS := $(filter %/main.o,$(APPS))
 PROGRAMS := $(MAINS:$O/apps/%/main.o=$D/%)
 SHARED_APPS := $(filter-out $(foreach M,$(MAINS),$(dir $M)%),$(APPS))
-TESTS := $(call objects,$(shell find tests -name '*.cpp' ! -path 'tests/fuzz/*' $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
+# What is installed is the release: only its tests install.
+TESTS := $(call objects,$(shell find tests -name '*.cpp' ! -path 'tests/fuzz/*' \
+  $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$D/%,$(sort $(wildcard tests/fuzz/*_fuzz.cpp)))
 SOURCES := $(sort $(shell find apps kernels layers runtime tests -name '*.cpp' -o -name '*.h'))
 HEADERS := runtime/cudet.h kernels/error.h kernels/frame.h
@@ -170,7 +173,8 @@ $(FUZZERS:%=%.run): %.run: %
 
 $O/%.tidy: %.cpp $O/%.o .clang-tidy
 	@echo '  tidy $<'
-	$Qclang-tidy --quiet --warnings-as-errors='*' $< -- $(filter -I% -D% -std=%,$(FLAGS)) 2>$@.log || { cat $@.log >&2; false; }
+	$Qclang-tidy --quiet --warnings-as-errors='*' $< -- $(filter -I% -D% -std=%,$(FLAGS)) 2>$@.log || \
+	  { cat $@.log >&2; false; }
 	@touch $@
 
 ifneq ($(SYSROOT),)

@@ -25,8 +25,11 @@ fi
 echo "Installing Debian packages (DEPS=no leaves it to you):$missing"
 sudo=
 if [ "$(id -u)" != 0 ]; then
-  sudo="sudo"
-  command -v sudo >/dev/null || { echo "Not root, and there is no sudo: have someone run apt-get install$missing" >&2; exit 1; }
+  sudo=sudo
+  if ! command -v sudo >/dev/null; then
+    echo "Not root, and there is no sudo: have someone run apt-get install$missing" >&2
+    exit 1
+  fi
   [ -t 0 ] || sudo="sudo -n"
 fi
 install() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $missing </dev/null; }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # fuzz.sh PROGRAM SECONDS: runs a fuzz target and says in one line how it went. NAME_fuzz starts from the files in
-# tests/data that its name tells: NAME (or a word of it) is their extension, or begins their folder's name. What it finds
-# is kept beside the program: its corpus, its log, and the inputs that fail.
+# tests/data whose extension is NAME, or a word of it, or whose folder's name begins so. What it finds is kept beside the
+# program: its corpus, its log, and the inputs that fail.
 set -euo pipefail
 program=$1 seconds=$2
 name=$(basename "$program" _fuzz)

@@ -4,7 +4,10 @@
 set -eu
 architecture=$1 folder=$2
 shift 2
-command -v apt-get >/dev/null || { echo "sysroot.sh: no apt-get here: install $* for $architecture yourself, and give DEPS=no" >&2; exit 1; }
+if ! command -v apt-get >/dev/null; then
+  echo "There is no apt-get here: install $* for $architecture yourself, and give DEPS=no" >&2
+  exit 1
+fi
 
 rm -rf "$folder"
 mkdir -p "$folder"

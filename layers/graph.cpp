@@ -1,9 +1,9 @@
 #include "layers/graph.h"
 
-#include <limits>
-
 namespace cudet {
 namespace {
+
+constexpr long long kMostPixels = 1 << 30;  // of a map, so that int counts them
 
 std::string text(Extent e) {
   return std::to_string(e.h) + "x" + std::to_string(e.w);
@@ -39,7 +39,7 @@ class Inference {
       require_equal(x(level), x(level + 1));
       anchors += static_cast<long long>(x(level).h) * x(level).w;
     }
-    if (anchors > std::numeric_limits<int>::max()) throw Error("the input is too large");
+    if (anchors > kMostPixels) throw Error(std::to_string(anchors) + " anchors are too many");
     return {1, static_cast<int>(anchors)};
   }
   template <class Pointwise>  // BatchNormOp, SiluOp, AddOp, ConcatOp, SliceOp, CopyOp
@@ -55,12 +55,10 @@ class Inference {
   }
   Extent scaled(int scale) const {
     const long long h = static_cast<long long>(x(0).h) * scale, w = static_cast<long long>(x(0).w) * scale;
-    if (h > kMostPixels || w > kMostPixels)
-      throw Error("an upsampled map of " + std::to_string(h) + " rows is too large");
+    if (h * w > kMostPixels) throw Error("a map of " + std::to_string(h) + " rows is too large");
     return {static_cast<int>(h), static_cast<int>(w)};
   }
 
-  static constexpr int kMostPixels = 1 << 20;
   const Node& node_;
   const std::vector<Extent>& extents_;
 };
@@ -74,6 +72,7 @@ std::vector<Extent> infer_extents(const Graph& graph, Extent input) {
     try {
       const Extent y = std::visit(Inference(node, extents), node.op);
       if (y.h < 1 || y.w < 1) throw Error("nothing is left of an input of " + text(input) + " pixels");
+      if (static_cast<long long>(y.h) * y.w > kMostPixels) throw Error("a map of " + text(y) + " pixels is too large");
       extents[static_cast<std::size_t>(node.output)] = y;
     } catch (const Error& error) {
       throw Error(graph.rows[static_cast<std::size_t>(node.row)].label + ": " + error.what());

@@ -79,9 +79,11 @@ MemoryPlan plan_memory(const std::vector<Lifetime>& buffers) {
     if (attempt(sorted)) start = sorted;
 
   // Greedy orders leave gaps on some networks: swap pairs of the best order, keeping what does not harm.
-  constexpr int kSwaps = 2000;
+  // An attempt takes time that grows with the square of the buffers: fewer of them for large networks.
+  const std::size_t count = buffers.size(),
+                    swaps = count > 1 ? std::min<std::size_t>(2000, 20'000'000 / (count * count)) : 0;
   std::mt19937 random(1);
-  for (int i = 0; i < kSwaps && buffers.size() > 1 && best.bytes > best.live_peak; ++i) {
+  for (std::size_t i = 0; i < swaps && best.bytes > best.live_peak; ++i) {
     std::vector<std::size_t> changed = start;
     std::swap(changed[random() % changed.size()], changed[random() % changed.size()]);
     const std::size_t before = best.bytes;

@@ -7,6 +7,8 @@
 namespace cudet {
 namespace {
 
+constexpr double kMostElements = 1e13;  // of a tensor: byte offsets stay far within their type
+
 /// Lowers a graph whose values have extents and places.
 class Lowering {
  public:
@@ -38,8 +40,11 @@ class Lowering {
   static std::size_t index(int id) { return static_cast<std::size_t>(id); }
 
   std::size_t value_bytes(ValueId v) const {
-    return index(batch_) * index(extents_[index(v)].h) * index(extents_[index(v)].w) *
-           index(graph_.channels[index(v)]) * size_of(Type::f32);
+    const Extent e = extents_[index(v)];
+    if (static_cast<double>(batch_) * e.h * e.w * graph_.channels[index(v)] > kMostElements)
+      throw Error("a tensor of " + std::to_string(e.h) + "x" + std::to_string(e.w) + " pixels of " +
+                  std::to_string(graph_.channels[index(v)]) + " channels is too large");
+    return index(batch_) * index(e.h) * index(e.w) * index(graph_.channels[index(v)]) * size_of(Type::f32);
   }
 
   /// Follows each value's places up to the buffer that holds it.

@@ -250,18 +250,21 @@ void write_safetensors(const std::string& path, const std::map<std::string, Stor
                        const std::map<std::string, std::string>& metadata) {
   // The format allows no gaps, so wide elements go first: then each tensor is aligned to its own.
   std::vector<std::map<std::string, StoredTensor>::const_pointer> order;
+  order.reserve(tensors.size());
   for (const auto& entry : tensors) order.push_back(&entry);
   std::stable_sort(order.begin(), order.end(),
                    [](auto a, auto b) { return size_of(a->second.dtype) > size_of(b->second.dtype); });
 
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
+  const auto wrong_shape = [&](const std::string& name, std::size_t bytes) {
+    return Error(path + ": tensor " + name + ": its shape is not of " + std::to_string(bytes) + " bytes");
+  };
   std::size_t offset = 0;
   for (const auto* entry : order) {
     const auto& [name, tensor] = *entry;
     const std::vector<std::uint64_t> shape(tensor.shape.begin(), tensor.shape.end());
-    if (bytes_of(shape, tensor.dtype) != tensor.data.size())
-      throw Error(path + ": tensor " + name + ": its shape is not of " + std::to_string(tensor.data.size()) + " bytes");
+    if (bytes_of(shape, tensor.dtype) != tensor.data.size()) throw wrong_shape(name, tensor.data.size());
     header[name] = {{"dtype", name_of(tensor.dtype)},
                     {"shape", tensor.shape},
                     {"data_offsets", {offset, offset + tensor.data.size()}}};

@@ -87,7 +87,7 @@ Conversion convert(const Options& options) {
 
 /// Where the files go, without their endings: what was asked for, or the input's stem, in the folder given or here.
 std::string output_stem(const Options& options) {
-  const std::string stem = fs::path(options.input).stem().string();
+  std::string stem = fs::path(options.input).stem().string();
   if (options.output.empty()) return stem;
   if (options.output.back() == '/' || fs::is_directory(options.output))
     return (fs::path(options.output) / stem).string();

@@ -122,7 +122,7 @@ void TorchModule::expect_parameters(std::initializer_list<std::string_view> name
 }
 
 const StoredTensor& TorchWeights::take(const TorchModule& module, const char* parameter,
-                                       std::vector<std::int64_t> shape) {
+                                       const std::vector<std::int64_t>& shape) {
   const auto found = module.parameter(parameter);
   if (!found) throw module.fault(std::string(parameter) + " is missing");
   const std::string name = module.name() + "." + parameter;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "apps/convert/torch_file.h"
@@ -16,7 +17,7 @@ namespace cudet {
 class TorchModule {
  public:
   /// A whole row, "model.3".
-  TorchModule(PickleValue value, std::string name) : TorchModule(value, name, "") {}
+  TorchModule(PickleValue value, std::string name) : TorchModule(value, std::move(name), "") {}
 
   std::string_view kind() const { return value_.name(); }  // the class's name: "Conv2d"
   const std::string& name() const { return name_; }        // "model.3.cv1"
@@ -53,7 +54,7 @@ class TorchWeights {
 
   /// The parameter's values under the module's name, kept for writing. Throws where it is not there, is not of floats,
   /// has other sizes than `shape` (0: any), or holds values that are not finite.
-  const StoredTensor& take(const TorchModule& module, const char* parameter, std::vector<std::int64_t> shape);
+  const StoredTensor& take(const TorchModule& module, const char* parameter, const std::vector<std::int64_t>& shape);
   /// The values of a buffer that need not be kept.
   std::vector<float> values(const TorchModule& module, const char* buffer);
 

@@ -166,6 +166,7 @@ std::vector<std::string> read_names(const YAML::Node& node, int classes) {
       names.rbegin()->first != classes - 1)
     return {};
   std::vector<std::string> list;
+  list.reserve(names.size());
   for (auto& [index, name] : names) list.push_back(std::move(name));
   return list;
 }

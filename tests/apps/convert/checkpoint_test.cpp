@@ -141,6 +141,24 @@ TEST(Checkpoint, RefusesRowsThatDiffer) {
   refused("training", "DySample_UP", "DySimple_UP", "model.5 (DySimple_UP): this module is not supported");
 }
 
+TEST(Checkpoint, InfersWhatDySampleDoesNotSay) {
+  const Checkpoint checkpoint = Parts("training").replace("style", "stile").replace("scale", "scala").read();
+  EXPECT_EQ(table(checkpoint)["head"][0], Json::parse(R"([-1, 1, "DySample", [2, "pl", 2, true]])"));
+}
+
+TEST(Checkpoint, RefusesAnotherInitPos) {
+  Parts parts("training");
+  const auto is_quarter = [](std::byte high) { return (high & std::byte{0x7f}) == std::byte{0x34}; };  // f16 ±0.25
+  int changed = 0;
+  for (auto& [key, bytes] : parts.storages)
+    if (bytes.size() == 32 && is_quarter(bytes[1]) && is_quarter(bytes[31]) && bytes[0] == std::byte{0}) {
+      bytes[1] ^= std::byte{0x80};
+      ++changed;
+    }
+  ASSERT_EQ(changed, 1);
+  expect_refused([&] { parts.read(); }, "model.5 (DySample_UP): init_pos is not DySample's own");
+}
+
 TEST(Checkpoint, RefusesWeightsThatDiverged) {
   Parts parts("plain");
   std::vector<std::byte>& first = parts.storages.at("0");

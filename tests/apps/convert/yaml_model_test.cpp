@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "apps/convert/check.h"
 #include "kernels/error.h"
 #include "runtime/atomic_file.h"
@@ -128,12 +130,10 @@ TEST(YamlModel, GoesNowhereDeep) {
   for (int i = 0; i < 100'000; ++i) dashes += "- ";
   expect_refused(stairs, "nested too deep");
   expect_refused(dashes + "x", "nested too deep");
-  std::string doubled = "a0: &a0 [1]\n";  // each twice the one before it: 2^60 numbers, were they written out
-  for (int i = 1; i < 60; ++i) {
-    const std::string from = "*a" + std::to_string(i - 1), to = "a" + std::to_string(i);
-    doubled += to + ": &" + to + " [" + from + ", " + from + "]\n";
-  }
-  expect_refused(table("[-1, 1, Conv, *a59]", doubled), "must hold numbers");
+  std::ostringstream doubled;  // each twice the one before it: 2^60 numbers, were they written out
+  doubled << "a0: &a0 [1]\n";
+  for (int i = 1; i < 60; ++i) doubled << "a" << i << ": &a" << i << " [*a" << i - 1 << ", *a" << i - 1 << "]\n";
+  expect_refused(table("[-1, 1, Conv, *a59]", doubled.str()), "must hold numbers");
 }
 
 TEST(CheckRunnable, NamesTheRow) {

@@ -1,0 +1,129 @@
+#include "apps/detect/loader.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <new>
+
+#include "apps/detect/interrupt.h"
+#include "kernels/error.h"
+
+namespace cudet {
+namespace {
+
+constexpr std::size_t kLargestFile = std::size_t{1} << 30;  // bytes
+constexpr int kPatience = 50;                               // milliseconds between looks at stop and interrupted()
+
+/// A file for reading; standard input is only borrowed.
+class Input {
+ public:
+  explicit Input(const Source& source) {
+    if (source.path == "-") return;
+    owned_ = ::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not make it wait
+    if (owned_ < 0) throw Error(source.name() + ": " + std::strerror(errno));
+    struct stat status {};
+    const bool known = ::fstat(owned_, &status) == 0;
+    if (known && S_ISREG(status.st_mode)) return;
+    ::close(owned_);
+    throw Error(source.name() +
+                (known && S_ISDIR(status.st_mode) ? ": a folder, not a picture" : ": not an ordinary file"));
+  }
+  ~Input() {
+    if (owned_ >= 0) ::close(owned_);
+  }
+  Input(const Input&) = delete;  // owns the descriptor
+  Input& operator=(const Input&) = delete;
+
+  int descriptor() const { return owned_ >= 0 ? owned_ : STDIN_FILENO; }
+
+ private:
+  int owned_ = -1;
+};
+
+}  // namespace
+
+Loader::Loader(const std::vector<Source>& sources, std::size_t max_pixels, std::size_t ahead)
+    : sources_(sources), max_pixels_(max_pixels), ahead_(ahead), thread_([this] { run(); }) {}
+
+Loader::~Loader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+std::optional<Loaded> Loader::next() {
+  std::unique_lock lock(mutex_);
+  if (given_ == sources_.size()) return std::nullopt;
+  const auto patience = std::chrono::milliseconds(kPatience);
+  while (!changed_.wait_for(lock, patience, [this] { return !ready_.empty(); }))
+    if (interrupted()) return std::nullopt;
+  if (interrupted()) return std::nullopt;
+  Loaded loaded = std::move(ready_.front());
+  ready_.pop_front();
+  ++given_;
+  lock.unlock();
+  changed_.notify_all();
+  return loaded;
+}
+
+void Loader::run() {
+  for (const Source& source : sources_) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return stop_ || ready_.size() < ahead_; });
+      if (stop_) return;
+    }
+    Loaded loaded = load(source);
+    {
+      const std::lock_guard lock(mutex_);
+      ready_.push_back(std::move(loaded));
+    }
+    changed_.notify_all();
+  }
+}
+
+Loaded Loader::load(const Source& source) const {
+  Loaded loaded{&source, {}, 0, ""};
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    loaded.picture = decode_image(read(source), source.name(), max_pixels_);
+  } catch (const Error& error) {
+    loaded.error = error.what();
+  } catch (const std::bad_alloc&) {
+    loaded.error = source.name() + ": not enough memory for the picture";
+  }
+  loaded.ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return loaded;
+}
+
+std::vector<std::byte> Loader::read(const Source& source) const {
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  const Input input(source);
+  std::vector<std::byte> file;
+  for (std::size_t size = 0;;) {
+    if (stop_) throw Error(source.name() + ": interrupted");
+    pollfd ready{input.descriptor(), POLLIN, 0};
+    if (::poll(&ready, 1, kPatience) == 0) continue;
+    if (file.size() - size < kPiece) file.resize(std::max(size + kPiece, size + size / 2));
+    const ssize_t got = ::read(input.descriptor(), file.data() + size, file.size() - size);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got < 0) throw Error(source.name() + ": " + std::strerror(errno));
+    size += static_cast<std::size_t>(got);
+    if (size > kLargestFile) throw Error(source.name() + ": a picture file of more than 1 GiB");
+    if (got == 0) {
+      file.resize(size);
+      return file;
+    }
+  }
+}
+
+}  // namespace cudet

@@ -1,0 +1,95 @@
+// --csv, --txt and --out.
+#include "apps/detect/outputs.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "apps/detect/format.h"
+#include "kernels/error.h"
+#include "runtime/atomic_file.h"
+
+namespace cudet {
+
+CsvOutput::CsvOutput(const std::string& path, std::vector<std::string> names) : file_(path), names_(std::move(names)) {
+  file_.append("file,class,name,score,x1,y1,x2,y2\n");
+}
+
+void CsvOutput::add(const Finished& picture) {
+  std::string rows;
+  for (const Detection& d : picture.result.detections) {
+    rows +=
+        csv_field(picture.source.name()) + "," + std::to_string(d.class_id) + "," + csv_field(names_.at(d.class_id));
+    for (const float value : {d.score, d.x1, d.y1, d.x2, d.y2}) rows.append(",").append(json_number(value));
+    rows.append("\n");
+  }
+  file_.append(rows);
+}
+
+void CsvOutput::finish() {
+  file_.commit();
+}
+
+TxtOutput::TxtOutput(std::string folder) : folder_(std::move(folder)) {
+  prepare_folder(folder_);
+}
+
+void TxtOutput::add(const Finished& picture) {
+  const std::string path = (std::filesystem::path(folder_) / (picture.source.stem + ".txt")).string();
+  if (picture.result.detections.empty()) {
+    std::error_code error;
+    std::filesystem::remove(path, error);
+    if (error) throw Error(path + ": cannot remove the labels of an earlier run: " + error.message());
+    return;
+  }
+  const auto width = static_cast<float>(picture.image.width), height = static_cast<float>(picture.image.height);
+  std::string lines;
+  for (const Detection& d : picture.result.detections) {
+    char line[128];
+    std::snprintf(line, sizeof line, "%d %g %g %g %g %g\n", d.class_id, (d.x1 + d.x2) / 2 / width,
+                  (d.y1 + d.y2) / 2 / height, (d.x2 - d.x1) / width, (d.y2 - d.y1) / height, d.score);
+    lines += line;
+  }
+  AtomicFile file(path);
+  file.write(lines);
+  file.commit();
+}
+
+PictureOutput::PictureOutput(std::string folder, std::vector<std::string> names)
+    : folder_(std::move(folder)), names_(std::move(names)) {
+  prepare_folder(folder_);
+}
+
+void PictureOutput::add(const Finished& picture) {
+  Image& image = picture.image;
+  if (!painter_ || width_ != image.width || height_ != image.height) {
+    painter_.emplace(image.width, image.height);
+    width_ = image.width, height_ = image.height;
+  }
+  const std::vector<Detection>& detections = picture.result.detections;
+  for (auto d = detections.rbegin(); d != detections.rend(); ++d)  // the surest on top
+    painter_->box(image, {d->x1, d->y1, d->x2, d->y2}, class_colour(d->class_id));
+  for (auto d = detections.rbegin(); d != detections.rend(); ++d) {
+    char score[16];
+    std::snprintf(score, sizeof score, " %.2f", d->score);
+    painter_->label(image, {d->x1, d->y1, d->x2, d->y2}, names_.at(d->class_id) + score, class_colour(d->class_id));
+  }
+  constexpr int kQuality = 92;  // above 90 colours keep their full resolution
+  const bool jpeg = picture.format == ImageFormat::jpeg;
+  const std::string name = picture.source.stem + (jpeg ? ".jpg" : ".png");
+  AtomicFile file((std::filesystem::path(folder_) / name).string());
+  file.write(jpeg ? encode_jpeg(image, kQuality) : encode_png(image));
+  file.commit();
+}
+
+void prepare_folder(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error && !std::filesystem::is_directory(folder))
+    throw Error(folder + ": cannot make the folder: " + error.message());
+  const std::string probe = (std::filesystem::path(folder) / ".cudet-probe").string();
+  AtomicFile(probe).write("x");  // removed as it isn't committed
+}
+
+}  // namespace cudet

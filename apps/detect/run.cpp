@@ -1,0 +1,185 @@
+#include "apps/detect/run.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <new>
+
+#include "apps/detect/console.h"
+#include "apps/detect/format.h"
+#include "apps/detect/interrupt.h"
+#include "apps/detect/loader.h"
+#include "apps/detect/outputs.h"
+#include "apps/detect/overwriting.h"
+
+namespace cudet {
+namespace {
+
+Detector make_detector(const Model& model, const Options& options, Console& console) {
+  DetectorOptions wanted = options.detector;
+  if (options.square) {
+    if (wanted.input.height == 0) wanted.input = model.input_size();
+    wanted.input.height = wanted.input.width = std::max(wanted.input.height, wanted.input.width);
+    wanted.fit = Fit::whole;
+  }
+  Detector detector(model, wanted);
+  const Size used = detector.input();
+  if (wanted.input.height > 0 && !(used == wanted.input)) {
+    const auto text = [](Size size) {
+      return size.height == size.width ? std::to_string(size.height)
+                                       : std::to_string(size.height) + "x" + std::to_string(size.width);
+    };
+    console.complain("imgsz " + text(wanted.input) + " is not a multiple of " + std::to_string(model.stride()) +
+                     ": using " + text(used));
+  }
+  return detector;
+}
+
+std::vector<std::unique_ptr<Output>> make_outputs(const Options& options, const Sources& sources,
+                                                  const std::vector<std::string>& names) {
+  std::vector<std::unique_ptr<Output>> outputs;
+  if (!options.json.empty()) outputs.push_back(std::make_unique<JsonOutput>(options.json, options.model, names));
+  if (!options.coco.empty()) outputs.push_back(std::make_unique<CocoOutput>(options.coco, names));
+  if (!options.csv.empty()) outputs.push_back(std::make_unique<CsvOutput>(options.csv, names));
+  if (!options.txt.empty()) outputs.push_back(std::make_unique<TxtOutput>(options.txt));
+  if (!options.raw.empty()) outputs.push_back(std::make_unique<RawOutputFile>(options.raw, sources.pictures));
+  if (options.draw)
+    outputs.push_back(std::make_unique<PictureOutput>(options.out, names));  // last: draws on the picture
+  return outputs;
+}
+
+/// Works through the pictures, batch by batch, and counts.
+class Run {
+ public:
+  Run(const Options& options, const Sources& sources, const Model& model, DetectOptions detect, Detector detector,
+      Console& console)
+      : options_(options),
+        sources_(sources),
+        names_(model.names()),
+        detect_(std::move(detect)),
+        detector_(std::move(detector)),
+        console_(console),
+        outputs_(make_outputs(options, sources, names_)),
+        failed_(sources.problems.size()) {}
+
+  int all() {
+    work();
+    for (const std::unique_ptr<Output>& output : outputs_) {
+      try {
+        output->finish();
+      } catch (const Error& error) {
+        report(error.what());
+      }
+    }
+    const std::size_t total = sources_.pictures.size();
+    if (interrupted() && done_ + failed_ < total + sources_.problems.size())
+      report("interrupted: " + std::to_string(done_) + " of " + std::to_string(total) + " pictures are done");
+    return cut_short_ || failed_ > 0 ? 1 : 0;
+  }
+
+ private:
+  void work() {
+    Loader loader(sources_.pictures, options_.max_pixels, static_cast<std::size_t>(options_.batch) + 2);
+    std::vector<Loaded> batch;
+    while (!cut_short_) {
+      std::optional<Loaded> loaded = loader.next();
+      if (loaded && !loaded->error.empty()) {
+        ++failed_;
+        console_.complain(loaded->error);
+        continue;
+      }
+      if (loaded) batch.push_back(std::move(*loaded));
+      const bool full = batch.size() == static_cast<std::size_t>(options_.batch);
+      if (!batch.empty() && !interrupted() && (full || !loaded)) {
+        detect(batch);
+        batch.clear();
+      }
+      if (!loaded || interrupted()) break;
+    }
+    finish_lines();
+  }
+
+  void detect(std::vector<Loaded>& batch) {
+    std::vector<Frame> frames;
+    for (const Loaded& loaded : batch) frames.push_back(loaded.picture.image.frame());
+    std::vector<RawOutput> raw;
+    std::vector<Result> results;
+    try {
+      results = detector_.detect(frames, detect_, options_.raw.empty() ? nullptr : &raw);
+    } catch (const Error& error) {
+      if (done_ == 0) throw;
+      return report(error.what());
+    } catch (const std::bad_alloc&) {
+      if (done_ == 0) throw;
+      return report("not enough memory: a smaller --imgsz or --batch needs less");
+    }
+    try {
+      for (std::size_t i = 0; i < batch.size(); ++i) write(batch[i], results[i], raw.empty() ? nullptr : &raw[i]);
+    } catch (const Error& error) {
+      report(error.what());
+    } catch (const std::bad_alloc&) {
+      report("not enough memory to write the results");
+    }
+  }
+
+  void write(Loaded& loaded, const Result& result, const RawOutput* raw) {
+    Image& image = loaded.picture.image;
+    const Finished picture{*loaded.source, image, loaded.picture.format, loaded.ms, result, raw};
+    for (const std::unique_ptr<Output>& output : outputs_) output->add(picture);
+    ++done_;
+    found_ += result.detections.size();
+    char ms[32];
+    std::snprintf(ms, sizeof ms, "%.1f ms", result.ms.letterbox + result.ms.network + result.ms.nms);
+    console_.say(printable(loaded.source->name()) + " " + std::to_string(image.width) + "x" +
+                 std::to_string(image.height) + ": " + summary(result.detections, names_) + "  " + ms);
+    console_.progress(done_ + failed_ - sources_.problems.size());
+  }
+
+  void finish_lines() {
+    if (cut_short_) return;
+    try {
+      if (sources_.pictures.size() > 1)
+        console_.say(std::to_string(done_) + " pictures, " + std::to_string(found_) + " detections" +
+                     (failed_ > 0 ? ", " + std::to_string(failed_) + " failed" : ""));
+      if (options_.draw && done_ > 0) console_.say("drawn: " + printable(options_.out) + "/");
+    } catch (const Error& error) {
+      report(error.what());
+    }
+  }
+
+  void report(const std::string& line) {
+    cut_short_ = true;
+    console_.complain(line);
+  }
+
+  const Options& options_;
+  const Sources& sources_;
+  const std::vector<std::string> names_;
+  const DetectOptions detect_;
+  Detector detector_;
+  Console& console_;
+  std::vector<std::unique_ptr<Output>> outputs_;
+  std::size_t done_ = 0, failed_, found_ = 0;  // pictures, pictures and sources, detections
+  bool cut_short_ = false;
+};
+
+}  // namespace
+
+int run(const Options& options) {
+  const Sources sources = find_pictures(options.sources);
+  const bool piped = options.json == "-" || options.coco == "-" || options.csv == "-";
+  Console console(!options.quiet && !piped, !options.quiet, sources.pictures.size());
+  for (const std::string& problem : sources.problems) console.complain(problem);
+  if (sources.pictures.empty()) throw Error("there is no picture to work on");
+  refuse_overwriting(options, sources);
+
+  const Model model = Model::load(options.model, options.weights);
+  DetectOptions detect = options.detect;
+  if (!options.classes.empty()) detect.classes = parse_classes(options.classes, model.names());
+  Detector detector = make_detector(model, options, console);
+  catch_signals();  // from here on there are files to leave in order
+  Run work(options, sources, model, std::move(detect), std::move(detector), console);
+  return work.all();
+}
+
+}  // namespace cudet

@@ -1,0 +1,171 @@
+#include "apps/detect/sources.h"
+
+#include <glob.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "kernels/error.h"
+#include "runtime/atomic_file.h"
+
+namespace cudet {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+std::string lower_extension(const fs::path& path) {
+  std::string extension = path.extension().string();
+  for (char& c : extension)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return extension;
+}
+
+bool has_picture_extension(const fs::path& path) {
+  const std::string extension = lower_extension(path);
+  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".bmp";
+}
+
+class Finder {
+ public:
+  void add(const std::string& argument) {
+    std::error_code error;
+    if (argument == "-") {
+      add_picture(argument);
+    } else if (const fs::file_status status = fs::status(argument, error); fs::is_directory(status)) {
+      add_folder(argument);
+    } else if (fs::exists(status)) {
+      if (lower_extension(argument) == ".txt") {
+        add_list(argument);
+      } else {
+        add_picture(argument);
+      }
+    } else if (argument.find_first_of("*?[") != std::string::npos) {
+      add_glob(argument);
+    } else {
+      miss(argument, error);
+    }
+  }
+
+  Sources result;
+
+ private:
+  void add_picture(const std::string& path) {
+    const std::string stem = path == "-" ? "stdin" : fs::path(path).stem().string();
+    std::string unique = stem;
+    while (!stems_.insert(unique).second)
+      unique = stem + "-" + std::to_string(++last_numbers_.try_emplace(stem, 1).first->second);
+    result.pictures.push_back({path, unique});
+  }
+
+  void add_sorted(std::vector<std::string> paths, const std::string& argument, const char* problem) {
+    if (paths.empty()) result.problems.push_back(argument + ": " + problem);
+    std::sort(paths.begin(), paths.end(), natural_less);
+    for (const std::string& path : paths) add_picture(path);
+  }
+
+  void add_folder(const std::string& folder) {
+    std::vector<std::string> paths;
+    std::error_code error, ignored;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+      if (has_picture_extension(entry->path()) && !entry->is_directory(ignored))
+        paths.push_back(entry->path().string());
+    if (error) {
+      result.problems.push_back(folder + ": " + error.message());
+      return;
+    }
+    add_sorted(std::move(paths), folder, "the folder has no pictures (jpg, jpeg, png, bmp)");
+  }
+
+  void add_glob(const std::string& pattern) {
+    glob_t found{};
+    std::vector<std::string> paths;
+    if (::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found) == 0)
+      for (std::size_t i = 0; i < found.gl_pathc; ++i)
+        if (has_picture_extension(found.gl_pathv[i])) paths.emplace_back(found.gl_pathv[i]);
+    ::globfree(&found);
+    std::erase_if(paths, [](const std::string& path) {
+      std::error_code ignored;
+      return fs::is_directory(path, ignored);
+    });
+    add_sorted(std::move(paths), pattern, "no picture matches");
+  }
+
+  void add_list(const std::string& list) {
+    constexpr std::uintmax_t kLargest = 256 << 20;  // bytes: millions of paths
+    std::vector<std::byte> bytes;
+    std::error_code error;
+    try {
+      if (!fs::is_regular_file(list, error)) throw Error(list + ": not an ordinary file");
+      if (fs::file_size(list, error) > kLargest) throw Error(list + ": a list of more than 256 MiB");
+      bytes = read_file(list);
+    } catch (const Error& unread) {
+      result.problems.emplace_back(unread.what());
+      return;
+    }
+    std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    std::size_t lines = 0;
+    while (!text.empty()) {
+      const std::size_t end = std::min(text.find('\n'), text.size());
+      std::string_view line = text.substr(0, end);
+      text.remove_prefix(std::min(end + 1, text.size()));
+      while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
+      if (line.empty()) continue;
+      ++lines;
+      const std::string path(line);
+      if (fs::exists(path, error)) {
+        add_picture(path);
+      } else {
+        miss(path, error);
+      }
+    }
+    if (lines == 0) result.problems.push_back(list + ": the list is empty");
+  }
+
+  void miss(const std::string& path, const std::error_code& error) {
+    result.problems.push_back(path + ": " + (error ? error.message() : "no such file"));
+  }
+
+  std::unordered_set<std::string> stems_;
+  std::unordered_map<std::string, int> last_numbers_;  // by stem: the number that its last double got
+};
+
+}  // namespace
+
+Sources find_pictures(const std::vector<std::string>& arguments) {
+  Finder finder;
+  for (const std::string& argument : arguments) finder.add(argument);
+  return std::move(finder.result);
+}
+
+bool natural_less(std::string_view a, std::string_view b) {
+  const std::string_view all_a = a, all_b = b;
+  const auto take_number = [](std::string_view& text) {
+    text.remove_prefix(std::min(text.find_first_not_of('0'), text.size()));
+    const auto end = std::find_if_not(text.begin(), text.end(), is_digit);
+    const std::string_view digits = text.substr(0, end - text.begin());
+    text.remove_prefix(digits.size());
+    return digits;
+  };
+  while (!a.empty() && !b.empty()) {
+    if (is_digit(a[0]) && is_digit(b[0])) {
+      const std::string_view m = take_number(a), n = take_number(b);
+      if (m.size() != n.size()) return m.size() < n.size();
+      if (m != n) return m < n;
+    } else if (a[0] != b[0]) {
+      return static_cast<unsigned char>(a[0]) < static_cast<unsigned char>(b[0]);
+    } else {
+      a.remove_prefix(1), b.remove_prefix(1);
+    }
+  }
+  if (a.empty() != b.empty()) return a.empty();
+  return all_a < all_b;  // 01 and 1
+}
+
+}  // namespace cudet

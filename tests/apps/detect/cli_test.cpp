@@ -1,0 +1,274 @@
+// The program as a user meets it: build/detect (or $CUDET_BIN/detect) on small models of random weights.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "apps/image/decode.h"
+#include "runtime/atomic_file.h"
+#include "runtime/safetensors.h"
+#include "tests/apps/detect/folder.h"
+
+namespace cudet::test {
+namespace {
+
+using nlohmann::json;
+using Arguments = std::vector<std::string>;
+
+const std::string kModel = "tests/data/tiny/plain.json", kImages = "tests/data/images/";
+
+std::string program() {
+  const char* folder = std::getenv("CUDET_BIN");
+  return std::string(folder != nullptr ? folder : "build") + "/detect";
+}
+
+struct Ended {
+  int status;  // of the exit; 128 and the signal where one ended it
+  std::string out, err;
+};
+
+class Cli : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::access(program().c_str(), X_OK) != 0) GTEST_SKIP() << program() << " isn't there: build it, or set CUDET_BIN";
+    if (::access(kModel.c_str(), R_OK) != 0) GTEST_SKIP() << kModel << " isn't there";
+  }
+
+  /// Starts the program with its standard streams from and to files of the folder; `input` and `out` name other ones.
+  pid_t start(const Arguments& arguments, const std::string& input = "/dev/null", const std::string& out = "") const {
+    Arguments all = arguments;
+    all.insert(all.begin(), program());
+    std::vector<char*> argv;
+    for (std::string& argument : all) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    const std::string out_path = out.empty() ? folder_.path("stdout") : out, err_path = folder_.path("stderr");
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::dup2(::open(input.c_str(), O_RDONLY), STDIN_FILENO);
+      ::dup2(::open(out_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), STDOUT_FILENO);
+      ::dup2(::open(err_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), STDERR_FILENO);
+      ::execv(argv[0], argv.data());
+      ::_exit(127);
+    }
+    return child;
+  }
+  Ended end(pid_t child) const {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), folder_.text("stdout"),
+            folder_.text("stderr")};
+  }
+  Ended run(const Arguments& arguments, const std::string& input = "/dev/null", const std::string& out = "") const {
+    return end(start(arguments, input, out));
+  }
+  /// The model, no drawings, low scores, which random weights give.
+  Ended detect(Arguments arguments, const std::string& input = "/dev/null", const std::string& out = "") const {
+    const Arguments first = {"--model", kModel, "--no-draw", "--conf", "0.001"};
+    arguments.insert(arguments.begin(), first.begin(), first.end());
+    return run(arguments, input, out);
+  }
+  /// It did not start, and said so in one line that holds `word`.
+  void expect_refused(const Ended& ended, const std::string& word) const {
+    EXPECT_EQ(ended.status, 2) << ended.err;
+    EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 1) << ended.err;
+    EXPECT_EQ(ended.err.rfind("detect: ", 0), 0u) << ended.err;
+    EXPECT_NE(ended.err.find(word), std::string::npos) << word << " in " << ended.err;
+    EXPECT_EQ(ended.out, "");
+  }
+
+  Folder folder_;
+};
+
+TEST_F(Cli, HelpsAndTellsItsVersion) {
+  const Ended help = run({"--help"});
+  EXPECT_EQ(help.status, 0);
+  for (const char* option : {"--model", "--imgsz", "--classes", "--dump-raw", "Examples", "Exit status"})
+    EXPECT_NE(help.out.find(option), std::string::npos) << option;
+  EXPECT_EQ(run({"--version"}).status, 0);
+}
+
+TEST_F(Cli, RefusesWrongUsage) {
+  const std::vector<std::pair<Arguments, const char*>> kWrong = {{{"--imgsz", "-3"}, "--imgsz"},
+                                                                 {{"--conf", "nan"}, "--conf"},
+                                                                 {{"--iou", "2"}, "--iou"},
+                                                                 {{"--batch", "0"}, "--batch"},
+                                                                 {{"--threads", "-1"}, "--threads"},
+                                                                 {{"--max-det", "0"}, "--max-det"},
+                                                                 {{"--classes", "zebra,99"}, "zebra"},
+                                                                 {{"--classes", "99"}, "99"},
+                                                                 {{"--nonsense"}, "--nonsense"},
+                                                                 {{"--device", "gpu"}, "gpu"},
+                                                                 {{"--device", "cuda"}, "cuda"},
+                                                                 {{"--json", "/no/such/r.json"}, "/no/such/r.json"},
+                                                                 {{"--txt", "/dev/null/x"}, "/dev/null/x"},
+                                                                 {{"--csv", "/dev/full"}, "/dev/full"}};
+  for (const auto& [arguments, word] : kWrong) {
+    if (word == std::string("cuda")) continue;  // there may be one
+    Arguments all = {"--model", kModel, "--no-draw", kImages + "rgb.png"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    expect_refused(run(all), word);
+  }
+  expect_refused(run({kImages + "rgb.png"}), "--model");
+  expect_refused(run({"--model", kModel}), "pictures");
+  expect_refused(run({"--model", "no.json", kImages + "rgb.png"}), "no.json");
+  expect_refused(run({"--model", kModel, "--weights", "no.safetensors", kImages + "rgb.png"}), "no.safetensors");
+}
+
+TEST_F(Cli, RefusesSourcesWithoutPictures) {
+  for (const std::string& source : {std::string("missing.jpg"), folder_.path(), folder_.path("*.png")}) {
+    const Ended ended = run({"--model", kModel, "--no-draw", source});
+    EXPECT_EQ(ended.status, 2);
+    EXPECT_NE(ended.err.find(source), std::string::npos) << ended.err;
+  }
+}
+
+TEST_F(Cli, WorksThroughEveryKindOfPicture) {
+  const std::string pattern = kImages + "[!c]*";  // all but the cut ones
+  const Ended ended = detect({"--json", folder_.path("r.json"), pattern});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(ended.err, "");
+  const json all = json::parse(folder_.text("r.json"));
+  EXPECT_GE(all["images"].size(), 25u);
+  for (const json& image : all["images"]) {
+    EXPECT_EQ(image["width"].get<int>() + image["height"].get<int>(), 29 + 37);
+    for (const json& detection : image["detections"])
+      EXPECT_TRUE(detection["box"][0] >= 0 && detection["box"][2] <= image["width"]) << image["file"];
+  }
+}
+
+TEST_F(Cli, GivesTheSameResultsInAnyBatch) {
+  std::vector<json> results;
+  for (const char* batch : {"1", "3", "64"}) {
+    const Ended ended = detect({"--json", "-", "--square", "--batch", batch, kImages});
+    EXPECT_EQ(ended.status, 1) << "the cut ones fail";
+    results.push_back(json::parse(ended.out));
+    for (json& image : results.back()["images"]) image.erase("ms");
+  }
+  EXPECT_FALSE(results[0]["images"].empty());
+  EXPECT_EQ(results[0], results[1]);
+  EXPECT_EQ(results[0], results[2]);
+}
+
+TEST_F(Cli, ReportsPicturesThatFailAndGoesOn) {
+  const Ended ended = detect({"--json", folder_.path("r.json"), kImages + "cut-rgb.png", kImages + "rgb.png",
+                              "missing.jpg", kImages + "cut-baseline.jpg"});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 3) << ended.err;
+  EXPECT_EQ(json::parse(folder_.text("r.json"))["images"].size(), 1u);
+}
+
+TEST_F(Cli, ReadsStandardInput) {
+  const Ended ended = detect({"--json", "-", "-"}, kImages + "rgb.png");
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(json::parse(ended.out)["images"][0]["file"], "stdin");
+  EXPECT_EQ(detect({"-"}, "/dev/null").status, 1);
+}
+
+TEST_F(Cli, WritesEveryOutput) {
+  const Ended ended =
+      run({"--model", kModel, "--conf", "0.001", "--out", folder_.path("out"), "--json", folder_.path("r.json"),
+           "--coco", folder_.path("c.json"), "--csv", folder_.path("t.csv"), "--txt", folder_.path("txt"), "--dump-raw",
+           folder_.path("raw.safetensors"), kImages + "rgb.png", kImages + "baseline.jpg", kImages + "rgb.png"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  const json all = json::parse(folder_.text("r.json"));
+  ASSERT_EQ(all["images"].size(), 3u);
+  std::size_t found = 0;
+  for (const json& image : all["images"]) found += image["detections"].size();
+  ASSERT_GT(found, 0u) << "random weights should find something at this threshold";
+  EXPECT_EQ(json::parse(folder_.text("c.json")).size(), found);
+  const std::string table = folder_.text("t.csv");
+  EXPECT_EQ(static_cast<std::size_t>(std::count(table.begin(), table.end(), '\n')), found + 1);
+  for (const char* name : {"out/rgb.png", "out/rgb-2.png", "out/baseline.jpg"})
+    EXPECT_EQ(decode_image(read_file(folder_.path(name)), name, 10000).image.width, 37);
+  EXPECT_EQ(all["images"][0]["detections"].empty(), !std::filesystem::exists(folder_.path("txt/rgb.txt")));
+  const Safetensors raw = Safetensors::read(folder_.path("raw.safetensors"));
+  EXPECT_EQ(raw.tensors().size(), 6u);
+  EXPECT_TRUE(raw.find("rgb-2.output0"));
+}
+
+TEST_F(Cli, KeepsToWhatWasAskedFor) {
+  const Ended all = detect({"--json", "-", "--max-det", "5", kImages + "rgb.png"});
+  const Ended some = detect({"--json", "-", "--classes", "0", kImages + "rgb.png"});
+  ASSERT_EQ(all.status + some.status, 0) << all.err << some.err;
+  EXPECT_LE(json::parse(all.out)["images"][0]["detections"].size(), 5u);
+  const json only = json::parse(some.out);
+  for (const json& detection : only["images"][0]["detections"]) EXPECT_EQ(detection["class"], 0);
+  EXPECT_EQ(detect({"--quiet", kImages + "rgb.png"}).out, "");
+  EXPECT_NE(detect({kImages + "rgb.png"}).out.find("rgb.png 37x29: "), std::string::npos);
+}
+
+TEST_F(Cli, RoundsTheInputUpAndSaysSo) {
+  const Ended ended = detect({"--imgsz", "65x97", kImages + "rgb.png"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 1) << ended.err;
+  EXPECT_NE(ended.err.find("imgsz 65x97 is not a multiple of"), std::string::npos) << ended.err;
+}
+
+TEST_F(Cli, WritesNothingOverItsInputs) {
+  std::filesystem::copy(kImages + "baseline.jpg", folder_.path("a.jpg"));
+  const std::string before = folder_.text("a.jpg");
+  expect_refused(run({"--model", kModel, "--out", folder_.path(), folder_.path("a.jpg")}), "a.jpg");
+  expect_refused(run({"--model", kModel, "--no-draw", "--json", folder_.path("a.jpg"), folder_.path("a.jpg")}),
+                 "a.jpg");
+  EXPECT_EQ(folder_.text("a.jpg"), before);
+}
+
+TEST_F(Cli, SurvivesFullAndClosedOutputs) {
+  const Ended full = detect({kImages + "rgb.png", kImages + "grey.png"}, "/dev/null", "/dev/full");
+  EXPECT_EQ(full.status, 1);
+  EXPECT_EQ(std::count(full.err.begin(), full.err.end(), '\n'), 1) << full.err;
+  EXPECT_EQ(detect({"--json", "-", kImages + "rgb.png"}, "/dev/null", "/dev/full").status, 2);
+}
+
+TEST_F(Cli, RefusesPipesAndFoldersInLists) {
+  ASSERT_EQ(::mkfifo(folder_.path("pipe.jpg").c_str(), 0600), 0);
+  std::ofstream(folder_.path("list.txt")) << folder_.path("pipe.jpg") << "\n" << folder_.path() << "\n/dev/zero\n";
+  const Ended ended = detect({folder_.path("list.txt")});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 3) << ended.err;
+}
+
+TEST_F(Cli, LeavesValidResultsWhenInterrupted) {
+  constexpr int kPictures = 100000;  // more than it can do before the signal
+  {
+    std::ofstream list(folder_.path("list.txt"));
+    for (int i = 0; i < kPictures; ++i) list << kImages << "rgb.png\n";
+  }
+  const std::string labels = folder_.path("txt");
+  const pid_t child = start({"--model", kModel, "--no-draw", "--conf", "0.001", "--json", folder_.path("r.json"),
+                             "--txt", labels, folder_.path("list.txt")});
+  for (int wait = 0; wait < 600 && !std::filesystem::exists(labels + "/rgb-2.txt"); ++wait)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  ::kill(child, SIGINT);
+  const Ended ended = end(child);
+  EXPECT_EQ(ended.status, 1) << ended.err;
+  EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 1) << ended.err;
+  EXPECT_NE(ended.err.find("of 100000 pictures are done"), std::string::npos) << ended.err;
+  const json all = json::parse(folder_.text("r.json"));
+  EXPECT_GE(all["images"].size(), 1u);
+  EXPECT_LT(all["images"].size(), static_cast<std::size_t>(kPictures));
+}
+
+TEST_F(Cli, EndsAtATerminationWhileItWaitsForStandardInput) {
+  ASSERT_EQ(::mkfifo(folder_.path("pipe").c_str(), 0600), 0);
+  const int open_end = ::open(folder_.path("pipe").c_str(), O_RDWR | O_CLOEXEC);  // so that the pipe never ends
+  const pid_t child =
+      start({"--model", kModel, "--no-draw", "--json", folder_.path("r.json"), "-"}, folder_.path("pipe"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  ::kill(child, SIGTERM);
+  const Ended ended = end(child);
+  ::close(open_end);
+  EXPECT_EQ(ended.status, 1) << ended.err;
+  EXPECT_TRUE(json::parse(folder_.text("r.json"))["images"].empty());
+}
+
+}  // namespace
+}  // namespace cudet::test

@@ -1,0 +1,248 @@
+// Results as files: read back, and compared with what other programs expect of them.
+#include "apps/detect/outputs.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "apps/detect/format.h"
+#include "apps/image/decode.h"
+#include "kernels/error.h"
+#include "runtime/atomic_file.h"
+#include "runtime/safetensors.h"
+#include "tests/apps/detect/folder.h"
+
+namespace cudet::test {
+namespace {
+
+using nlohmann::json;
+
+const std::vector<std::string> kNames = {"person", "a \"quoted\", name", "caf\xe9"};
+
+/// A grey picture of 200 x 100 with two detections.
+struct Picture {
+  explicit Picture(std::string path = "dir/000042.jpg", std::string stem = "000042")
+      : source{std::move(path), std::move(stem)}, image(200, 100) {
+    fill(image, 0, 0, 200, 100, {128, 128, 128});
+    result = {{{10.5f, 20.25f, 60.5f, 80.125f, 0.9f, 0}, {100, 50, 150.1f, 99.7f, 0.123456f, 1}}, {1.5, 20, 0.25}};
+  }
+  Finished finished() { return {source, image, ImageFormat::jpeg, 3.5, result, &raw}; }
+
+  Source source;
+  Image image;
+  Result result;
+  RawOutput raw{{2, 4}, 6, 3, std::vector<float>(2 * 4 * 3, 0.5f), std::vector<float>(6 * 3, 1.25f)};
+};
+
+TEST(Format, WritesNumbers) {
+  EXPECT_EQ(json_number(0.1f), "0.1");
+  EXPECT_EQ(json_number(123456.78f), "123456.78");
+  EXPECT_EQ(json_number(NAN), "null");
+  EXPECT_EQ(rounded_number(258.15, 3), "258.15");
+  EXPECT_EQ(rounded_number(41.0, 3), "41.0");
+  EXPECT_EQ(rounded_number(0.0004, 3), "0.0");
+  EXPECT_EQ(rounded_number(100, 3), "100.0");
+  EXPECT_EQ(rounded_number(INFINITY, 3), "null");
+}
+
+TEST(Format, WritesNames) {
+  EXPECT_EQ(csv_field("plain"), "plain");
+  EXPECT_EQ(csv_field("a,b"), "\"a,b\"");
+  EXPECT_EQ(csv_field("a\"b"), "\"a\"\"b\"");
+  EXPECT_EQ(csv_field("a\nb"), "\"a\nb\"");
+  EXPECT_EQ(printable("a\nb\x1b[0m"), "a?b?[0m");
+  EXPECT_EQ(json::parse(json_string("a\"\n\\\xff")).get<std::string>(), "a\"\n\\\xef\xbf\xbd");
+}
+
+TEST(Format, Summarises) {
+  EXPECT_EQ(summary({}, kNames), "nothing");
+  EXPECT_EQ(summary({{0, 0, 1, 1, 1, 2}, {0, 0, 1, 1, 1, 0}, {0, 0, 1, 1, 1, 2}}, {"a", "b", "c"}), "2 c, 1 a");
+}
+
+TEST(JsonOutput, ReadsBack) {
+  const Folder folder;
+  JsonOutput output(folder.path("r.json"), "m\"o.json", kNames);
+  Picture first, second("odd \"name\"\n\xff.jpg", "odd");
+  second.result.detections.clear();
+  output.add(first.finished());
+  output.add(second.finished());
+  output.finish();
+  EXPECT_EQ(folder.files(), 1u) << "the temporary is gone";
+
+  const json all = json::parse(folder.text("r.json"));
+  EXPECT_EQ(all["model"], "m\"o.json");
+  ASSERT_EQ(all["images"].size(), 2u);
+  const json& image = all["images"][0];
+  EXPECT_EQ(image["file"], "dir/000042.jpg");
+  EXPECT_EQ(image["width"], 200);
+  EXPECT_EQ(image["height"], 100);
+  EXPECT_EQ(image["ms"], json::parse(R"({"load": 3.5, "letterbox": 1.5, "network": 20, "nms": 0.25})"));
+  ASSERT_EQ(image["detections"].size(), 2u);
+  const json& detection = image["detections"][1];
+  EXPECT_EQ(detection["box"][2].get<float>(), 150.1f);
+  EXPECT_EQ(detection["score"].get<float>(), 0.123456f);
+  EXPECT_EQ(detection["class"], 1);
+  EXPECT_EQ(detection["name"], "a \"quoted\", name");
+  EXPECT_EQ(all["images"][1]["file"], "odd \"name\"\n\xef\xbf\xbd.jpg");
+  EXPECT_TRUE(all["images"][1]["detections"].empty());
+}
+
+TEST(JsonOutput, IsValidWithoutPictures) {
+  const Folder folder;
+  JsonOutput output(folder.path("r.json"), "m", kNames);
+  output.finish();
+  EXPECT_TRUE(json::parse(folder.text("r.json"))["images"].empty());
+}
+
+TEST(JsonOutput, LeavesTheOldFileUnlessFinished) {
+  const Folder folder;
+  std::ofstream(folder.path("r.json")) << "old";
+  {
+    Picture picture;
+    JsonOutput output(folder.path("r.json"), "m", kNames);
+    output.add(picture.finished());
+  }
+  EXPECT_EQ(folder.text("r.json"), "old");
+  EXPECT_EQ(folder.files(), 1u);
+}
+
+TEST(JsonOutput, NeedsAPlace) {
+  EXPECT_THROW(JsonOutput("/no/such/folder/r.json", "m", kNames), Error);
+  EXPECT_THROW(JsonOutput("/dev/full", "m", kNames), Error);
+}
+
+// A limit on the size of files stands for a full disk: a write fails after a part of the entry.
+TEST(JsonOutput, KeepsWholeEntriesWhenTheDiskIsFull) {
+  const Folder folder;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  JsonOutput output(folder.path("r.json"), "m", kNames);
+  Picture picture;
+  output.add(picture.finished());
+  rlimit small = before;
+  small.rlim_cur = 700;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  std::size_t added = 1;
+  EXPECT_THROW(for (; added < 10; ++added) output.add(picture.finished()), Error);
+  output.finish();
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  ::signal(SIGXFSZ, handler);
+  EXPECT_EQ(json::parse(folder.text("r.json"))["images"].size(), added);
+}
+
+std::vector<std::string> coco_names() {
+  std::vector<std::string> names;
+  std::ifstream file("tests/data/coco_names.txt");
+  for (std::string name; std::getline(file, name);) names.push_back(name);
+  return names;
+}
+
+TEST(CocoOutput, HasTheNumbersOfCocoForItsNames) {
+  const Folder folder;
+  ASSERT_EQ(coco_names().size(), 80u);
+  CocoOutput output(folder.path("c.json"), coco_names());
+  Picture picture;
+  picture.result.detections[1].class_id = 79;
+  output.add(picture.finished());
+  output.finish();
+  const json all = json::parse(folder.text("c.json"));
+  EXPECT_EQ(all[0], json::parse(R"({"image_id": 42, "file_name": "000042.jpg", "category_id": 1,
+                                    "bbox": [10.5, 20.25, 50.0, 59.875], "score": 0.9})"));
+  EXPECT_EQ(all[1]["category_id"], 90);
+  EXPECT_EQ(all[1]["bbox"], json::parse("[100.0, 50.0, 50.1, 49.7]"));
+  EXPECT_EQ(all[1]["score"], 0.12346);
+}
+
+TEST(CocoOutput, CountsOtherClassesFromOne) {
+  const Folder folder;
+  CocoOutput output(folder.path("c.json"), kNames);
+  Picture empty("0.jpg", "0"), named("x/a1.b.png", "a1.b"), zero("000.png", "000");
+  empty.result.detections.clear();
+  output.add(empty.finished());
+  output.add(named.finished());
+  output.add(zero.finished());
+  output.finish();
+  const json all = json::parse(folder.text("c.json"));
+  ASSERT_EQ(all.size(), 4u);
+  EXPECT_EQ(all[0]["image_id"], "a1.b");
+  EXPECT_EQ(all[1]["category_id"], 2);
+  EXPECT_EQ(all[2]["image_id"], 0);
+}
+
+TEST(CsvOutput, QuotesNames) {
+  const Folder folder;
+  CsvOutput output(folder.path("t.csv"), kNames);
+  Picture picture("a,b.jpg", "a,b");
+  output.add(picture.finished());
+  output.finish();
+  EXPECT_EQ(folder.text("t.csv"),
+            "file,class,name,score,x1,y1,x2,y2\n"
+            "\"a,b.jpg\",0,person,0.9,10.5,20.25,60.5,80.125\n"
+            "\"a,b.jpg\",1,\"a \"\"quoted\"\", name\",0.123456,100,50,150.1,99.7\n");
+}
+
+TEST(TxtOutput, WritesUltralyticsLabels) {
+  const Folder folder;
+  TxtOutput output(folder.path("labels"));
+  Picture picture;
+  output.add(picture.finished());
+  EXPECT_EQ(folder.text("labels/000042.txt"),
+            "0 0.1775 0.501875 0.25 0.59875 0.9\n1 0.62525 0.7485 0.2505 0.497 0.123456\n");
+  picture.result.detections.clear();
+  output.add(picture.finished());
+  EXPECT_FALSE(std::filesystem::exists(folder.path("labels/000042.txt"))) << "labels of an earlier run";
+  EXPECT_THROW(TxtOutput("/dev/null/labels"), Error);
+}
+
+TEST(RawOutputFile, ReadsBack) {
+  const Folder folder;
+  Picture first, second("b.jpg", "b \"odd\"");
+  second.raw.values[3] = -7;
+  second.raw.pixels[5] = 1;
+  RawOutputFile output(folder.path("raw.safetensors"), {first.source, second.source});
+  output.add(first.finished());
+  output.add(second.finished());
+  output.finish();
+  const Safetensors raw = Safetensors::read(folder.path("raw.safetensors"));
+  ASSERT_EQ(raw.tensors().size(), 4u);
+  const StoredTensor* values = raw.find("b \"odd\".output0");
+  const StoredTensor* pixels = raw.find("b \"odd\".input_u8");
+  ASSERT_TRUE(values && pixels && raw.find("000042.output0") && raw.find("000042.input_u8"));
+  EXPECT_EQ(values->shape, (std::vector<std::int64_t>{6, 3}));
+  EXPECT_EQ(values->to_f32()[3], -7);
+  EXPECT_EQ(values->to_f32()[4], 1.25f);
+  EXPECT_EQ(pixels->dtype, Dtype::u8);
+  EXPECT_EQ(pixels->shape, (std::vector<std::int64_t>{2, 4, 3}));
+  EXPECT_EQ(std::to_integer<int>(pixels->data[5]), 255);
+  EXPECT_EQ(std::to_integer<int>(pixels->data[6]), 128);
+}
+
+TEST(RawOutputFile, IsSoundWithoutPictures) {
+  const Folder folder;
+  Picture picture;
+  RawOutputFile output(folder.path("raw.safetensors"), {picture.source});
+  output.finish();
+  EXPECT_TRUE(Safetensors::read(folder.path("raw.safetensors")).tensors().empty());
+}
+
+TEST(PictureOutput, DrawsInTheFormatOfThePicture) {
+  const Folder folder;
+  PictureOutput output(folder.path("out/deep"), {"person", "car", "bus"});
+  Picture jpeg, other("b.bmp", "b");
+  output.add(jpeg.finished());
+  Finished finished = other.finished();
+  finished.format = ImageFormat::bmp;
+  output.add(finished);
+  EXPECT_EQ(decode_image(read_file(folder.path("out/deep/000042.jpg")), "j", 100000).format, ImageFormat::jpeg);
+  const DecodedImage drawn = decode_image(read_file(folder.path("out/deep/b.png")), "p", 100000);
+  ASSERT_EQ(drawn.format, ImageFormat::png);
+  const Colour corner = {drawn.image.at(11, 79)[0], drawn.image.at(11, 79)[1], drawn.image.at(11, 79)[2]};
+  EXPECT_EQ(corner, class_colour(0));
+  EXPECT_THROW(PictureOutput("/dev/null/out", {}), Error);
+}
+
+}  // namespace
+}  // namespace cudet::test

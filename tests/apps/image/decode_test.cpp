@@ -1,0 +1,164 @@
+// Pictures of every kind against what OpenCV reads from them, and those that must be refused.
+#include "apps/image/decode.h"
+
+#include <gtest/gtest.h>
+
+#include "kernels/error.h"
+#include "runtime/atomic_file.h"
+#include "runtime/safetensors.h"
+
+namespace cudet::test {
+namespace {
+
+const std::string kImages = "tests/data/images/";
+constexpr std::size_t kPlenty = 1'000'000;
+
+DecodedImage decode_file(const std::string& name) {
+  return decode_image(read_file(kImages + name), name, kPlenty);
+}
+
+std::string error_of(Bytes file, std::size_t max_pixels = kPlenty) {
+  try {
+    decode_image(file, "x.img", max_pixels);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::string error_of(const std::vector<unsigned char>& file, std::size_t max_pixels = kPlenty) {
+  return error_of(std::as_bytes(std::span(file)), max_pixels);
+}
+
+void put(std::vector<unsigned char>& file, std::size_t offset, int size, unsigned value, Endian endian) {
+  for (int i = 0; i < size; ++i)
+    file[offset + i] = static_cast<unsigned char>(value >> 8 * (endian == Endian::little ? i : size - 1 - i));
+}
+
+/// `size` bytes that claim to be a BMP of 24 bits.
+std::vector<unsigned char> bmp_that_claims(std::size_t size, unsigned width, unsigned height) {
+  std::vector<unsigned char> file(size);
+  file[0] = 'B', file[1] = 'M';
+  put(file, 10, 4, 54, Endian::little);
+  put(file, 14, 4, 40, Endian::little);
+  put(file, 18, 4, width, Endian::little);
+  put(file, 22, 4, height, Endian::little);
+  put(file, 26, 2, 1, Endian::little);
+  put(file, 28, 2, 24, Endian::little);
+  return file;
+}
+
+class DecodeImage : public testing::TestWithParam<const char*> {};
+
+TEST_P(DecodeImage, GivesWhatOpenCvGives) {
+  static const Safetensors all = Safetensors::read(kImages + "expected.safetensors");
+  const StoredTensor* expected = all.find(GetParam());
+  ASSERT_NE(expected, nullptr);
+  const Image image = decode_file(GetParam()).image;
+  ASSERT_EQ((std::vector<std::int64_t>{image.height, image.width, 3}), expected->shape);
+  const bool jpeg = std::string(GetParam()).ends_with(".jpg");
+  const int tolerance = jpeg ? 3 : 0;  // decoders of JPEG may round differently
+  for (std::size_t i = 0; i < expected->data.size(); ++i)
+    ASSERT_LE(std::abs(image.pixels[i] - std::to_integer<int>(expected->data[i])), tolerance) << "byte " << i;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, DecodeImage,
+                         testing::Values("baseline.jpg", "progressive.jpg", "full-chroma.jpg", "grey.jpg", "cmyk.jpg",
+                                         "exif-1.jpg", "exif-2.jpg", "exif-3.jpg", "exif-4.jpg", "exif-5.jpg",
+                                         "exif-6.jpg", "exif-7.jpg", "exif-8.jpg", "rgb.png", "grey.png", "bilevel.png",
+                                         "rgba.png", "grey-alpha.png", "palette.png", "rgb16.png", "grey16.png",
+                                         "interlaced.png", "exif-6.png", "palette1.bmp", "palette4.bmp", "palette8.bmp",
+                                         "rgb24.bmp", "top-down.bmp", "rgb32.bmp", "rgb555.bmp", "rgb565.bmp"),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           for (char& c : name)
+                             if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+                           return name;
+                         });
+
+TEST(DecodeImage, TellsTheFormat) {
+  EXPECT_EQ(decode_file("baseline.jpg").format, ImageFormat::jpeg);
+  EXPECT_EQ(decode_file("rgb.png").format, ImageFormat::png);
+  EXPECT_EQ(decode_file("rgb24.bmp").format, ImageFormat::bmp);
+}
+
+TEST(DecodeImage, RefusesWhatIsCutAnywhere) {
+  for (const char* name : {"baseline.jpg", "progressive.jpg", "grey.jpg", "palette.png", "rgb.png", "palette4.bmp"}) {
+    const std::vector<std::byte> file = read_file(kImages + name);
+    for (std::size_t size = 0; size < file.size(); ++size) {
+      const std::string error = error_of(Bytes(file).first(size));
+      ASSERT_TRUE(error.starts_with("x.img: ")) << name << " cut to " << size << ": " << error;
+      ASSERT_EQ(error.find('\n'), std::string::npos);
+    }
+  }
+  for (const char* name : {"cut-baseline.jpg", "cut-progressive.jpg", "cut-rgb.png", "cut-rgb24.bmp"})
+    EXPECT_THROW(decode_file(name), Error) << name;
+}
+
+TEST(DecodeImage, SurvivesAnyByteChanged) {
+  for (const char* name :
+       {"baseline.jpg", "progressive.jpg", "cmyk.jpg", "palette.png", "interlaced.png", "palette8.bmp", "rgb565.bmp"}) {
+    const std::vector<std::byte> file = read_file(kImages + name);
+    for (std::size_t i = 0; i < file.size(); ++i)
+      for (const std::byte value : {std::byte{0}, std::byte{0xff}, file[i] ^ std::byte{0x10}}) {
+        std::vector<std::byte> changed = file;
+        changed[i] = value;
+        const std::string error = error_of(changed);
+        ASSERT_TRUE(error.empty() || error.starts_with("x.img: ")) << error;
+      }
+  }
+}
+
+TEST(DecodeImage, RefusesSixtyBytesThatClaimABmpOf65535Squared) {
+  const std::string error = error_of(bmp_that_claims(60, 65535, 65535), SIZE_MAX);
+  EXPECT_NE(error.find("65535x65535"), std::string::npos) << error;
+}
+
+TEST(DecodeImage, RefusesBmpsWithoutASize) {
+  EXPECT_NE(error_of(bmp_that_claims(60, 0, 1)), "");
+  EXPECT_NE(error_of(bmp_that_claims(60, 1, 0)), "");
+  EXPECT_NE(error_of(bmp_that_claims(60, 0x80000000u, 1)), "");
+  EXPECT_NE(error_of(bmp_that_claims(60, 1, 0x80000000u)), "");
+  EXPECT_EQ(error_of(bmp_that_claims(60, 1, 1)), "");
+}
+
+TEST(DecodeImage, RefusesAPngHeaderOf60000Squared) {
+  const std::vector<std::byte> file = read_file(kImages + "rgb.png");
+  std::vector<unsigned char> changed(file.size());
+  std::memcpy(changed.data(), file.data(), file.size());
+  put(changed, 16, 4, 60000, Endian::big);
+  put(changed, 20, 4, 60000, Endian::big);
+  const std::string error = error_of(changed, 100'000'000);
+  EXPECT_NE(error.find("60000x60000"), std::string::npos) << error;
+  EXPECT_NE(error.find("--max-pixels"), std::string::npos) << error;
+}
+
+TEST(DecodeImage, CapsPixelsOfEveryFormat) {
+  for (const char* name : {"baseline.jpg", "rgb.png", "rgb24.bmp"}) {
+    const std::vector<std::byte> file = read_file(kImages + name);
+    EXPECT_EQ(error_of(file, 29 * 37), "") << name;
+    EXPECT_NE(error_of(file, 29 * 37 - 1).find("37x29"), std::string::npos) << name;
+  }
+}
+
+TEST(DecodeImage, RefusesHuffmanTablesOfTooManyCodes) {
+  std::vector<unsigned char> file{0xff, 0xd8, 0xff, 0xc4, 0, 19, 0};
+  file.resize(6 + 17, 255);
+  file.insert(file.end(), {0xff, 0xd9});
+  EXPECT_NE(error_of(file).find("255 codes"), std::string::npos) << error_of(file);
+}
+
+TEST(DecodeImage, RefusesJpegsOfEndlessScans) {
+  std::vector<unsigned char> file{0xff, 0xd8};
+  for (int i = 0; i < 101; ++i) file.insert(file.end(), {0xff, 0xda, 0, 2});
+  file.insert(file.end(), {0xff, 0xd9});
+  EXPECT_NE(error_of(file).find("100 scans"), std::string::npos) << error_of(file);
+}
+
+TEST(DecodeImage, SaysWhatItReads) {
+  EXPECT_NE(error_of(std::vector<unsigned char>{'G', 'I', 'F', '8'}).find("not a JPEG, PNG or BMP"), std::string::npos);
+  EXPECT_NE(error_of(std::vector<unsigned char>{}).find("empty"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace cudet::test

@@ -1,0 +1,22 @@
+// A model's description, as far as it goes without weights: text to rows, graph, passes and program.
+#include <cstdint>
+#include <string>
+
+#include "runtime/model.h"
+#include "runtime/passes.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace cudet;
+  try {
+    const Description description =
+        parse_description(std::string(reinterpret_cast<const char*>(data), size), "model.json");
+    Graph graph = build_graph(description, NoWeights());
+    optimise(graph);
+    PackedWeights none;
+    none.offsets.assign(graph.parameters.size(), 0);
+    const int stride = find_stride(graph);
+    compile(graph, none, 1, {stride, stride});
+  } catch (const Error&) {
+  }
+  return 0;
+}

@@ -1,0 +1,14 @@
+// libFuzzer target: a checkpoint's archive. Whatever the bytes are: a network whose description can be written, or
+// Error.
+#include "apps/convert/checkpoint.h"
+#include "kernels/error.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto bytes = std::as_bytes(std::span(data, size));
+  try {
+    const cudet::Checkpoint checkpoint = cudet::read_checkpoint(cudet::TorchFile::parse({bytes.begin(), bytes.end()}));
+    cudet::to_json(checkpoint.table, "fuzz");
+  } catch (const cudet::Error&) {
+  }
+  return 0;
+}
