@@ -56,8 +56,15 @@ CROSS_LIBRARIES := $(foreach L,$(SYSROOT)/usr/lib $(SYSROOT)/lib,-L$L/$(CROSS:-=
 RUN ?= qemu-$(CONFIG) -L $(SYSROOT)
 endif
 
+ifneq ($(filter asan tsan,$(CONFIG)),)
+# Reports go to files, because tests of programs capture what these print.
+export ASAN_OPTIONS := log_path=$D/report:exitcode=99
+export TSAN_OPTIONS := log_path=$D/report:exitcode=99
+export UBSAN_OPTIONS := log_path=$D/report:print_stacktrace=1
+endif
+
 # CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS are the user's. No -march: kernels pick their instruction set at run time.
-FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(CROSS_INCLUDES) -std=c++20 $(OPTIMIZE) -g1 -ffp-contract=off -fPIC \
+FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(CROSS_INCLUDES) -std=c++20 $(OPTIMIZE) -g1 -ffp-contract=off -fPIC -fvisibility=hidden \
   -pthread $(WARNINGS) $(INSTRUMENT)
 COMPILE = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK = $(CXX) -pthread $(INSTRUMENT) $(CROSS_LIBRARIES) $(LDFLAGS)
@@ -69,8 +76,8 @@ APPS := $(call objects,$(wildcard apps/*/*.cpp apps/*/*.S))
 MAINS := $(filter %/main.o,$(APPS))
 PROGRAMS := $(MAINS:$O/apps/%/main.o=$D/%)
 SHARED_APPS := $(filter-out $(foreach M,$(MAINS),$(dir $M)%),$(APPS))
-# What is installed is the release: only its tests install.
-TESTS := $(call objects,$(shell find tests -name '*.cpp' ! -path 'tests/fuzz/*' \
+# What is installed is the release, so only its tests do that.
+TESTS := $(call objects,$(shell find tests -name '*.cpp' ! -path 'tests/fuzz/*' ! -path 'tests/simt/*' \
   $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$D/%,$(sort $(wildcard tests/fuzz/*_fuzz.cpp)))
 SOURCES := $(sort $(shell find apps kernels layers runtime tests -name '*.cpp' -o -name '*.h'))
@@ -95,8 +102,13 @@ deps-checks: deps  ## the same for fuzz, format and tidy
 
 test: deps  ## build and run all tests; the last line counts them
 	@$(MAKE) run-tests
-run-tests: $(if $(filter release,$(CONFIG)),all,$(PROGRAMS)) $D/tests
-	+@$(RUN) $D/tests --gtest_brief=1 $(TESTFLAGS)
+run-tests: $(if $(filter release,$(CONFIG)),all) $D/tests
+	@rm -f $D/report.*
+	@status=0; $(RUN) $D/tests --gtest_brief=1 $(TESTFLAGS) || status=1; \
+	  for r in $D/report.*; do [ ! -e $$r ] || { cat $$r >&2; status=1; }; done; exit $$status
+demo: deps  ## build, and detect in the pictures of weights/demo: a table here, drawn pictures in out/
+	@$(MAKE) $D/detect
+	@$D/detect --model weights/shapes.json --out out weights/demo
 test-aarch64:  ## the same, cross-compiled for aarch64 and run under qemu-user
 	@$(MAKE) CROSS=aarch64-linux-gnu- test
 
@@ -124,7 +136,7 @@ clean:  ## remove build/
 asan: deps  ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) CONFIG=asan run-tests
 tsan: deps  ## run the tests of threads under ThreadSanitizer
-	@$(MAKE) CONFIG=tsan TESTFLAGS='--gtest_filter=*Executor*:*ThreadPool*:*Detector*' run-tests
+	@$(MAKE) CONFIG=tsan TESTFLAGS='--gtest_filter=*Executor*:*ThreadPool*:*Detector*:*Loader*:*Interrupt*' run-tests
 fuzz: deps-checks  ## run each fuzz target for FUZZ_SECONDS=20
 	@$(MAKE) CONFIG=fuzz run-fuzzers
 run-fuzzers: $(FUZZERS:%=%.run)

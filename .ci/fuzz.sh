@@ -5,9 +5,10 @@
 set -euo pipefail
 program=$1 seconds=$2
 name=$(basename "$program" _fuzz)
+rm -rf "$program.seeds"
 mkdir -p "$program.corpus" "$program.seeds"
 for word in ${name//_/ }; do
-  find tests/data -type f -size -128k \( -name "*.$word" -o -path "*/$word*/*" \) -exec cp -t "$program.seeds" {} +
+  find tests/data -type f -size -128k \( -name "*.$word" -o -path "*/$word*/*" \) -exec cp --backup=numbered -t "$program.seeds" {} +
 done
 start=$SECONDS
 if ! "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -print_final_stats=1 \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # includes.sh FILE...: whether each include of ours is written from the root, names a file that is there, and points one
 # way: apps -> runtime -> layers -> kernels. An app sees its own folder and those that have no main; detect, which shows
-# what the public API can do, sees only that and the writing of files of the runtime.
+# what the public API can do, sees only that of the runtime.
 set -euo pipefail
 status=0
 complain() { echo "$1:$2: #include \"$3\" $4"; status=1; }
@@ -18,7 +18,7 @@ while IFS=: read -r file line text; do
     kernels/*) may="kernels/" ;;
     layers/*) may="kernels/ layers/" ;;
     runtime/*) may="kernels/ layers/ runtime/" ;;
-    apps/detect/*) may="apps/ runtime/cudet.h kernels/error.h kernels/frame.h runtime/safetensors.h runtime/atomic_file.h" ;;
+    apps/detect/*) may="apps/ runtime/cudet.h kernels/error.h kernels/frame.h" ;;
     apps/*) may="kernels/ layers/ runtime/ apps/" ;;
     tests/*) may="kernels/ layers/ runtime/ apps/ tests/" ;;
   esac

@@ -14,7 +14,7 @@ namespace cudet {
 using Argument = std::variant<std::monostate, bool, double, std::string, std::vector<double>>;
 
 /// Reads arguments by name, each from its position or from the names given; what is absent or null has its default.
-/// Errors name the argument: "stride s is 0: 1 to 64 is possible".
+/// Errors name the argument: "s is 0: a whole number from 1 to 64 is possible".
 class Arguments {
  public:
   Arguments() = default;

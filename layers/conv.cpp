@@ -27,10 +27,10 @@ ValueId conv_block(LayerContext& context, ValueId x, const std::string& name, co
   op.pad = {a.pad.h == ConvArguments::kAutomatic ? automatic_pad(a.kernel.h, a.dilation.h) : a.pad.h,
             a.pad.w == ConvArguments::kAutomatic ? automatic_pad(a.kernel.w, a.dilation.w) : a.pad.w};
   op.weight = context.parameter(name + ".conv.weight", {a.out, in / a.groups, a.kernel.h, a.kernel.w});
-  const bool folded = !context.weights.has(name + ".bn.weight") && context.weights.has(name + ".conv.bias");
-  if (folded) op.bias = context.parameter(name + ".conv.bias", {a.out});
+  const bool biased = context.weights.has(name + ".conv.bias");
+  if (biased) op.bias = context.parameter(name + ".conv.bias", {a.out});
   ValueId y = context.node(op, {x}, a.out, name);
-  if (!folded) {
+  if (!biased || context.weights.has(name + ".bn.weight")) {
     BatchNormOp norm{};
     norm.eps = context.bn_eps;
     norm.gain = context.parameter(name + ".bn.weight", {a.out});

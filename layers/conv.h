@@ -16,7 +16,7 @@ struct ConvArguments {
   static constexpr int kAutomatic = -1;
 };
 
-/// Convolution, batch norm (or, where the weights have it folded in, a bias), SiLU. Weights under `name`.conv and
+/// Convolution, batch norm (unless the weights have it folded into a bias), SiLU. Weights under `name`.conv and
 /// `name`.bn.
 ValueId conv_block(LayerContext& context, ValueId x, const std::string& name, const ConvArguments& arguments);
 

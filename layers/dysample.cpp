@@ -53,17 +53,11 @@ ValueId dysample_layer(LayerContext& context) {
 
   Parameter weight{{dyscope ? 2 * map : map, channels, 1, 1}, {}}, bias{{weight.shape[0]}, {}};
   const auto append = [&](const std::string& name, bool biased) {
-    const auto take = [&](ParameterId id) {
-      return std::move(context.graph.parameters[static_cast<std::size_t>(id)].values);
-    };
-    std::vector<float> w = take(context.parameter(name + ".weight", {out, in, 1, 1}));
+    std::vector<float> w = context.read(name + ".weight", {out, in, 1, 1});
     if (shuffled) w = expand_shuffled(w, out, in, places);
     weight.values.insert(weight.values.end(), w.begin(), w.end());
-    std::vector<float> b;
-    if (biased)
-      b = take(context.parameter(name + ".bias", {out}));
-    else if (!w.empty())
-      b.assign(static_cast<std::size_t>(out), 0.0f);
+    std::vector<float> b(w.empty() ? 0 : static_cast<std::size_t>(out), 0.0f);
+    if (biased) b = context.read(name + ".bias", {out});
     if (shuffled) b = repeat_each(b, places);
     bias.values.insert(bias.values.end(), b.begin(), b.end());
   };

@@ -93,6 +93,7 @@ struct Graph {
   std::vector<Parameter> parameters;
   std::vector<GraphRow> rows;
   ValueId output = kNone;     // of DetectDecode: 1, anchors, 4 + classes
+  int stride = 0;             // whole steps of input sizes, pixels: find_stride (runtime/model.h)
   std::vector<Place> places;  // of each value, once place_concats (runtime/passes.h) has run
 
   ValueId add_value(int value_channels) {
@@ -104,9 +105,9 @@ struct Graph {
     return static_cast<ParameterId>(parameters.size()) - 1;
   }
   /// Adds a node that makes a new value of `output_channels`.
-  ValueId add_node(Operator op, std::vector<ValueId> inputs, int output_channels, int row, std::string name) {
+  ValueId add_node(const Operator& op, std::vector<ValueId> inputs, int output_channels, int row, std::string name) {
     const ValueId output_value = add_value(output_channels);
-    nodes.push_back({std::move(op), std::move(inputs), output_value, row, std::move(name)});
+    nodes.push_back({op, std::move(inputs), output_value, row, std::move(name)});
     return output_value;
   }
 };

@@ -41,11 +41,11 @@ ValueId LayerContext::input() const {
   return inputs.front();
 }
 
-ParameterId LayerContext::parameter(const std::string& name, const std::vector<int>& shape) {
+std::vector<float> LayerContext::read(const std::string& name, const std::vector<int>& shape) {
   std::size_t elements = 1;
   for (const int n : shape) elements *= static_cast<std::size_t>(n);
   graph.rows[static_cast<std::size_t>(row)].parameters += elements;
-  return graph.add_parameter({shape, weights.read(name, shape)});
+  return weights.read(name, shape);
 }
 
 }  // namespace cudet

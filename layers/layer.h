@@ -26,7 +26,7 @@ class NoWeights final : public WeightSource {
   std::vector<float> read(const std::string&, const std::vector<int>&) const override { return {}; }
 };
 
-/// The compound scaling of a YOLO table; as is, it leaves all as written.
+/// The compound scaling of a YOLO table. As constructed by default it changes nothing.
 struct Scaling {
   double depth = 1, width = 1, max_channels = std::numeric_limits<double>::infinity();
   bool literal = true;
@@ -56,10 +56,14 @@ struct LayerContext {
   /// The only input; Error where there are several.
   ValueId input() const;
   int channels(ValueId value) const { return graph.channels[static_cast<std::size_t>(value)]; }
-  /// Reads a weight that training moves, checked against the shape.
-  ParameterId parameter(const std::string& name, const std::vector<int>& shape);
-  ValueId node(Operator op, std::vector<ValueId> from, int output_channels, const std::string& name) {
-    return graph.add_node(std::move(op), std::move(from), output_channels, row, name);
+  /// Reads a weight that training moves, checked against the shape, and counts it for the row.
+  std::vector<float> read(const std::string& name, const std::vector<int>& shape);
+  /// The same as a parameter of the graph.
+  ParameterId parameter(const std::string& name, const std::vector<int>& shape) {
+    return graph.add_parameter({shape, read(name, shape)});
+  }
+  ValueId node(const Operator& op, std::vector<ValueId> from, int output_channels, const std::string& name) {
+    return graph.add_node(op, std::move(from), output_channels, row, name);
   }
 };
 
@@ -77,7 +81,7 @@ const LayerType* find_layer(const std::string& name);
 
 ValueId conv_layer(LayerContext&);      // [out, k=1, s=1, p=auto, g=1, d=1, act=true]
 ValueId c2f_layer(LayerContext&);       // [out, shortcut=false, g=1, e=0.5]
-ValueId sppf_layer(LayerContext&);      // [out, k=5, n=3, shortcut=false, act=true]
+ValueId sppf_layer(LayerContext&);      // [out, k=5, n=3, shortcut=false, cv1_act=true]
 ValueId concat_layer(LayerContext&);    // [dimension=1]
 ValueId upsample_layer(LayerContext&);  // [size=null, scale=2, mode="nearest"]
 ValueId dysample_layer(LayerContext&);  // [scale=2, style="lp", groups=4, dyscope=false]

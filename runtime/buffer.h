@@ -1,4 +1,4 @@
-// Memory that a vector register or a cache line never straddles the start of.
+// Memory whose start is aligned for vectors and cache lines.
 #pragma once
 #include <cstddef>
 #include <cstdlib>
@@ -6,9 +6,15 @@
 #include <string>
 
 #include "kernels/error.h"
-#include "runtime/memory_plan.h"
 
 namespace cudet {
+
+constexpr std::size_t kBufferAlignment = 64;  // bytes: a cache line, and the widest vector
+
+/// The least multiple of kBufferAlignment that is no less than `bytes`.
+constexpr std::size_t align_up(std::size_t bytes) {
+  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
 
 /// Owned bytes, aligned to kBufferAlignment, not initialised. Move-only.
 class Buffer {
@@ -16,8 +22,7 @@ class Buffer {
   Buffer() = default;
   /// Throws Error where the system has not that much.
   explicit Buffer(std::size_t bytes) : bytes_(bytes) {
-    const std::size_t whole = (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-    data_.reset(static_cast<std::byte*>(std::aligned_alloc(kBufferAlignment, whole ? whole : kBufferAlignment)));
+    data_.reset(static_cast<std::byte*>(std::aligned_alloc(kBufferAlignment, align_up(bytes ? bytes : 1))));
     if (!data_) throw Error("out of memory: " + std::to_string(bytes >> 20) + " MB are needed");
   }
   std::byte* data() const { return data_.get(); }

@@ -16,6 +16,9 @@
 
 namespace cudet {
 
+/// The longest side of a network's input, pixels.
+constexpr int kMostInput = 8192;
+
 /// A height and a width, pixels.
 struct Size {
   int height, width;
@@ -23,13 +26,14 @@ struct Size {
 };
 
 /// A network and its weights, checked. Immutable; copies share it, and any number of threads may use it.
-class Model {
+class CUDET_API Model {
  public:
   /// Reads a model description (JSON) and its weights (safetensors): `weights`, or the file that the description names,
   /// beside it. Throws Error that names the file and the row at fault.
   static Model load(const std::string& description, const std::string& weights = "");
 
   const std::string& path() const;                ///< the description's
+  const std::string& weights_path() const;        ///< of the file that the weights came from
   const std::vector<std::string>& names() const;  ///< of the classes
   Size input_size() const;                        ///< that the model was made for
   int stride() const;                             ///< the least whole step of input sizes, pixels
@@ -61,11 +65,11 @@ struct DetectorOptions {
 
 /// What counts as a detection.
 struct DetectOptions {
-  float confidence = 0.25f;  ///< scores above this count; 0..1
-  float iou = 0.7f;          ///< boxes of a class that overlap more are one; 0..1
+  float confidence = 0.25f;    ///< scores above this count; 0..1
+  float iou = 0.7f;            ///< boxes of a class that overlap more are one; 0..1
   std::vector<int> classes{};  ///< class indices that count; empty: all
-  bool agnostic = false;     ///< boxes of different classes may suppress each other
-  int max_detections = 300;  ///< a picture
+  bool agnostic = false;       ///< boxes of different classes may suppress each other
+  int max_detections = 300;    ///< a picture
 };
 
 /// One object found: corners in pixels of the picture, x1 <= x2, y1 <= y2.
@@ -93,9 +97,10 @@ struct RawOutput {
   std::vector<float> values;  ///< channels, anchors: cx, cy, w, h in pixels of the input, then class scores
 };
 
-/// Runs a model on frames. Movable, not copyable. detect() may be called from several threads: it locks, so that calls
-/// run one after the other. A call of a batch and sizes met before allocates nothing but its results.
-class Detector {
+/// Runs a model on frames. Movable, not copyable; one that was moved from may only be assigned to or end. detect() may
+/// be called from several threads: it locks, so that calls run one after the other. A call whose batch and input size
+/// are among the last eight met allocates nothing but its results.
+class CUDET_API Detector {
  public:
   explicit Detector(Model model, DetectorOptions options = {});
   ~Detector();
@@ -103,7 +108,7 @@ class Detector {
   Detector& operator=(Detector&&) noexcept;
 
   Result detect(const Frame& frame, const DetectOptions& options = {});
-  /// A batch: one result a frame. `raw`, if given, gets one output a frame.
+  /// A batch: one result a frame. `raw`, if given, gets one output a frame; after a throw it holds nothing of use.
   std::vector<Result> detect(std::span<const Frame> frames, const DetectOptions& options = {},
                              std::vector<RawOutput>* raw = nullptr);
 

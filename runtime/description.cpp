@@ -2,8 +2,9 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
+
+#include "runtime/file.h"
 
 namespace cudet {
 namespace {
@@ -211,15 +212,8 @@ Description parse_description(const std::string& text, const std::string& path, 
 }
 
 Description read_description(const std::string& path, const std::string& scale) {
-  std::error_code code;
-  const auto status = std::filesystem::status(path, code);
-  if (!std::filesystem::exists(status)) throw Error(path + ": no such file");
-  if (!std::filesystem::is_regular_file(status)) throw Error(path + ": not a file");
-  if (std::filesystem::file_size(path, code) > kMostBytes || code) throw Error(path + ": too large for a description");
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file) throw Error(path + ": cannot be read");
-  return parse_description(text, path, scale);
+  const std::vector<std::byte> bytes = read_file(path, kMostBytes);
+  return parse_description({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path, scale);
 }
 
 }  // namespace cudet

@@ -16,7 +16,6 @@
 namespace cudet {
 namespace {
 
-constexpr int kMostInput = 8192;  // pixels of a side of the network's input
 constexpr int kMostThreads = 1024;
 constexpr std::size_t kProgramsKept = 8;  // batches and sizes met last
 
@@ -28,8 +27,9 @@ void check_frame(const Frame& frame) {
   if (!frame.data) throw Error("a frame without data");
   if (frame.width < 1 || frame.height < 1)
     throw Error("a frame of " + std::to_string(frame.width) + "x" + std::to_string(frame.height) + " pixels");
-  if (std::abs(frame.stride) < static_cast<std::ptrdiff_t>(frame.width) * channels(frame.format))
-    throw Error("a frame whose row stride is less than a row");
+  if (frame.format > PixelFormat::grey) throw Error("a frame of an unknown pixel format");
+  const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(frame.width) * channels(frame.format);
+  if (frame.stride > -row && frame.stride < row) throw Error("a frame whose row stride is less than a row");
 }
 
 void check_options(const DetectOptions& options, int classes) {
@@ -79,7 +79,6 @@ struct Detector::Impl {
         fit(options.fit),
         input(check_input(options, model)),
         executor(check_threads(options.threads)),
-        weights(model.impl().cpu_weights()),
         wanted(model.names().size()) {}
 
   /// What runs `batch` pictures of this size: kept from before, or compiled. The arena has room for it.
@@ -91,11 +90,12 @@ struct Detector::Impl {
       std::rotate(programs.begin(), known, known + 1);  // most recently used first
       return *programs.front();
     }
-    auto compiled = std::make_unique<Program>(compile(model.impl().graph, *weights, batch, size));
+    auto compiled = std::make_unique<Program>(compile(model.impl().graph, model.impl().weights, batch, size));
     if (compiled->memory.bytes > physical_memory())
       throw Error("out of memory: " + std::to_string(compiled->memory.bytes >> 20) + " MB are needed for " +
                   std::to_string(batch) + " pictures of " + std::to_string(size.h) + "x" + std::to_string(size.w));
     if (compiled->memory.bytes > arena.bytes()) {
+      programs.clear();  // should there be no memory for the larger arena, they have none
       arena = Buffer();  // first, so that both are never held
       arena = Buffer(compiled->memory.bytes);
     }
@@ -128,7 +128,6 @@ struct Detector::Impl {
   Fit fit;
   Size input;
   CpuExecutor executor;
-  std::shared_ptr<const PackedWeights> weights;
   std::vector<std::unique_ptr<Program>> programs;
   Buffer arena;
   std::vector<Candidate> candidates;
@@ -204,14 +203,20 @@ std::vector<Result> Detector::detect(std::span<const Frame> frames, const Detect
                                      std::vector<RawOutput>* raw) {
   Impl& d = *impl_;
   check_options(options, static_cast<int>(d.model.names().size()));
-  for (const Frame& frame : frames) check_frame(frame);
-  std::vector<Result> results(frames.size());
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    try {
+      check_frame(frames[i]);
+    } catch (const Error& error) {
+      throw Error((frames.size() > 1 ? "frame " + std::to_string(i) + ": " : "") + error.what());
+    }
+  }
   if (raw) raw->clear();
-  if (frames.empty()) return results;
+  if (frames.empty()) return {};
   const std::lock_guard lock(d.mutex);
   try {
+    std::vector<Result> results(frames.size());
     const Program& program = d.program(static_cast<int>(frames.size()), d.input_for(frames));
-    const Memory memory{d.arena.data(), d.weights->bytes.data()};
+    const Memory memory{d.arena.data(), d.model.impl().weights.bytes.data()};
     std::fill(d.wanted.begin(), d.wanted.end(), std::uint8_t{0});
     for (const int c : options.classes) d.wanted[static_cast<std::size_t>(c)] = 1;
 
@@ -237,10 +242,10 @@ std::vector<Result> Detector::detect(std::span<const Frame> frames, const Detect
       results[i].ms.nms = milliseconds_since(nms_start);
       if (raw) d.copy_output(program, memory, static_cast<int>(i), (*raw)[i]);
     }
+    return results;
   } catch (const std::bad_alloc&) {
     throw Error("out of memory for a batch of " + std::to_string(frames.size()));
   }
-  return results;
 }
 
 }  // namespace cudet

@@ -17,8 +17,6 @@ struct MemoryPlan {
   std::size_t live_peak;             // the most that is alive during one step: no plan can do with less
 };
 
-constexpr std::size_t kBufferAlignment = 64;  // bytes: a cache line, and the widest vector
-
 /// Plans once, offline, for few buffers (hundreds): places them one by one at the lowest offset that is free for their
 /// whole life, in several orders, and keeps the smallest arena. Deterministic.
 MemoryPlan plan_memory(const std::vector<Lifetime>& buffers);

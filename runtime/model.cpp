@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <set>
 
 #include "runtime/passes.h"
 #include "runtime/safetensors.h"
@@ -9,7 +10,7 @@
 namespace cudet {
 namespace {
 
-constexpr std::size_t kMostNodes = 20000;  // of a graph: bounds the work on a hostile description
+constexpr std::size_t kMostNodes = 8000;  // of a graph: bounds the work on a hostile description
 
 std::string text(const std::vector<std::int64_t>& shape) {
   std::string out = "[";
@@ -28,12 +29,24 @@ class FileWeights final : public WeightSource {
     if (!tensor) throw Error(name + " is missing from " + path_);
     if (const std::vector<std::int64_t> wanted(shape.begin(), shape.end()); tensor->shape != wanted)
       throw Error(name + " has shape " + text(tensor->shape) + ", needs " + text(wanted));
+    used_.insert(name);
     return tensor->to_f32();
+  }
+  /// Throws Error where the file has a weight that no row asked for: then it is another network's. Buffers that only
+  /// training needs do not count.
+  void require_all_used() const {
+    for (const auto& [name, tensor] : file_.tensors()) {
+      const bool buffer = name.ends_with(".num_batches_tracked") || name.ends_with(".init_pos") ||
+                          name.ends_with(".anchors") || name.ends_with(".strides") || name.ends_with(".stride");
+      if (!buffer && !used_.contains(name))
+        throw Error(path_ + ": no row has a weight " + name + ": these are another network's");
+    }
   }
 
  private:
   std::string path_;
   Safetensors file_;
+  mutable std::set<std::string> used_;
 };
 
 void add_row(const Description& description, const TableRow& row, const WeightSource& weights, Graph& graph) {
@@ -64,16 +77,15 @@ void add_row(const Description& description, const TableRow& row, const WeightSo
   graph.rows.back().output = context.inputs.front();
 }
 
-bool fits(const Graph& graph, Extent input) {
-  try {
-    const std::vector<Extent> extents = infer_extents(graph, input);
-    for (const ValueId level : graph.nodes.back().inputs) {
-      const Extent map = extents[static_cast<std::size_t>(level)];
-      if (input.h % map.h != 0 || input.w % map.w != 0) return false;
-    }
-    return true;
-  } catch (const Error&) {
-    return false;
+/// Throws Error where a map does not fit another one, or a level of Detect does not divide the input.
+void require_fit(const Graph& graph, Extent input) {
+  const std::vector<Extent> extents = infer_extents(graph, input);
+  for (const ValueId level : graph.nodes.back().inputs) {
+    const Extent map = extents[static_cast<std::size_t>(level)];
+    const auto divides = [](int a, int b) { return a % b == 0 || b % a == 0; };  // strides below 1 are possible
+    if (!divides(input.h, map.h) || !divides(input.w, map.w))
+      throw Error(graph.rows.back().label + ": a level of " + std::to_string(map.h) + "x" + std::to_string(map.w) +
+                  " pixels does not divide the input's " + std::to_string(input.h) + "x" + std::to_string(input.w));
   }
 }
 
@@ -106,9 +118,8 @@ Graph build_graph(const Description& description, const WeightSource& weights) {
   }
   if (graph.rows.empty()) throw Error(description.path + ": the network table has no rows");
   graph.output = graph.rows.back().output;
-  try {  // what the table does not say of itself: whether maps fit each other
-    const int stride = find_stride(graph);
-    infer_extents(graph, {round_up(description.input.height, stride), round_up(description.input.width, stride)});
+  try {
+    graph.stride = find_stride(graph);
   } catch (const Error& error) {
     throw Error(description.path + ": " + error.what());
   }
@@ -116,33 +127,50 @@ Graph build_graph(const Description& description, const WeightSource& weights) {
 }
 
 int find_stride(const Graph& graph) {
-  for (int stride = 32; stride <= 1024; stride += 32)
-    if (fits(graph, {stride, stride}) && fits(graph, {2 * stride, 3 * stride}) && fits(graph, {3 * stride, 2 * stride}))
+  constexpr int kLeast = 32, kMost = 1024;
+  std::string why;
+  for (int stride = kLeast; stride <= kMost; stride += kLeast) {
+    try {
+      for (const Extent multiple : {Extent{1, 1}, Extent{2, 3}, Extent{3, 2}})
+        require_fit(graph, {multiple.h * stride, multiple.w * stride});
       return stride;
-  return 32;
+    } catch (const Error& error) {
+      why = error.what();  // of the largest input, since a small one may only be too small
+    }
+  }
+  throw Error(why);
 }
 
-std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights() const {
-  const std::lock_guard lock(mutex_);
-  if (!cpu_weights_) cpu_weights_ = std::make_shared<const PackedWeights>(pack_for_cpu(graph));
-  return cpu_weights_;
+Graph load_graph(const Description& description, const std::string& weights_path) {
+  Graph graph;
+  {
+    const FileWeights weights(weights_path);
+    graph = build_graph(description, weights);
+    weights.require_all_used();
+  }
+  optimise(graph);
+  return graph;
 }
 
 Model Model::load(const std::string& description, const std::string& weights) {
   return with_memory(description, [&] {
     auto impl = std::make_shared<Impl>();
     impl->description = read_description(description);
-    const std::string path = weights.empty() ? impl->description.weights : weights;
-    if (path.empty()) throw Error(description + ": names no weights");
-    impl->graph = build_graph(impl->description, FileWeights(path));
-    optimise(impl->graph);
-    impl->stride = find_stride(impl->graph);
+    impl->weights_path = weights.empty() ? impl->description.weights : weights;
+    if (impl->weights_path.empty()) throw Error(description + ": names no weights");
+    impl->graph = load_graph(impl->description, impl->weights_path);
+    impl->weights = pack_for_cpu(impl->graph);
+    for (Parameter& parameter : impl->graph.parameters) parameter.values = {};
     return Model(impl);
   });
 }
 
 const std::string& Model::path() const {
   return impl_->description.path;
+}
+
+const std::string& Model::weights_path() const {
+  return impl_->weights_path;
 }
 
 const std::vector<std::string>& Model::names() const {
@@ -154,7 +182,7 @@ Size Model::input_size() const {
 }
 
 int Model::stride() const {
-  return impl_->stride;
+  return impl_->graph.stride;
 }
 
 }  // namespace cudet

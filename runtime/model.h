@@ -1,8 +1,5 @@
 // A model as the runtime holds it: the description, and the network's graph with its weights.
 #pragma once
-#include <memory>
-#include <mutex>
-
 #include "runtime/description.h"
 #include "runtime/program.h"
 
@@ -12,8 +9,8 @@ namespace cudet {
 /// the path and the row's label.
 Graph build_graph(const Description& description, const WeightSource& weights);
 
-/// The least multiple of 32 pixels by which inputs may grow so that every map, and every operand of a Concat, still
-/// fits; 32 where there is none up to 1024.
+/// The least multiple of 32 pixels by which inputs may grow so that operands still fit each other and every level of
+/// Detect, the last node, divides the input. Throws Error, naming the row at fault, where there is none up to 1024.
 int find_stride(const Graph& graph);
 
 /// The least multiple of `stride` that is no less than `size`.
@@ -21,17 +18,14 @@ constexpr int round_up(int size, int stride) {
   return (size + stride - 1) / stride * stride;
 }
 
+/// The optimised graph of a description with its weights: `weights`, or the file that it names. Throws Error.
+Graph load_graph(const Description& description, const std::string& weights_path);
+
 struct Model::Impl {
   Description description;
-  Graph graph;  // optimised
-  int stride;
-
-  /// The weights as the CPU's kernels read them: packed at the first call, shared by all detectors.
-  std::shared_ptr<const PackedWeights> cpu_weights() const;
-
- private:
-  mutable std::mutex mutex_;
-  mutable std::shared_ptr<const PackedWeights> cpu_weights_;
+  std::string weights_path;
+  Graph graph;            // optimised; its weights are in `weights` alone
+  PackedWeights weights;  // as the CPU's kernels read them
 };
 
 }  // namespace cudet

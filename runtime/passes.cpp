@@ -21,13 +21,6 @@ void remove_nodes(Graph& graph, const std::vector<bool>& remove) {
   graph.nodes = std::move(kept);
 }
 
-/// The convolution that makes `value`, if nothing else reads it; null otherwise.
-ConvOp* sole_convolution(Graph& graph, const std::vector<int>& maker, const std::vector<int>& readers, ValueId value) {
-  const int node = maker[static_cast<std::size_t>(value)];
-  if (node == kNone || readers[static_cast<std::size_t>(value)] != 1) return nullptr;
-  return std::get_if<ConvOp>(&graph.nodes[static_cast<std::size_t>(node)].op);
-}
-
 void fold(Graph& graph, ConvOp& conv, const BatchNormOp& norm) {
   const auto values = [&](ParameterId id) -> std::vector<float>& {
     return graph.parameters[static_cast<std::size_t>(id)].values;
@@ -49,60 +42,48 @@ void fold(Graph& graph, ConvOp& conv, const BatchNormOp& norm) {
   }
 }
 
-/// Lets a node take over another's result.
-void take_output(Graph& graph, int node, ValueId output) {
-  graph.nodes[static_cast<std::size_t>(node)].output = output;
+/// Merges each node of operator Op into the convolution that makes the later of its inputs, which nothing else may
+/// read: the convolution makes its result from now on. `merge(conv, op, earlier)` changes the convolution; `earlier` is
+/// the other input, if there is one.
+template <class Op, class Merge>
+void absorb(Graph& graph, const Merge& merge) {
+  const std::vector<int> maker = find_makers(graph), readers = count_readers(graph);
+  const auto made_by = [&](ValueId v) { return maker[static_cast<std::size_t>(v)]; };
+  std::vector<bool> remove(graph.nodes.size());
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    Node& node = graph.nodes[i];
+    const Op* op = std::get_if<Op>(&node.op);
+    if (!op) continue;
+    ValueId later = node.inputs.front(), earlier = node.inputs.back();
+    if (made_by(later) < made_by(earlier)) std::swap(later, earlier);
+    Node* conv = made_by(later) == kNone ? nullptr : &graph.nodes[static_cast<std::size_t>(made_by(later))];
+    if (!conv || !std::holds_alternative<ConvOp>(conv->op) || readers[static_cast<std::size_t>(later)] != 1)
+      throw Error(graph.rows[static_cast<std::size_t>(node.row)].label + ": " + node.name +
+                  " does not follow a convolution of its own");
+    merge(*conv, *op, earlier);
+    conv->output = node.output;
+    remove[i] = true;
+  }
+  remove_nodes(graph, remove);
 }
 
 }  // namespace
 
 void fold_batch_norm(Graph& graph) {
-  const std::vector<int> maker = find_makers(graph), readers = count_readers(graph);
-  std::vector<bool> remove(graph.nodes.size());
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    const auto* norm = std::get_if<BatchNormOp>(&graph.nodes[i].op);
-    if (!norm) continue;
-    const ValueId x = graph.nodes[i].inputs[0];
-    ConvOp* conv = sole_convolution(graph, maker, readers, x);
-    if (!conv) throw Error("batch norm without a convolution of its own");
-    fold(graph, *conv, *norm);
-    take_output(graph, maker[static_cast<std::size_t>(x)], graph.nodes[i].output);
-    remove[i] = true;
-  }
-  remove_nodes(graph, remove);
+  absorb<BatchNormOp>(
+      graph, [&](Node& conv, const BatchNormOp& norm, ValueId) { fold(graph, std::get<ConvOp>(conv.op), norm); });
 }
 
 void fuse_activation(Graph& graph) {
-  const std::vector<int> maker = find_makers(graph), readers = count_readers(graph);
-  std::vector<bool> remove(graph.nodes.size());
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (!std::holds_alternative<SiluOp>(graph.nodes[i].op)) continue;
-    const ValueId x = graph.nodes[i].inputs[0];
-    ConvOp* conv = sole_convolution(graph, maker, readers, x);
-    if (!conv || conv->add) throw Error("SiLU without a convolution of its own");
-    conv->activation = Activation::silu;
-    take_output(graph, maker[static_cast<std::size_t>(x)], graph.nodes[i].output);
-    remove[i] = true;
-  }
-  remove_nodes(graph, remove);
+  absorb<SiluOp>(graph,
+                 [](Node& conv, const SiluOp&, ValueId) { std::get<ConvOp>(conv.op).activation = Activation::silu; });
 }
 
 void fuse_residual(Graph& graph) {
-  const std::vector<int> maker = find_makers(graph), readers = count_readers(graph);
-  std::vector<bool> remove(graph.nodes.size());
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (!std::holds_alternative<AddOp>(graph.nodes[i].op)) continue;
-    ValueId later = graph.nodes[i].inputs[0], earlier = graph.nodes[i].inputs[1];
-    if (maker[static_cast<std::size_t>(later)] < maker[static_cast<std::size_t>(earlier)]) std::swap(later, earlier);
-    ConvOp* conv = sole_convolution(graph, maker, readers, later);
-    if (!conv || conv->add) throw Error("residual add without a convolution of its own");
-    conv->add = true;
-    const int node = maker[static_cast<std::size_t>(later)];
-    graph.nodes[static_cast<std::size_t>(node)].inputs.push_back(earlier);
-    take_output(graph, node, graph.nodes[i].output);
-    remove[i] = true;
-  }
-  remove_nodes(graph, remove);
+  absorb<AddOp>(graph, [](Node& conv, const AddOp&, ValueId earlier) {
+    std::get<ConvOp>(conv.op).add = true;
+    conv.inputs.push_back(earlier);
+  });
 }
 
 void drop_unused(Graph& graph) {

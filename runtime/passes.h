@@ -4,6 +4,9 @@
 
 namespace cudet {
 
+// Each of the first three throws Error, naming the row, where an operator has no convolution of its own to go into:
+// none of the modules in layers/ makes such a graph.
+
 /// Multiplies each batch norm into the convolution before it, which gets a bias: w·gain/√(variance + eps),
 /// bias + (conv bias − mean)·gain/√(variance + eps).
 void fold_batch_norm(Graph& graph);

@@ -1,8 +1,8 @@
 #include "runtime/program.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
+#include <optional>
 
 namespace cudet {
 namespace {
@@ -23,12 +23,8 @@ class Lowering {
     plan(program, keep_rows);
     for (const Node& node : graph_.nodes) {
       node_ = &node;
-      const std::size_t before = program.steps.size();
-      std::visit([&](const auto& op) { lower(op, program.steps); }, node.op);
-      if (program.steps.size() > before) {
-        program.steps.back().name = node.name;
-        program.steps.back().row = node.row;
-      }
+      std::optional<Step> step = std::visit([&](const auto& op) { return lower(op); }, node.op);
+      if (step) program.steps.push_back({*step, node.name, node.row});
     }
     program.input = tensor(0);
     program.output = tensor(graph_.output);
@@ -111,7 +107,7 @@ class Lowering {
   Tensor x(std::size_t i = 0) const { return tensor(node_->inputs[i]); }
   Tensor y() const { return tensor(node_->output); }
 
-  void lower(const ConvOp& op, std::vector<Program::NamedStep>& steps) {
+  std::optional<Step> lower(const ConvOp& op) const {
     Conv2d step{};
     step.x = x();
     step.y = y();
@@ -127,19 +123,15 @@ class Lowering {
     step.weight = {
         Space::weights, Type::f32, weights_.offsets[index(op.weight)], step.y.c, op.kernel.h, op.kernel.w, c, c};
     step.bias = {Space::weights, Type::f32, weights_.offsets[index(op.bias)], 1, 1, 1, step.y.c, step.y.c};
-    steps.push_back({step, {}, 0});
+    return step;
   }
-  void lower(const MaxPoolOp& op, std::vector<Program::NamedStep>& steps) {
-    steps.push_back({MaxPool{x(), y(), op.kernel, op.stride, op.pad}, {}, 0});
+  std::optional<Step> lower(const MaxPoolOp& op) const { return MaxPool{x(), y(), op.kernel, op.stride, op.pad}; }
+  std::optional<Step> lower(const UpsampleOp& op) const { return Upsample{x(), y(), op.scale}; }
+  std::optional<Step> lower(const CopyOp&) const { return Copy{x(), y()}; }
+  std::optional<Step> lower(const DySampleOp& op) const {
+    return DySample{x(), x(1), y(), op.scale, op.groups, op.dyscope};
   }
-  void lower(const UpsampleOp& op, std::vector<Program::NamedStep>& steps) {
-    steps.push_back({Upsample{x(), y(), op.scale}, {}, 0});
-  }
-  void lower(const CopyOp&, std::vector<Program::NamedStep>& steps) { steps.push_back({Copy{x(), y()}, {}, 0}); }
-  void lower(const DySampleOp& op, std::vector<Program::NamedStep>& steps) {
-    steps.push_back({DySample{x(), x(1), y(), op.scale, op.groups, op.dyscope}, {}, 0});
-  }
-  void lower(const DetectDecodeOp& op, std::vector<Program::NamedStep>& steps) {
+  std::optional<Step> lower(const DetectDecodeOp& op) const {
     DetectDecode step{};
     step.bins = op.bins;
     step.y = y();
@@ -155,12 +147,12 @@ class Lowering {
       anchors += level.box.h * level.box.w;
       step.rows += level.box.h;
     }
-    steps.push_back({step, {}, 0});
+    return step;
   }
-  void lower(const SliceOp&, std::vector<Program::NamedStep>&) {}   // a view
-  void lower(const ConcatOp&, std::vector<Program::NamedStep>&) {}  // its operands are in place
-  template <class Unfused>                                          // BatchNormOp, SiluOp, AddOp
-  void lower(const Unfused&, std::vector<Program::NamedStep>&) {
+  std::optional<Step> lower(const SliceOp&) const { return {}; }   // a view
+  std::optional<Step> lower(const ConcatOp&) const { return {}; }  // its operands are in place
+  template <class Unfused>                                         // BatchNormOp, SiluOp, AddOp
+  std::optional<Step> lower(const Unfused&) const {
     throw Error(node_->name + ": the graph was not optimised");
   }
 
@@ -202,7 +194,7 @@ PackedWeights pack_convolutions(const Graph& graph, Floats floats, Pack pack) {
   std::size_t bytes = 0;
   const auto reserve = [&](ParameterId id, std::size_t count) {
     packed.offsets[static_cast<std::size_t>(id)] = bytes;
-    bytes += (count * sizeof(float) + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+    bytes += align_up(count * sizeof(float));
   };
   for (const Node& node : graph.nodes)
     if (const auto* op = std::get_if<ConvOp>(&node.op)) {

@@ -43,7 +43,7 @@ struct Program {
   Tensor output;                 // batch, 1, anchors, 4 + classes: detect_decode.h
   std::vector<Tensor> rows;      // the result of each row; holds it for good only if asked for
   MemoryPlan memory;             // of the arena, weights aside
-  std::size_t activation_bytes;  // of all values, had each memory of its own
+  std::size_t activation_bytes;  // of all buffers, did none share memory
 };
 
 /// Decides everything about running an optimised graph on `batch` pictures of `input` pixels: shapes, where each value

@@ -4,12 +4,11 @@
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 #include <utility>
 
 #include "kernels/error.h"
-#include "runtime/atomic_file.h"
+#include "runtime/file.h"
 
 namespace cudet {
 namespace {
@@ -24,10 +23,6 @@ struct DtypeName {
 };
 constexpr DtypeName kDtypes[] = {{Dtype::f32, "F32"}, {Dtype::f16, "F16"}, {Dtype::bf16, "BF16"}, {Dtype::f64, "F64"},
                                  {Dtype::i64, "I64"}, {Dtype::i32, "I32"}, {Dtype::u8, "U8"}};
-
-const char* name_of(Dtype dtype) {
-  return std::find_if(std::begin(kDtypes), std::end(kDtypes), [=](auto& d) { return d.dtype == dtype; })->name;
-}
 
 /// One entry of the header, as it claims to be.
 struct Entry {
@@ -118,14 +113,6 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   std::set<std::string> names_;
 };
 
-/// Bytes of `shape` elements, or nothing where 64 bits don't hold them.
-std::optional<std::uint64_t> bytes_of(const std::vector<std::uint64_t>& shape, Dtype dtype) {
-  std::uint64_t bytes = size_of(dtype);
-  for (std::uint64_t d : shape)
-    if (d > INT64_MAX || __builtin_mul_overflow(bytes, d, &bytes)) return std::nullopt;
-  return bytes;
-}
-
 float from_f16(std::uint16_t half) {
   const std::uint32_t sign = (half & 0x8000u) << 16, exponent = half >> 10 & 31, fraction = half & 0x3ffu;
   if (exponent == 0) {  // zero and subnormal: fraction · 2^-24
@@ -164,6 +151,17 @@ std::size_t size_of(Dtype dtype) {
       return 1;
   }
   throw Error("an element type that is none");
+}
+
+const char* name_of(Dtype dtype) {
+  return std::find_if(std::begin(kDtypes), std::end(kDtypes), [=](auto& d) { return d.dtype == dtype; })->name;
+}
+
+std::optional<std::size_t> bytes_of(const std::vector<std::int64_t>& shape, Dtype dtype) {
+  std::size_t bytes = size_of(dtype);
+  for (const std::int64_t d : shape)
+    if (d < 0 || __builtin_mul_overflow(bytes, static_cast<std::size_t>(d), &bytes)) return std::nullopt;
+  return bytes;
 }
 
 std::vector<float> StoredTensor::to_f32() const {
@@ -223,12 +221,11 @@ Safetensors Safetensors::parse(std::vector<std::byte> bytes, const std::string& 
     if (begin > end || end > data.size())
       throw fail("tensor " + e.name + " lies at bytes " + std::to_string(begin) + " to " + std::to_string(end) +
                  " of " + std::to_string(data.size()));
-    if (bytes_of(*e.shape, known->dtype) != end - begin)
+    std::vector<std::int64_t> shape(e.shape->begin(), e.shape->end());  // what 63 bits don't hold turns negative
+    if (bytes_of(shape, known->dtype) != end - begin)
       throw fail("tensor " + e.name + ": its shape is not of " + std::to_string(end - begin) + " bytes");
     ranges.emplace_back(begin, end);
-    file.tensors_.emplace(e.name, StoredTensor{known->dtype,
-                                               {e.shape->begin(), e.shape->end()},
-                                               data.subspan(begin, static_cast<std::size_t>(end - begin))});
+    file.tensors_.emplace(e.name, StoredTensor{known->dtype, std::move(shape), data.subspan(begin, end - begin)});
   }
   std::sort(ranges.begin(), ranges.end());
   std::uint64_t covered = 0;  // the format has tensors lie end to end
@@ -244,46 +241,6 @@ Safetensors Safetensors::parse(std::vector<std::byte> bytes, const std::string& 
 const StoredTensor* Safetensors::find(const std::string& name) const {
   const auto found = tensors_.find(name);
   return found == tensors_.end() ? nullptr : &found->second;
-}
-
-void write_safetensors(const std::string& path, const std::map<std::string, StoredTensor>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  // The format allows no gaps, so wide elements go first: then each tensor is aligned to its own.
-  std::vector<std::map<std::string, StoredTensor>::const_pointer> order;
-  order.reserve(tensors.size());
-  for (const auto& entry : tensors) order.push_back(&entry);
-  std::stable_sort(order.begin(), order.end(),
-                   [](auto a, auto b) { return size_of(a->second.dtype) > size_of(b->second.dtype); });
-
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
-  const auto wrong_shape = [&](const std::string& name, std::size_t bytes) {
-    return Error(path + ": tensor " + name + ": its shape is not of " + std::to_string(bytes) + " bytes");
-  };
-  std::size_t offset = 0;
-  for (const auto* entry : order) {
-    const auto& [name, tensor] = *entry;
-    const std::vector<std::uint64_t> shape(tensor.shape.begin(), tensor.shape.end());
-    if (bytes_of(shape, tensor.dtype) != tensor.data.size()) throw wrong_shape(name, tensor.data.size());
-    header[name] = {{"dtype", name_of(tensor.dtype)},
-                    {"shape", tensor.shape},
-                    {"data_offsets", {offset, offset + tensor.data.size()}}};
-    offset += tensor.data.size();
-  }
-  std::string text;
-  try {
-    text = header.dump();
-  } catch (const nlohmann::json::exception&) {
-    throw Error(path + ": a name or metadata that is not UTF-8 cannot be written");
-  }
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-
-  AtomicFile file(path);
-  const std::uint64_t length = text.size();
-  file.write(std::as_bytes(std::span(&length, 1)));
-  file.write(text);
-  for (const auto* entry : order) file.write(entry->second.data);
-  file.commit();
 }
 
 }  // namespace cudet

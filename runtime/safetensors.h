@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,9 @@ namespace cudet {
 enum class Dtype : unsigned char { f32, f16, bf16, f64, i64, i32, u8 };
 
 std::size_t size_of(Dtype dtype);  // bytes of an element
+const char* name_of(Dtype dtype);  // as the format has it: "F32"
+/// Bytes of a tensor; nothing where a side is negative or 64 bits don't hold them.
+std::optional<std::size_t> bytes_of(const std::vector<std::int64_t>& shape, Dtype dtype);
 
 /// A tensor as stored: row-major, little-endian.
 struct StoredTensor {
@@ -47,10 +51,5 @@ class Safetensors {
   std::map<std::string, StoredTensor> tensors_;
   std::map<std::string, std::string> metadata_;
 };
-
-/// Writes a file (to a temporary beside it, then renamed, so that no half-written file is left). Data are aligned to 8
-/// bytes. Throws Error with the path.
-void write_safetensors(const std::string& path, const std::map<std::string, StoredTensor>& tensors,
-                       const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace cudet

@@ -6,7 +6,7 @@
 #include "runtime/description.h"
 #include "runtime/model.h"
 
-namespace cudet {
+namespace cudet::convert {
 namespace {
 
 /// Names and sizes, without values.
@@ -33,13 +33,11 @@ class Sizes final : public WeightSource {
 
 }  // namespace
 
-void check_runnable(const ModelTable& table, const std::map<std::string, StoredTensor>* weights,
-                    const std::string& path) {
+int check_runnable(const ModelTable& table, const std::map<std::string, StoredTensor>* weights,
+                   const std::string& path) {
   const Description description = parse_description(to_json(table, ""), path);
-  if (weights)
-    build_graph(description, Sizes(*weights));
-  else
-    build_graph(description, NoWeights());
+  const Graph graph = weights ? build_graph(description, Sizes(*weights)) : build_graph(description, NoWeights());
+  return graph.stride;
 }
 
-}  // namespace cudet
+}  // namespace cudet::convert

@@ -5,12 +5,11 @@
 
 #include "apps/convert/checkpoint_row.h"
 #include "kernels/error.h"
+#include "layers/layer.h"
+#include "runtime/cudet.h"
 
-namespace cudet {
+namespace cudet::convert {
 namespace {
-
-constexpr std::int64_t kLargestInput = 8192;
-constexpr std::int64_t kStride = 32;
 
 /// A member of a dict, or an attribute of an object such as a namespace.
 std::optional<PickleValue> member(std::optional<PickleValue> of, std::string_view name) {
@@ -40,15 +39,14 @@ std::optional<std::pair<int, int>> input_size(std::optional<PickleValue> imgsz) 
   if (const auto one = imgsz->integer()) sizes = {*one, *one};
   if (sizes.size() == 1) sizes.push_back(sizes[0]);
   if (sizes.size() != 2) return std::nullopt;
-  for (std::int64_t& size : sizes) {
-    if (size < 1 || size > kLargestInput) return std::nullopt;
-    size = (size + kStride - 1) / kStride * kStride;
-  }
+  for (const std::int64_t size : sizes)
+    if (size < 1 || size > kMostInput) return std::nullopt;
   return std::pair(static_cast<int>(sizes[0]), static_cast<int>(sizes[1]));
 }
 
 /// A dict {0: "person", …} or a list; a class that has no name gets its number.
 std::vector<std::string> class_names(std::optional<PickleValue> given, std::int64_t classes) {
+  if (classes > kMostChannels) throw Error(std::to_string(classes) + " classes are too many");
   std::vector<std::string> names;
   for (std::int64_t i = 0; i < classes; ++i) names.push_back(std::to_string(i));
   const auto name = [&](std::optional<std::int64_t> index, PickleValue value) {
@@ -113,4 +111,4 @@ Checkpoint read_checkpoint(TorchFile file) {
   return checkpoint;
 }
 
-}  // namespace cudet
+}  // namespace cudet::convert

@@ -6,10 +6,10 @@
 #include "apps/convert/model_table.h"
 #include "apps/convert/torch_file.h"
 
-namespace cudet {
+namespace cudet::convert {
 
 struct Checkpoint {
-  ModelTable table;
+  ModelTable table;                             // its input as it was trained, not rounded
   std::map<std::string, StoredTensor> weights;  // by Ultralytics' names; their memory is `file`'s
   TorchFile file;
   std::string scale;  // that the checkpoint says it has, or empty; the table is literal
@@ -19,4 +19,4 @@ struct Checkpoint {
 /// Error, without a path, where there is none or where the runtime cannot run a row ("model.22 (Segment): …").
 Checkpoint read_checkpoint(TorchFile file);
 
-}  // namespace cudet
+}  // namespace cudet::convert

@@ -8,10 +8,12 @@
 
 #include "apps/convert/conv_module.h"
 
-namespace cudet {
+namespace cudet::convert {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr int kMostScale = 1024;  // keeps what is multiplied by its square within 64 bits; the runtime takes far less
 
 /// One number where both are equal, else the pair.
 Json extent(ConvFacts::Pair pair) {
@@ -93,14 +95,13 @@ ModelRow sppf_row(const TorchModule& module, TorchWeights& weights) {
       pool.flag("ceil_mode") || padding != ConvFacts::Pair(kernel->first / 2, kernel->first / 2))
     throw pool.fault("its kernel, stride, padding or dilation are not those of SPPF");
   const std::int64_t poolings = module.integer("n").value_or(3);  // older checkpoints lack it
-  if (poolings < 1 || poolings > 1000) throw module.fault("n is " + std::to_string(poolings));
-  if (first.out != first.in / 2 || joined.in != first.out * (poolings + 1))
+  if (first.out != first.in / 2 || joined.in % first.out != 0 || joined.in / first.out - 1 != poolings)
     throw module.fault("cv1 and cv2 do not fit together");
 
   Json named = Json::object();
   if (poolings != 3) named["n"] = poolings;
   if (module.flag("add")) named["shortcut"] = true;
-  if (!first.activated) named["act"] = false;
+  if (!first.activated) named["cv1_act"] = false;
   return {{}, 1, "SPPF", with({joined.out, kernel->first}, named)};
 }
 
@@ -118,9 +119,9 @@ ModelRow upsample_row(const TorchModule& module) {
   std::optional<double> h, w;
   if (scale) h = scale->size() == 2 ? (*scale)[0].number() : scale->number();
   if (scale) w = scale->size() == 2 ? (*scale)[1].number() : scale->number();
-  if (!h || h != w || !(*h >= 1 && *h <= 64) || *h != std::floor(*h))
-    throw module.fault("only a whole scale_factor from 1 to 64 is supported");
-  return {{}, 1, "Upsample", {nullptr, static_cast<int>(*h), "nearest"}};
+  if (!h || h != w || !std::isfinite(*h)) throw module.fault("only one scale_factor for both axes is supported");
+  const bool whole = *h == std::floor(*h) && std::abs(*h) <= kMostScale;
+  return {{}, 1, "Upsample", {nullptr, whole ? Json(static_cast<int>(*h)) : Json(*h), "nearest"}};
 }
 
 /// Where DySample's samples lie before offsets: (j − (s−1)/2)/s for x, then with i for y, once a group.
@@ -156,7 +157,7 @@ ModelRow dysample_row(const TorchModule& module, TorchWeights& weights) {
   std::int64_t scale = module.integer("scale").value_or(0);
   if (!module.attribute("scale"))  // as many as init_pos has different values
     scale = static_cast<std::int64_t>(std::set<float>(init_pos.begin(), init_pos.end()).size());
-  if (scale < 1 || scale > 16) throw module.fault("its scale is unknown");
+  if (scale < 1 || scale > kMostScale) throw module.fault("its scale is unknown");
   const std::int64_t places = scale * scale;
   std::string style = positions > 0 && positions != offset.out ? "pl" : "lp";
   if (const auto given = module.attribute("style")) style = given->text().value_or("?");
@@ -283,4 +284,4 @@ ModelRow read_checkpoint_row(const TorchModule& module, TorchWeights& weights) {
   throw module.fault(why_unsupported(kind));
 }
 
-}  // namespace cudet
+}  // namespace cudet::convert

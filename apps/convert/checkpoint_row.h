@@ -6,10 +6,11 @@
 #include "apps/convert/model_table.h"
 #include "apps/convert/torch_module.h"
 
-namespace cudet {
+namespace cudet::convert {
 
 /// The row as its module really is (sizes from its tensors, settings from its attributes), and its weights into
-/// `weights`. `from` is left to the caller. Throws Error, without the row's name, where the runtime cannot run it.
+/// `weights`. `from` is left to the caller. Throws Error, without the row's name, where no row can say what it does;
+/// which arguments the runtime takes is check_runnable's to say.
 ModelRow read_checkpoint_row(const TorchModule& module, TorchWeights& weights);
 
 /// Whether a class of this name is DySample, by whatever fork: "DySample", "DySample_UP", "Dysample".
@@ -18,4 +19,4 @@ bool is_dysample(std::string_view kind);
 /// Why the runtime cannot run a module: "segmentation models are not supported".
 std::string why_unsupported(std::string_view kind);
 
-}  // namespace cudet
+}  // namespace cudet::convert

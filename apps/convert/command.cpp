@@ -1,36 +1,33 @@
 #include "apps/convert/command.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
 
+#include "apps/cli/explain.h"
+#include "apps/cli/size.h"
 #include "apps/convert/check.h"
 #include "apps/convert/checkpoint.h"
 #include "apps/convert/yaml_model.h"
+#include "apps/files/atomic_file.h"
+#include "apps/files/write_safetensors.h"
 #include "kernels/error.h"
-#include "runtime/atomic_file.h"
+#include "runtime/file.h"
+#include "runtime/model.h"
 
-#ifndef CUDET_VERSION
-#define CUDET_VERSION "0.1.0"
-#endif
-
-namespace cudet {
+namespace cudet::convert {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kStride = 32;
-constexpr int kLargestInput = 8192;
-
 struct Options {
-  std::string input, output, scale, imgsz;
+  std::string input, output, scale;
   std::optional<int> classes;
+  std::optional<Size> size;
   bool quiet = false;
 };
 
@@ -41,47 +38,58 @@ struct Conversion {
   std::optional<Checkpoint> checkpoint;  // owns the weights
 };
 
-/// "640" or "384x640", each rounded up to whole strides.
-std::pair<int, int> parse_size(const std::string& text) {
-  const std::size_t cross = text.find_first_of("xX");
-  const auto side = [&](std::string_view digits) {
-    int value = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error != std::errc() || end != digits.data() + digits.size() || value < 1 || value > kLargestInput)
-      throw Error("--imgsz " + text + ": N or HxW is needed, each 1 to " + std::to_string(kLargestInput));
-    return (value + kStride - 1) / kStride * kStride;
-  };
-  const std::string_view all = text;
-  if (cross == std::string::npos) return {side(all), side(all)};
-  return {side(all.substr(0, cross)), side(all.substr(cross + 1))};
-}
-
 std::string lower_extension(const std::string& path) {
   std::string extension = fs::path(path).extension().string();
   for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return extension;
 }
 
+/// Runs `body`, whose errors lack the path.
+template <class Body>
+auto with_path(const std::string& path, const Body& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    throw Error(path + ": " + error.what());
+  }
+}
+
+Conversion read_yaml(const Options& options) {
+  const std::vector<std::byte> bytes = read_file(options.input);
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  Conversion result;
+  result.table = with_path(options.input, [&] {
+    return read_yaml_model(text, options.input, {options.scale, options.classes});
+  });
+  result.scale = result.table.scale;
+  return result;
+}
+
+Conversion read_pt(const Options& options) {
+  return with_path(options.input, [&] {
+    if (!options.scale.empty() || options.classes)
+      throw Error("--scale and --nc are for .yaml files: a .pt file has its own");
+    Checkpoint checkpoint = read_checkpoint(TorchFile::open(options.input));
+    return Conversion{checkpoint.table, checkpoint.scale, std::move(checkpoint)};
+  });
+}
+
+/// What the runtime can run, with an input of whole strides.
 Conversion convert(const Options& options) {
   const std::string extension = lower_extension(options.input);
   const bool yaml = extension == ".yaml" || extension == ".yml";
-  if (!yaml && extension != ".pt" && extension != ".pth") throw Error("a .pt or .yaml file is needed");
-  if (!fs::exists(options.input)) throw Error("no such file");
-  if (!fs::is_regular_file(options.input)) throw Error("not a file");
-  Conversion result;
-  if (yaml) {
-    const std::vector<std::byte> bytes = read_file(options.input);
-    const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    result.table = read_yaml_model(text, options.input, {options.scale, options.classes});
-    result.scale = result.table.scale;
-  } else {
-    if (!options.scale.empty() || options.classes)
-      throw Error("--scale and --nc are for .yaml files: a .pt file has its own");
-    result.checkpoint = read_checkpoint(TorchFile::open(options.input));
-    result.table = result.checkpoint->table;
-    result.scale = result.checkpoint->scale;
+  if (!yaml && extension != ".pt" && extension != ".pth")
+    throw Error(options.input + ": a .pt or .yaml file is needed");
+  Conversion result = yaml ? read_yaml(options) : read_pt(options);
+  ModelTable& table = result.table;
+  if (options.size) table.height = options.size->height, table.width = options.size->width;
+  const int stride = check_runnable(table, result.checkpoint ? &result.checkpoint->weights : nullptr, options.input);
+  for (int* side : {&table.height, &table.width}) {
+    *side = round_up(*side, stride);
+    if (*side > kMostInput)
+      throw Error(options.input + ": in whole strides of " + std::to_string(stride) + " pixels the input has " +
+                  std::to_string(*side) + ": --imgsz must give a smaller one");
   }
-  if (!options.imgsz.empty()) std::tie(result.table.height, result.table.width) = parse_size(options.imgsz);
   return result;
 }
 
@@ -113,7 +121,8 @@ std::string summary(const Conversion& done) {
   return text;
 }
 
-/// Writes both files or, should one fail, neither: each appears under its name only when it is whole.
+/// Each file appears under its name only when it is whole. The description is written before the weights get their
+/// name, and gets its own after them: what may go wrong in between is only its few kilobytes' way to the disk.
 void write(const Options& options, const Conversion& done) {
   const std::string stem = output_stem(options), json_path = stem + ".json", weights_path = stem + ".safetensors";
   const bool weighted = done.checkpoint.has_value();
@@ -133,46 +142,40 @@ void write(const Options& options, const Conversion& done) {
   std::printf("%s, %zu bytes\n", line.c_str(), bytes);
 }
 
-int fail(std::string message) {
-  for (char& c : message)
-    if (static_cast<unsigned char>(c) < ' ') c = ' ';  // names inside of files may hold anything; this stays one line
-  std::fprintf(stderr, "convert: %s\n", message.c_str());
+int fail(const std::string& line) {
+  std::fprintf(stderr, "convert: %s\n", line.c_str());
   return 2;
 }
 
 }  // namespace
 
-int convert_command(int argc, char** argv) {
+int command(int argc, char** argv) {
   Options options;
+  std::string imgsz;
   CLI::App app("Makes cudet's model files from an Ultralytics checkpoint or network table.", "convert");
   app.set_version_flag("--version", "convert (cudet) " CUDET_VERSION);
   app.add_option("INPUT", options.input, "a checkpoint (.pt) or a network table (.yaml)")->required();
   app.add_option("-o,--output", options.output,
                  "writes OUT.json, from a .pt OUT.safetensors too; default: INPUT's name, here");
   app.add_option("--scale", options.scale, "of a .yaml: one of its scales; default: by its name, else its first");
-  app.add_option("--imgsz", options.imgsz, "the input's size, N or HxW; default: the checkpoint's, else 640");
-  app.add_option("--nc", options.classes, "of a .yaml: the number of classes")->check(CLI::Range(1, 100000));
+  app.add_option("--imgsz", imgsz,
+                 "the input's size, N or HxW, rounded up to whole strides; default: the checkpoint's, else 640");
+  app.add_option("--nc", options.classes, "of a .yaml: the number of classes");
   app.add_flag("--quiet", options.quiet, "no word when done");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
     return app.exit(done);
   } catch (const CLI::ParseError& error) {
-    return fail(std::string(error.what()) + " (convert --help)");
-  }
-  Conversion done;
-  try {
-    done = convert(options);
-  } catch (const std::exception& error) {
-    return fail(options.input + ": " + error.what());
+    return fail(Error(std::string(error.what()) + " (convert --help)").what());
   }
   try {
-    check_runnable(done.table, done.checkpoint ? &done.checkpoint->weights : nullptr, options.input);
-    write(options, done);
-  } catch (const std::exception& error) {
-    return fail(error.what());
+    if (app.count("--imgsz")) options.size = parse_size("--imgsz", imgsz).size;
+    write(options, convert(options));
+  } catch (const std::exception&) {
+    return fail(explain(options.input));
   }
   return 0;
 }
 
-}  // namespace cudet
+}  // namespace cudet::convert

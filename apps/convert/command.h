@@ -1,10 +1,11 @@
 // What the program convert does.
 #pragma once
 
-namespace cudet {
+namespace cudet::convert {
 
 /// Converts as the arguments say; reports on standard output, or in one line on standard error. Returns the exit
-/// status: 0 when done; 2 where the arguments, the input or the output are at fault, and then leaves no new file.
-int convert_command(int argc, char** argv);
+/// status: 0 when done; 2 where the arguments, the input or the output are at fault. All files are as before then, but
+/// that the weights, which come first, are the new ones where the disk fails at the description's end.
+int command(int argc, char** argv);
 
-}  // namespace cudet
+}  // namespace cudet::convert

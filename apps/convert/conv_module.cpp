@@ -1,6 +1,6 @@
 #include "apps/convert/conv_module.h"
 
-namespace cudet {
+namespace cudet::convert {
 
 ConvFacts::Pair ConvFacts::same_padding() const {
   const auto half = [](std::int64_t k, std::int64_t d) { return (d * (k - 1) + 1) / 2; };
@@ -73,4 +73,4 @@ ConvFacts read_plain_conv(const TorchModule& module, TorchWeights& weights, std:
   return conv;
 }
 
-}  // namespace cudet
+}  // namespace cudet::convert

@@ -5,7 +5,7 @@
 
 #include "apps/convert/torch_module.h"
 
-namespace cudet {
+namespace cudet::convert {
 
 /// What a convolution is, by its weight and its settings. Pairs are (h, w).
 struct ConvFacts {
@@ -28,4 +28,4 @@ ConvFacts read_conv(const TorchModule& module, TorchWeights& weights);
 /// The same where the row leaves no choice: kernel k × k, padded to keep the size, stride 1. Throws where it differs.
 ConvFacts read_plain_conv(const TorchModule& module, TorchWeights& weights, std::int64_t k, std::int64_t groups = 1);
 
-}  // namespace cudet
+}  // namespace cudet::convert

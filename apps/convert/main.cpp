@@ -2,5 +2,5 @@
 #include "apps/convert/command.h"
 
 int main(int argc, char** argv) {
-  return cudet::convert_command(argc, argv);
+  return cudet::convert::command(argc, argv);
 }

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace cudet {
+namespace cudet::convert {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -58,4 +58,4 @@ std::string to_json(const ModelTable& table, const std::string& weights) {
   return out + "\n}\n";
 }
 
-}  // namespace cudet
+}  // namespace cudet::convert

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-namespace cudet {
+namespace cudet::convert {
 
 /// A row: [from, repeats, module, arguments].
 struct ModelRow {
@@ -31,4 +31,4 @@ struct ModelTable {
 /// The description as JSON, a row of the table a line. `weights`: the file's name beside it, or empty.
 std::string to_json(const ModelTable& table, const std::string& weights);
 
-}  // namespace cudet
+}  // namespace cudet::convert

@@ -2,7 +2,7 @@
 
 #include "apps/convert/pickle_reader.h"
 
-namespace cudet {
+namespace cudet::convert {
 namespace {
 
 std::string_view last_part(std::string_view dotted) {
@@ -82,9 +82,6 @@ std::optional<PickleValue> PickleValue::find(std::string_view text) const {
   return std::nullopt;
 }
 
-bool PickleValue::is_global() const {
-  return node().kind == Kind::global;
-}
 bool PickleValue::is_object() const {
   return node().kind == Kind::object;
 }
@@ -113,4 +110,4 @@ std::size_t PickleValue::state_entries() const {
   return dict ? dict->entries() : 0;
 }
 
-}  // namespace cudet
+}  // namespace cudet::convert

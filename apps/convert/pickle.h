@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace cudet {
+namespace cudet::convert {
 
 class PickleValue;
 
@@ -62,7 +62,6 @@ class PickleValue {
   PickleValue value(std::size_t i) const;
   std::optional<PickleValue> find(std::string_view key) const;  // of equal keys the last, as in Python
 
-  bool is_global() const;
   bool is_object() const;           // what a class or a function would have made
   std::string_view module() const;  // of a global, or of the global that makes the object: "torch.nn.modules.conv"
   std::string_view name() const;    // its last part: "Conv2d"
@@ -84,4 +83,4 @@ inline PickleValue Pickle::root() const {
   return {this, root_};
 }
 
-}  // namespace cudet
+}  // namespace cudet::convert

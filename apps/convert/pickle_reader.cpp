@@ -6,7 +6,7 @@
 
 #include "kernels/error.h"
 
-namespace cudet {
+namespace cudet::convert {
 namespace {
 
 constexpr std::size_t kMostBytes = 64 << 20;   // a YOLOv8x training checkpoint has about 1 million
@@ -416,4 +416,4 @@ void PickleReader::recall(std::uint64_t key) {
   stack_.push_back(found->second);
 }
 
-}  // namespace cudet
+}  // namespace cudet::convert

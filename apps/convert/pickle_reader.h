@@ -5,10 +5,10 @@
 
 #include "apps/convert/pickle.h"
 
-namespace cudet {
+namespace cudet::convert {
 
-/// Runs a pickle's bytes once; its nodes go to the pickle's arena. Work and memory grow with the bytes alone, since
-/// no opcode makes more than one node and none copies what a node holds.
+/// Runs a pickle's bytes once; its nodes go to the pickle's arena. Work and memory grow with the bytes alone, since no
+/// opcode makes more than three nodes (INST: arguments, class, object) and none copies what a node holds.
 class PickleReader {
  public:
   explicit PickleReader(Pickle& pickle) : pickle_(pickle) {}
@@ -55,4 +55,4 @@ class PickleReader {
   std::unordered_map<std::uint64_t, Index> memo_;
 };
 
-}  // namespace cudet
+}  // namespace cudet::convert

@@ -9,7 +9,7 @@
 
 #include "kernels/error.h"
 
-namespace cudet {
+namespace cudet::convert {
 namespace {
 
 constexpr std::uint64_t kMostBytes = 2ull << 30;  // of all tensors together; YOLOv8x has 273 million
@@ -84,7 +84,10 @@ bool is_contiguous(const std::vector<std::int64_t>& shape, const std::vector<std
 }  // namespace
 
 TorchFile TorchFile::open(const std::string& path) {
-  if (std::filesystem::is_directory(path)) throw Error("is a folder");
+  std::error_code unknown;  // then opening tells why
+  const auto status = std::filesystem::status(path, unknown);
+  if (status.type() == std::filesystem::file_type::not_found) throw Error("no such file");
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) throw Error("not an ordinary file");
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error(std::string("cannot open: ") + std::strerror(errno));
   char start[16];
@@ -198,4 +201,4 @@ StoredTensor TorchFile::copy(const StoredTensor& memory, const std::vector<std::
   return {Dtype::f32, memory.shape, bytes};
 }
 
-}  // namespace cudet
+}  // namespace cudet::convert

@@ -14,7 +14,7 @@
 #include "apps/convert/zip_archive.h"
 #include "runtime/safetensors.h"
 
-namespace cudet {
+namespace cudet::convert {
 
 /// What torch.save (1.6 and newer: a zip archive) wrote. Owns the memory of all tensors that it hands out. Movable.
 /// Errors are Error without a path.
@@ -45,4 +45,4 @@ class TorchFile {
   std::uint64_t stored_ = 0, handed_out_ = 0;  // bytes of all storages, and of all tensors so far
 };
 
-}  // namespace cudet
+}  // namespace cudet::convert

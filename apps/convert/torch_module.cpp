@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace cudet {
+namespace cudet::convert {
 namespace {
 
 constexpr std::size_t kMostMembers =
@@ -144,4 +144,4 @@ std::vector<float> TorchWeights::values(const TorchModule& module, const char* b
   return file_.tensor(*found, module.name() + "." + buffer).to_f32();
 }
 
-}  // namespace cudet
+}  // namespace cudet::convert

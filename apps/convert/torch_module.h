@@ -11,7 +11,7 @@
 #include "apps/convert/torch_file.h"
 #include "kernels/error.h"
 
-namespace cudet {
+namespace cudet::convert {
 
 /// Errors name the module within its row ("m.0.cv1: …"); the row's own give just the fault.
 class TorchModule {
@@ -65,4 +65,4 @@ class TorchWeights {
   TorchFile& file_;
 };
 
-}  // namespace cudet
+}  // namespace cudet::convert

@@ -5,7 +5,7 @@
 
 #include "kernels/error.h"
 
-namespace cudet {
+namespace cudet::convert {
 namespace {
 
 constexpr std::size_t kMostBytes = 1 << 20;
@@ -39,4 +39,4 @@ void check_yaml_size(const std::string& text) {
   }
 }
 
-}  // namespace cudet
+}  // namespace cudet::convert

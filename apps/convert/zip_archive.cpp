@@ -7,7 +7,7 @@
 
 #include "kernels/error.h"
 
-namespace cudet {
+namespace cudet::convert {
 namespace {
 
 constexpr std::uint64_t kMostExpansion = 1032;     // of deflate, by its format
@@ -96,4 +96,4 @@ std::vector<std::byte> ZipArchive::read(const std::string& name) const {
   return bytes;
 }
 
-}  // namespace cudet
+}  // namespace cudet::convert

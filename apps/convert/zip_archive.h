@@ -9,7 +9,7 @@
 
 struct zip;
 
-namespace cudet {
+namespace cudet::convert {
 
 /// The entries of an archive by name. Movable. Errors are Error without a path.
 class ZipArchive {
@@ -39,4 +39,4 @@ class ZipArchive {
   std::map<std::string, Entry> entries_;
 };
 
-}  // namespace cudet
+}  // namespace cudet::convert

@@ -9,7 +9,7 @@
 #include "apps/detect/format.h"
 #include "kernels/error.h"
 
-namespace cudet {
+namespace cudet::detect {
 
 Console::Console(bool lines, bool bar, std::size_t total)
     : lines_(lines), bar_(bar && total > 1 && ::isatty(STDERR_FILENO)), total_(total) {}
@@ -71,4 +71,4 @@ std::string progress_bar(std::size_t done, std::size_t total, double seconds, in
   return bar + text;
 }
 
-}  // namespace cudet
+}  // namespace cudet::detect

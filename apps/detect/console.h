@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-namespace cudet {
+namespace cudet::detect {
 
 class Console {
  public:
@@ -31,4 +31,4 @@ class Console {
 /// "12 of 40, 8.3 pictures/s, 3 s left" behind a bar of `width` characters. seconds: since the start.
 std::string progress_bar(std::size_t done, std::size_t total, double seconds, int width);
 
-}  // namespace cudet
+}  // namespace cudet::detect

@@ -7,7 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-namespace cudet {
+namespace cudet::detect {
 
 std::string json_string(std::string_view text) {
   using nlohmann::json;
@@ -55,4 +55,4 @@ std::string summary(const std::vector<Detection>& detections, const std::vector<
   return text.empty() ? "nothing" : text;
 }
 
-}  // namespace cudet
+}  // namespace cudet::detect

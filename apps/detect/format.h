@@ -6,7 +6,7 @@
 
 #include "runtime/cudet.h"
 
-namespace cudet {
+namespace cudet::detect {
 
 /// A JSON string, quotes included. Bytes that aren't UTF-8 become U+FFFD.
 std::string json_string(std::string_view text);
@@ -24,4 +24,4 @@ std::string printable(std::string_view text);
 /// What was found, most frequent class first: "4 person, 1 bus"; "nothing".
 std::string summary(const std::vector<Detection>& detections, const std::vector<std::string>& names);
 
-}  // namespace cudet
+}  // namespace cudet::detect

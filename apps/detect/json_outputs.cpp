@@ -6,8 +6,10 @@
 #include "apps/detect/format.h"
 #include "apps/detect/outputs.h"
 
-namespace cudet {
+namespace cudet::detect {
 namespace {
+
+constexpr const char *kEndOfJson = "\n]}\n", *kEndOfCoco = "\n]\n";
 
 /// A class of COCO's detection task and the number that its annotations give it.
 struct Category {
@@ -57,7 +59,7 @@ std::string image_id(const std::string& path) {
 
 JsonOutput::JsonOutput(const std::string& path, const std::string& model, std::vector<std::string> names)
     : file_(path), names_(std::move(names)) {
-  file_.append("{\"model\": " + json_string(model) + ", \"images\": [");
+  file_.write("{\"model\": " + json_string(model) + ", \"images\": [", kEndOfJson);
 }
 
 void JsonOutput::add(const Finished& picture) {
@@ -75,19 +77,18 @@ void JsonOutput::add(const Finished& picture) {
              ", \"class\": " + std::to_string(d.class_id) + ", \"name\": " + json_string(names_.at(d.class_id)) + "}";
     comma = ", ";
   }
-  file_.append(entry + "]}");
+  file_.write(entry + "]}", kEndOfJson);
   first_ = false;
 }
 
 void JsonOutput::finish() {
-  file_.append("\n]}\n");
   file_.commit();
 }
 
 CocoOutput::CocoOutput(const std::string& path, const std::vector<std::string>& names) : file_(path) {
   is_coco_ = std::equal(names.begin(), names.end(), kCoco.begin(), kCoco.end(),
                         [](const std::string& name, const Category& category) { return name == category.name; });
-  file_.append("[");
+  file_.write("[", kEndOfCoco);
 }
 
 void CocoOutput::add(const Finished& picture) {
@@ -103,13 +104,12 @@ void CocoOutput::add(const Finished& picture) {
              rounded_number(top, 3) + ", " + rounded_number(width, 3) + ", " + rounded_number(height, 3) +
              "], \"score\": " + rounded_number(d.score, 5) + "}";
   }
-  file_.append(entry);
+  file_.write(entry, kEndOfCoco);
   first_ = first_ && entry.empty();
 }
 
 void CocoOutput::finish() {
-  file_.append("\n]\n");
   file_.commit();
 }
 
-}  // namespace cudet
+}  // namespace cudet::detect

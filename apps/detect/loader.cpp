@@ -11,14 +11,13 @@
 #include <cstring>
 #include <new>
 
-#include "apps/detect/interrupt.h"
 #include "kernels/error.h"
 
-namespace cudet {
+namespace cudet::detect {
 namespace {
 
 constexpr std::size_t kLargestFile = std::size_t{1} << 30;  // bytes
-constexpr int kPatience = 50;                               // milliseconds between looks at stop and interrupted()
+constexpr int kPatience = 50;                               // milliseconds between looks at stop and interrupted
 
 /// A file for reading; standard input is only borrowed.
 class Input {
@@ -48,8 +47,11 @@ class Input {
 
 }  // namespace
 
-Loader::Loader(const std::vector<Source>& sources, std::size_t max_pixels, std::size_t ahead)
-    : sources_(sources), max_pixels_(max_pixels), ahead_(ahead), thread_([this] { run(); }) {}
+Loader::Loader(const std::vector<Source>& sources, std::size_t max_pixels, std::size_t ahead,
+               const std::atomic<bool>& interrupted)
+    : sources_(sources), max_pixels_(max_pixels), ahead_(ahead), interrupted_(interrupted), thread_([this] {
+        run();
+      }) {}
 
 Loader::~Loader() {
   {
@@ -65,8 +67,8 @@ std::optional<Loaded> Loader::next() {
   if (given_ == sources_.size()) return std::nullopt;
   const auto patience = std::chrono::milliseconds(kPatience);
   while (!changed_.wait_for(lock, patience, [this] { return !ready_.empty(); }))
-    if (interrupted()) return std::nullopt;
-  if (interrupted()) return std::nullopt;
+    if (interrupted_) return std::nullopt;
+  if (interrupted_) return std::nullopt;
   Loaded loaded = std::move(ready_.front());
   ready_.pop_front();
   ++given_;
@@ -126,4 +128,4 @@ std::vector<std::byte> Loader::read(const Source& source) const {
   }
 }
 
-}  // namespace cudet
+}  // namespace cudet::detect

@@ -12,7 +12,7 @@
 #include "apps/detect/sources.h"
 #include "apps/image/decode.h"
 
-namespace cudet {
+namespace cudet::detect {
 
 struct Loaded {
   const Source* source;
@@ -24,13 +24,14 @@ struct Loaded {
 /// A thread that works through the sources in order, at most `ahead` decoded pictures in front of next().
 class Loader {
  public:
-  /// `sources` must outlive the loader. max_pixels: of a picture.
-  Loader(const std::vector<Source>& sources, std::size_t max_pixels, std::size_t ahead);
+  /// `sources` and `interrupted` must outlive the loader. max_pixels: of a picture.
+  Loader(const std::vector<Source>& sources, std::size_t max_pixels, std::size_t ahead,
+         const std::atomic<bool>& interrupted);
   ~Loader();
   Loader(const Loader&) = delete;  // its thread knows where it is
   Loader& operator=(const Loader&) = delete;
 
-  /// The next picture; nothing at the end, or once interrupted() is true.
+  /// The next picture; nothing at the end, or once `interrupted` is true.
   std::optional<Loaded> next();
 
  private:
@@ -40,6 +41,7 @@ class Loader {
 
   const std::vector<Source>& sources_;
   const std::size_t max_pixels_, ahead_;
+  const std::atomic<bool>& interrupted_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Loaded> ready_;
@@ -48,4 +50,4 @@ class Loader {
   std::thread thread_;
 };
 
-}  // namespace cudet
+}  // namespace cudet::detect

@@ -6,7 +6,6 @@
 #include <exception>
 #include <new>
 
-#include "apps/detect/format.h"
 #include "apps/detect/options.h"
 #include "apps/detect/run.h"
 
@@ -25,12 +24,12 @@ int main(int argc, char** argv) {
   constexpr int kNotStarted = 2;
   open_standard_streams();
   try {
-    const std::optional<cudet::Options> options = cudet::parse_options(argc, argv);
-    return options ? cudet::run(*options) : 0;
+    const std::optional<cudet::detect::Options> options = cudet::detect::parse_options(argc, argv);
+    return options ? cudet::detect::run(*options) : 0;
   } catch (const std::bad_alloc&) {
     std::fputs("detect: not enough memory: a smaller --imgsz or --batch needs less\n", stderr);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "detect: %s\n", cudet::printable(error.what()).c_str());
+    std::fprintf(stderr, "detect: %s\n", error.what());
   }
   return kNotStarted;
 }

@@ -5,11 +5,9 @@
 #include <charconv>
 #include <iostream>
 
-#ifndef CUDET_VERSION
-#define CUDET_VERSION "0.1.0"
-#endif
+#include "apps/cli/size.h"
 
-namespace cudet {
+namespace cudet::detect {
 namespace {
 
 constexpr const char* kDescription =
@@ -47,18 +45,6 @@ int integer(const std::string& option, const std::string& text, int low, int hig
 }
 double real(const std::string& option, const std::string& text, double low, double high) {
   return parse<double>(option, text, low, high, "a number");
-}
-
-/// "640", or "384x640": height and width. Sets the options' input, and Fit::whole for the latter.
-void parse_size(const std::string& text, DetectorOptions& options) {
-  constexpr int kLargest = 8192;
-  const std::string option = "--imgsz";
-  const std::size_t cross = text.find_first_of("xX");
-  const std::string height = text.substr(0, cross);
-  options.input.height = options.input.width = integer(option, height, 1, kLargest);
-  if (cross == std::string::npos) return;
-  options.input.width = integer(option, text.substr(cross + 1), 1, kLargest);
-  options.fit = Fit::whole;
 }
 
 /// What the command line says in words.
@@ -100,7 +86,8 @@ void declare(CLI::App& app, Options& options, Words& words) {
   in("Output", app.add_option("--coco", options.coco, "Results for pycocotools; - as above"))->type_name("F");
   in("Output", app.add_option("--csv", options.csv, "Results as a table, a row a detection; - as above"))
       ->type_name("F");
-  in("Output", app.add_option("--txt", options.txt, "Folder of label files with confidence; none for an empty picture"))
+  in("Output",
+     app.add_option("--txt", options.txt, "Folder of label files; an empty picture only empties one that is there"))
       ->type_name("DIR");
   in("Output", app.add_option("--dump-raw", options.raw, "The network's inputs and outputs"))
       ->type_name("F.safetensors");
@@ -116,7 +103,11 @@ void take(const Words& words, Options& options) {
     throw Error("--device " + words.device + ": auto, cpu or cuda is needed");
   }
   if (words.precision != "fp32") throw Error("--precision " + words.precision + ": fp32 is needed");
-  if (!words.size.empty()) parse_size(words.size, options.detector);
+  if (!words.size.empty()) {
+    const SizeOption given = parse_size("--imgsz", words.size);
+    options.detector.input = given.size;
+    if (given.exact) options.detector.fit = Fit::whole;
+  }
   if (options.square && options.detector.input.height != options.detector.input.width)
     throw Error("--square and --imgsz " + words.size + ": the latter isn't a square");
   options.draw = !words.no_draw;
@@ -130,10 +121,15 @@ void take(const Words& words, Options& options) {
   if (options.sources.empty()) throw Error("which pictures? Files, folders, globs, lists or - are needed");
   if (std::count(options.sources.begin(), options.sources.end(), "-") > 1)
     throw Error("-: standard input has one picture, so it can be given once");
-  if (options.raw == "-") throw Error("--dump-raw -: a file is needed, not standard output");
-  const std::string* results[] = {&options.json, &options.coco, &options.csv};
-  if (std::count_if(std::begin(results), std::end(results), [](const std::string* path) { return *path == "-"; }) > 1)
-    throw Error("-: one output at most can go to standard output");
+  const auto is_stdout = [](const std::string& path) { return path == "-" || path == "/dev/stdout"; };
+  if (is_stdout(options.raw)) throw Error("--dump-raw " + options.raw + ": a file is needed, not standard output");
+  int piped = 0;
+  for (std::string* path : {&options.json, &options.coco, &options.csv}) {
+    if (!is_stdout(*path)) continue;
+    *path = "-";
+    ++piped;
+  }
+  if (piped > 1) throw Error("-: one output at most can go to standard output");
 }
 
 }  // namespace
@@ -179,4 +175,4 @@ std::vector<int> parse_classes(const std::string& list, const std::vector<std::s
   return classes;
 }
 
-}  // namespace cudet
+}  // namespace cudet::detect

@@ -6,7 +6,7 @@
 
 #include "runtime/cudet.h"
 
-namespace cudet {
+namespace cudet::detect {
 
 struct Options {
   std::string model, weights;  // weights: empty where the description names them
@@ -29,4 +29,4 @@ std::optional<Options> parse_options(int argc, const char* const* argv);
 /// Class indices of a list such as "0,2,person". Throws Error where a part is neither an index nor a name of the model.
 std::vector<int> parse_classes(const std::string& list, const std::vector<std::string>& names);
 
-}  // namespace cudet
+}  // namespace cudet::detect

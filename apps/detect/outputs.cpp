@@ -1,19 +1,16 @@
 // --csv, --txt and --out.
 #include "apps/detect/outputs.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
 
 #include "apps/detect/format.h"
 #include "kernels/error.h"
-#include "runtime/atomic_file.h"
 
-namespace cudet {
+namespace cudet::detect {
 
 CsvOutput::CsvOutput(const std::string& path, std::vector<std::string> names) : file_(path), names_(std::move(names)) {
-  file_.append("file,class,name,score,x1,y1,x2,y2\n");
+  file_.write("file,class,name,score,x1,y1,x2,y2\n");
 }
 
 void CsvOutput::add(const Finished& picture) {
@@ -24,7 +21,7 @@ void CsvOutput::add(const Finished& picture) {
     for (const float value : {d.score, d.x1, d.y1, d.x2, d.y2}) rows.append(",").append(json_number(value));
     rows.append("\n");
   }
-  file_.append(rows);
+  file_.write(rows);
 }
 
 void CsvOutput::finish() {
@@ -37,12 +34,8 @@ TxtOutput::TxtOutput(std::string folder) : folder_(std::move(folder)) {
 
 void TxtOutput::add(const Finished& picture) {
   const std::string path = (std::filesystem::path(folder_) / (picture.source.stem + ".txt")).string();
-  if (picture.result.detections.empty()) {
-    std::error_code error;
-    std::filesystem::remove(path, error);
-    if (error) throw Error(path + ": cannot remove the labels of an earlier run: " + error.message());
-    return;
-  }
+  std::error_code ignored;
+  if (picture.result.detections.empty() && !std::filesystem::exists(path, ignored)) return;
   const auto width = static_cast<float>(picture.image.width), height = static_cast<float>(picture.image.height);
   std::string lines;
   for (const Detection& d : picture.result.detections) {
@@ -92,4 +85,4 @@ void prepare_folder(const std::string& folder) {
   AtomicFile(probe).write("x");  // removed as it isn't committed
 }
 
-}  // namespace cudet
+}  // namespace cudet::detect

@@ -1,18 +1,16 @@
 // Where results go: one Output for each kind that was asked for.
 #pragma once
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "apps/detect/result_file.h"
 #include "apps/detect/sources.h"
+#include "apps/files/atomic_file.h"
 #include "apps/image/draw.h"
 #include "apps/image/image.h"
 #include "runtime/cudet.h"
 
-namespace cudet {
+namespace cudet::detect {
 
 /// A picture with all that is known of it.
 struct Finished {
@@ -40,7 +38,7 @@ class JsonOutput : public Output {
   void finish() override;
 
  private:
-  ResultFile file_;
+  AtomicFile file_;
   std::vector<std::string> names_;
   bool first_ = true;
 };
@@ -55,7 +53,7 @@ class CocoOutput : public Output {
   void finish() override;
 
  private:
-  ResultFile file_;
+  AtomicFile file_;
   bool is_coco_, first_ = true;
 };
 
@@ -67,12 +65,12 @@ class CsvOutput : public Output {
   void finish() override;
 
  private:
-  ResultFile file_;
+  AtomicFile file_;
   std::vector<std::string> names_;
 };
 
 /// --txt: Ultralytics' label files, `class x y w h confidence` a line, centre and size as shares of the picture. As
-/// there, a picture without detections has none; one of an earlier run is removed.
+/// there, a picture without detections has none; but one that was there before, as of an earlier run, becomes empty.
 class TxtOutput : public Output {
  public:
   explicit TxtOutput(std::string folder);  ///< makes the folder
@@ -91,7 +89,7 @@ class RawOutputFile : public Output {
   void finish() override;
 
  private:
-  ResultFile file_;
+  AtomicFile file_;
   std::string header_;
   std::size_t room_ = 0;  // bytes for the header
 };
@@ -112,4 +110,4 @@ class PictureOutput : public Output {
 /// Makes a folder where there is none. Throws Error unless files can be written there.
 void prepare_folder(const std::string& folder);
 
-}  // namespace cudet
+}  // namespace cudet::detect

@@ -7,7 +7,7 @@
 #include "apps/detect/outputs.h"
 #include "kernels/error.h"
 
-namespace cudet {
+namespace cudet::detect {
 namespace {
 
 constexpr std::size_t kLength = 8;  // bytes in front of the header
@@ -32,7 +32,7 @@ std::size_t entries_room(const Source& source) {
 RawOutputFile::RawOutputFile(const std::string& path, const std::vector<Source>& sources) : file_(path) {
   for (const Source& source : sources) room_ += entries_room(source);
   room_ = (room_ + 2 + 7) / 8 * 8;
-  file_.append(std::string(kLength + room_, ' '));
+  file_.write(std::string(kLength + room_, ' '));
 }
 
 void RawOutputFile::add(const Finished& picture) {
@@ -43,7 +43,7 @@ void RawOutputFile::add(const Finished& picture) {
   bytes.reserve(values.size() + raw.pixels.size());
   for (const float value : raw.pixels)
     bytes.push_back(static_cast<std::byte>(std::lround(std::clamp(value, 0.0f, 1.0f) * 255)));
-  file_.append(bytes);
+  file_.write(bytes);
 
   const auto size = [](int n) { return static_cast<std::size_t>(n); };
   const std::size_t middle = first + values.size(), last = first + bytes.size();
@@ -61,4 +61,4 @@ void RawOutputFile::finish() {
   file_.commit();
 }
 
-}  // namespace cudet
+}  // namespace cudet::detect

@@ -1,6 +1,7 @@
 #include "apps/detect/run.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <new>
@@ -12,7 +13,7 @@
 #include "apps/detect/outputs.h"
 #include "apps/detect/overwriting.h"
 
-namespace cudet {
+namespace cudet::detect {
 namespace {
 
 Detector make_detector(const Model& model, const Options& options, Console& console) {
@@ -23,28 +24,30 @@ Detector make_detector(const Model& model, const Options& options, Console& cons
     wanted.fit = Fit::whole;
   }
   Detector detector(model, wanted);
-  const Size used = detector.input();
-  if (wanted.input.height > 0 && !(used == wanted.input)) {
+  const bool is_own = wanted.input.height == 0;
+  const Size used = detector.input(), given = is_own ? model.input_size() : wanted.input;
+  if (!(used == given)) {
     const auto text = [](Size size) {
       return size.height == size.width ? std::to_string(size.height)
                                        : std::to_string(size.height) + "x" + std::to_string(size.width);
     };
-    console.complain("imgsz " + text(wanted.input) + " is not a multiple of " + std::to_string(model.stride()) +
-                     ": using " + text(used));
+    console.complain((is_own ? options.model + ": input " : "imgsz ") + text(given) + " is not a multiple of " +
+                     std::to_string(model.stride()) + ": using " + text(used));
   }
   return detector;
 }
 
 std::vector<std::unique_ptr<Output>> make_outputs(const Options& options, const Sources& sources,
                                                   const std::vector<std::string>& names) {
+  // Folders first, since other files may go there too; but what draws on the picture comes last.
   std::vector<std::unique_ptr<Output>> outputs;
+  auto drawn = options.draw ? std::make_unique<PictureOutput>(options.out, names) : nullptr;
+  if (!options.txt.empty()) outputs.push_back(std::make_unique<TxtOutput>(options.txt));
   if (!options.json.empty()) outputs.push_back(std::make_unique<JsonOutput>(options.json, options.model, names));
   if (!options.coco.empty()) outputs.push_back(std::make_unique<CocoOutput>(options.coco, names));
   if (!options.csv.empty()) outputs.push_back(std::make_unique<CsvOutput>(options.csv, names));
-  if (!options.txt.empty()) outputs.push_back(std::make_unique<TxtOutput>(options.txt));
   if (!options.raw.empty()) outputs.push_back(std::make_unique<RawOutputFile>(options.raw, sources.pictures));
-  if (options.draw)
-    outputs.push_back(std::make_unique<PictureOutput>(options.out, names));  // last: draws on the picture
+  if (drawn) outputs.push_back(std::move(drawn));
   return outputs;
 }
 
@@ -52,13 +55,14 @@ std::vector<std::unique_ptr<Output>> make_outputs(const Options& options, const 
 class Run {
  public:
   Run(const Options& options, const Sources& sources, const Model& model, DetectOptions detect, Detector detector,
-      Console& console)
+      Console& console, const std::atomic<bool>& interrupted)
       : options_(options),
         sources_(sources),
         names_(model.names()),
         detect_(std::move(detect)),
         detector_(std::move(detector)),
         console_(console),
+        interrupted_(interrupted),
         outputs_(make_outputs(options, sources, names_)),
         failed_(sources.problems.size()) {}
 
@@ -72,14 +76,14 @@ class Run {
       }
     }
     const std::size_t total = sources_.pictures.size();
-    if (interrupted() && done_ + failed_ < total + sources_.problems.size())
+    if (interrupted_ && done_ + failed_ < total + sources_.problems.size())
       report("interrupted: " + std::to_string(done_) + " of " + std::to_string(total) + " pictures are done");
     return cut_short_ || failed_ > 0 ? 1 : 0;
   }
 
  private:
   void work() {
-    Loader loader(sources_.pictures, options_.max_pixels, static_cast<std::size_t>(options_.batch) + 2);
+    Loader loader(sources_.pictures, options_.max_pixels, static_cast<std::size_t>(options_.batch) + 2, interrupted_);
     std::vector<Loaded> batch;
     while (!cut_short_) {
       std::optional<Loaded> loaded = loader.next();
@@ -90,11 +94,11 @@ class Run {
       }
       if (loaded) batch.push_back(std::move(*loaded));
       const bool full = batch.size() == static_cast<std::size_t>(options_.batch);
-      if (!batch.empty() && !interrupted() && (full || !loaded)) {
+      if (!batch.empty() && !interrupted_ && (full || !loaded)) {
         detect(batch);
         batch.clear();
       }
-      if (!loaded || interrupted()) break;
+      if (!loaded || interrupted_) break;
     }
     finish_lines();
   }
@@ -158,6 +162,7 @@ class Run {
   const DetectOptions detect_;
   Detector detector_;
   Console& console_;
+  const std::atomic<bool>& interrupted_;
   std::vector<std::unique_ptr<Output>> outputs_;
   std::size_t done_ = 0, failed_, found_ = 0;  // pictures, pictures and sources, detections
   bool cut_short_ = false;
@@ -171,15 +176,14 @@ int run(const Options& options) {
   Console console(!options.quiet && !piped, !options.quiet, sources.pictures.size());
   for (const std::string& problem : sources.problems) console.complain(problem);
   if (sources.pictures.empty()) throw Error("there is no picture to work on");
-  refuse_overwriting(options, sources);
-
   const Model model = Model::load(options.model, options.weights);
+  refuse_overwriting(options, sources, model.weights_path());
   DetectOptions detect = options.detect;
   if (!options.classes.empty()) detect.classes = parse_classes(options.classes, model.names());
   Detector detector = make_detector(model, options, console);
-  catch_signals();  // from here on there are files to leave in order
-  Run work(options, sources, model, std::move(detect), std::move(detector), console);
+  const std::atomic<bool>& interrupted = catch_signals();  // from here on there are files to leave in order
+  Run work(options, sources, model, std::move(detect), std::move(detector), console, interrupted);
   return work.all();
 }
 
-}  // namespace cudet
+}  // namespace cudet::detect

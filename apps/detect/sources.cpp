@@ -3,15 +3,14 @@
 #include <glob.h>
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "kernels/error.h"
-#include "runtime/atomic_file.h"
 
-namespace cudet {
+namespace cudet::detect {
 namespace {
 
 namespace fs = std::filesystem;
@@ -99,32 +98,28 @@ class Finder {
 
   void add_list(const std::string& list) {
     constexpr std::uintmax_t kLargest = 256 << 20;  // bytes: millions of paths
-    std::vector<std::byte> bytes;
     std::error_code error;
-    try {
-      if (!fs::is_regular_file(list, error)) throw Error(list + ": not an ordinary file");
-      if (fs::file_size(list, error) > kLargest) throw Error(list + ": a list of more than 256 MiB");
-      bytes = read_file(list);
-    } catch (const Error& unread) {
-      result.problems.emplace_back(unread.what());
+    const bool is_file = fs::is_regular_file(list, error), is_small = is_file && fs::file_size(list, error) <= kLargest;
+    std::ifstream file;
+    if (is_small) file.open(list);
+    if (!file.is_open()) {
+      result.problems.push_back(list + (!is_file    ? ": not an ordinary file"
+                                        : !is_small ? ": a list of more than 256 MiB"
+                                                    : ": cannot be read"));
       return;
     }
-    std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     std::size_t lines = 0;
-    while (!text.empty()) {
-      const std::size_t end = std::min(text.find('\n'), text.size());
-      std::string_view line = text.substr(0, end);
-      text.remove_prefix(std::min(end + 1, text.size()));
-      while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
+    for (std::string line; std::getline(file, line);) {
+      while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.pop_back();
       if (line.empty()) continue;
       ++lines;
-      const std::string path(line);
-      if (fs::exists(path, error)) {
-        add_picture(path);
+      if (fs::exists(line, error)) {
+        add_picture(line);
       } else {
-        miss(path, error);
+        miss(line, error);
       }
     }
+    if (file.bad()) result.problems.push_back(list + ": cannot be read");
     if (lines == 0) result.problems.push_back(list + ": the list is empty");
   }
 
@@ -168,4 +163,4 @@ bool natural_less(std::string_view a, std::string_view b) {
   return all_a < all_b;  // 01 and 1
 }
 
-}  // namespace cudet
+}  // namespace cudet::detect

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace cudet {
+namespace cudet::detect {
 
 /// A picture to read.
 struct Source {
@@ -27,4 +27,4 @@ Sources find_pictures(const std::vector<std::string>& arguments);
 /// Natural order: runs of digits count as numbers, so that img2 is before img10.
 bool natural_less(std::string_view a, std::string_view b);
 
-}  // namespace cudet
+}  // namespace cudet::detect

@@ -42,12 +42,10 @@ class Painter {
   /// the picture; a text that is wider than it loses its end.
   Area label(Image& image, const std::array<float, 4>& corners, std::string_view text, const Colour& colour);
 
-  int line() const { return line_; }  ///< width, pixels
-
  private:
   const Glyph& glyph(char32_t character);
 
-  int line_;
+  int line_;  // width, pixels
   Font font_;
   std::map<char32_t, Glyph> glyphs_;
 };

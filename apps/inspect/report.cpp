@@ -8,7 +8,7 @@
 
 #include "runtime/passes.h"
 
-namespace cudet {
+namespace cudet::inspect {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -90,9 +90,10 @@ StepText describe(const Step& step) {
 void print_memory(const Report& report, std::ostream& out) {
   const Program& program = report.program;
   const auto mega = [](std::size_t bytes) { return static_cast<double>(bytes) / kMega; };
-  out << std::fixed << std::setprecision(1) << "memory, fp32, batch " << report.batch << ": arena "
-      << mega(program.memory.bytes) << " MB (the most alive at once: " << mega(program.memory.live_peak) << " of "
-      << mega(program.activation_bytes) << " MB), weights " << mega(report.packed_bytes) << " MB\n";
+  out << std::fixed << std::setprecision(1) << "memory, fp32, batch " << report.batch << ": weights "
+      << mega(report.packed_bytes) << " MB, arena " << mega(program.memory.bytes) << " MB (all buffers together "
+      << mega(program.activation_bytes) << " MB, the most that are needed at once " << mega(program.memory.live_peak)
+      << " MB)\n";
 }
 
 std::map<std::string, int> count_operators(const Program& program) {
@@ -109,8 +110,7 @@ Report make_report(const std::string& path, const std::string& scale, int batch,
   report.batch = batch;
   Graph graph = build_graph(report.description, NoWeights());
   if (input.h == 0) input = {report.description.input.height, report.description.input.width};
-  const int stride = find_stride(graph);
-  report.input = {round_up(input.h, stride), round_up(input.w, stride)};
+  report.input = {round_up(input.h, graph.stride), round_up(input.w, graph.stride)};
   report.rows = count_rows(graph, report.input);
   optimise(graph);
   PackedWeights none;
@@ -150,18 +150,27 @@ void print_table(const Report& report, std::ostream& out) {
 }
 
 void print_program(const Report& report, std::ostream& out) {
+  out << "Sizes are rows x columns x channels; \"16 of 48\" are 16 channels within a tensor of 48.\n"
+         "The offset is where the output begins in the arena, in bytes.\n\n";
+  const auto line = [&](const std::string& number, const std::string& op, const std::string& module,
+                        const std::string& input, const std::string& output, const std::string& offset,
+                        const std::string& detail) {
+    out << std::right << std::setw(4) << number << "  " << std::left << std::setw(15) << op << std::setw(22) << module
+        << std::setw(22) << input << std::setw(22) << output << std::right << std::setw(10) << offset << "  " << detail
+        << "\n";
+  };
+  line("step", "operator", "module", "input", "output", "offset", "particulars");
   std::size_t number = 0;
   for (const Program::NamedStep& named : report.program.steps) {
     const StepText text = describe(named.step);
-    out << std::right << std::setw(4) << number++ << "  " << std::left << std::setw(15) << text.op << std::setw(22)
-        << named.name << std::setw(20) << text.x << " -> " << std::setw(22) << shape(text.y) << "at " << std::right
-        << std::setw(10) << text.y.offset << "  " << text.detail << "\n";
+    line(std::to_string(number++), text.op, named.name, text.x, shape(text.y), std::to_string(text.y.offset),
+         text.detail);
   }
-  out << "\n" << report.program.steps.size() << " steps:";
   const std::map<std::string, int> count = count_operators(report.program);
-  for (const auto& [op, times] : count) out << " " << times << " " << op << ",";
-  if (!count.contains("copy")) out << " no copy,";
-  out << " on pixels of channels (\"of\" a wider tensor) at byte offsets of the arena\n";
+  out << "\n" << report.program.steps.size() << " steps: ";
+  for (const auto& [op, times] : count) out << times << " " << op << ", ";
+  out << (count.contains("copy") ? "" : "no copy, ") << "batch " << report.batch << ", input " << report.input.h << "x"
+      << report.input.w << "\n";
   print_memory(report, out);
 }
 
@@ -207,4 +216,4 @@ void print_json(const Report& report, bool with_program, std::ostream& out) {
   out << json.dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
 }
 
-}  // namespace cudet
+}  // namespace cudet::inspect

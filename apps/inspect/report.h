@@ -1,7 +1,6 @@
 // What `inspect` tells of a model: gathered once, printed as a table or as JSON.
 #pragma once
 #include <iosfwd>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,7 +8,7 @@
 #include "runtime/program.h"
 #include "runtime/statistics.h"
 
-namespace cudet {
+namespace cudet::inspect {
 
 struct Report {
   Description description;
@@ -23,8 +22,10 @@ struct Report {
 /// Builds the network without weights. `input` {0, 0}: the description's.
 Report make_report(const std::string& path, const std::string& scale, int batch, Extent input);
 
+/// Row by row, then the sums.
 void print_table(const Report& report, std::ostream& out);
+/// Step by step, below a legend, then the sums.
 void print_program(const Report& report, std::ostream& out);
 void print_json(const Report& report, bool with_program, std::ostream& out);
 
-}  // namespace cudet
+}  // namespace cudet::inspect

@@ -70,7 +70,7 @@ class DySample(nn.Module):
 PARAMETERS = {  # the names of a row's arguments, in order
     "Conv": ["out", "k", "s", "p", "g", "d", "act"],
     "C2f": ["out", "shortcut", "g", "e"],
-    "SPPF": ["out", "k", "n", "shortcut", "act"],
+    "SPPF": ["out", "k", "n", "shortcut", "cv1_act"],
     "Concat": ["dimension"],
     "Upsample": ["size", "scale", "mode"],
     "DySample": ["scale", "style", "groups", "dyscope"],
@@ -149,7 +149,7 @@ class Network(nn.Module):
 
             def build():
                 m = SPPF(c_in[0], out, a.get("k", 5), a.get("n", 3), a.get("shortcut", False))
-                m.cv1.act = nn.SiLU() if a.get("act", True) else nn.Identity()
+                m.cv1.act = nn.SiLU() if a.get("cv1_act", True) else nn.Identity()
                 return m
 
             return build, stride
@@ -320,7 +320,7 @@ ODD = {
         [-1, 1, "Conv", {"out": 4, "k": 4, "s": 4, "p": 0}],
         [[-1, -1], 1, "Concat", []],
         [[-1, 7], 1, "Concat", [1]],
-        [-1, 1, "SPPF", {"out": 16, "k": 3, "n": 2, "shortcut": True, "act": False}],
+        [-1, 1, "SPPF", {"out": 16, "k": 3, "n": 2, "shortcut": True, "cv1_act": False}],
         [-1, 2, "Conv", [16, 3]],
     ],
     "head": [

@@ -11,9 +11,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }();
   const auto bytes = std::as_bytes(std::span(data, size));
   try {
-    const cudet::Checkpoint checkpoint =
-        cudet::read_checkpoint(cudet::TorchFile::assemble({bytes.begin(), bytes.end()}, kStorages));
-    cudet::to_json(checkpoint.table, "fuzz");
+    const cudet::convert::Checkpoint checkpoint =
+        cudet::convert::read_checkpoint(cudet::convert::TorchFile::assemble({bytes.begin(), bytes.end()}, kStorages));
+    cudet::convert::to_json(checkpoint.table, "fuzz");
   } catch (const cudet::Error&) {
   }
   return 0;

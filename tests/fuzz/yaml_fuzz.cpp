@@ -5,7 +5,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
     const std::string text(reinterpret_cast<const char*>(data), size);
-    cudet::to_json(cudet::read_yaml_model(text, "yolov8n.yaml", {}), "");
+    cudet::convert::to_json(cudet::convert::read_yaml_model(text, "yolov8n.yaml", {}), "");
   } catch (const cudet::Error&) {
   }
   return 0;

@@ -52,7 +52,7 @@ const BadRows kBadRows[] = {
     {R"([-1, 1, "SPPF", [8, 4]])", "k is 4: an odd kernel"},
     {R"([-1, 1, "Conv", [1]], [-1, 1, "SPPF", [8]])", "needs at least 2 input channels"},
     {R"([-1, 1, "Conv", [8, 3, 2]], [-1, 1, "Conv", [8, 3, 2]], [[0, 1], 1, "Concat", [1]])",
-     "backbone row 2 (Concat): operands of 32x48 and 16x24 pixels do not fit"},
+     "backbone row 2 (Concat): operands of 512x512 and 256x256 pixels do not fit"},
     {R"([-1, 1, "Concat", [2]])", "dimension 2 is not supported"},
     {R"([-1, 1, "nn.Upsample", [null, 2, "bilinear"]])", "backbone row 0 (nn.Upsample): mode \"bilinear\""},
     {R"([-1, 1, "Upsample", [[64, 64]]])", "a fixed size is not supported"},

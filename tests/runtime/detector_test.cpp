@@ -29,6 +29,16 @@ struct Picture {
   Frame frame;
 };
 
+template <class F>
+std::string error_of(F call) {
+  try {
+    call();
+    return "no error";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 const DetectOptions kLow{.confidence = 0.01f, .iou = 0.7f, .classes = {}, .agnostic = false, .max_detections = 30000};
 
 void expect_equal(const Result& a, const Result& b) {
@@ -208,14 +218,14 @@ TEST(Executor, AllocatesNothing) {
   EXPECT_GT(allocations() - before, 0u);  // the counter counts
 }
 
-template <class F>
-std::string error_of(F call) {
-  try {
-    call();
-    return "no error";
-  } catch (const Error& error) {
-    return error.what();
-  }
+// A batch that no machine has the memory for, between calls that it has.
+TEST(Detector, GoesOnAfterAnArenaThatCannotBeHad) {
+  Detector detector(Model::load(kPlain), {.input = {1024, 1024}});
+  const Picture picture(60, 40, 3);
+  const Result want = detector.detect(picture.frame, kLow);
+  const std::vector<Frame> many(500'000, picture.frame);
+  EXPECT_NE(error_of([&] { detector.detect(many); }).find("out of memory"), std::string::npos);
+  expect_equal(detector.detect(picture.frame, kLow), want);
 }
 
 TEST(Detector, RefusesInOneLine) {
@@ -235,8 +245,12 @@ TEST(Detector, RefusesInOneLine) {
     return error_of([&] { detector.detect(frame); });
   };
   EXPECT_EQ(with_frame([](Frame& f) { f.data = nullptr; }), "a frame without data");
+  const Frame two[] = {picture.frame, {nullptr, 20, 10, 60, PixelFormat::rgb}};
+  EXPECT_EQ(error_of([&] { detector.detect(two); }), "frame 1: a frame without data");
   EXPECT_EQ(with_frame([](Frame& f) { f.width = 0; }), "a frame of 0x10 pixels");
   EXPECT_EQ(with_frame([](Frame& f) { f.height = -1; }), "a frame of 20x-1 pixels");
+  EXPECT_EQ(with_frame([](Frame& f) { f.format = static_cast<PixelFormat>(9); }), "a frame of an unknown pixel format");
+  EXPECT_EQ(with_frame([](Frame& f) { f.stride = -59; }), "a frame whose row stride is less than a row");
   EXPECT_EQ(with_frame([](Frame& f) { f.stride = 59; }), "a frame whose row stride is less than a row");
 
   const auto with_options = [&](DetectOptions options) {

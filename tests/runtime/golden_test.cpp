@@ -6,8 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/convert/checkpoint.h"
+#include "apps/files/write_safetensors.h"
 #include "apps/image/decode.h"
-#include "runtime/atomic_file.h"
+#include "runtime/file.h"
 #include "tests/runtime/network.h"
 #include "tests/shared.h"
 #include "tests/temporary.h"
@@ -22,9 +23,9 @@ class Golden : public testing::TestWithParam<const char*> {
   void SetUp() override {
     const std::string checkpoint = std::string("weights/") + GetParam() + ".pt";
     if (const std::string why = why_not_shared(checkpoint); !why.empty()) GTEST_SKIP() << why;
-    const Checkpoint read = read_checkpoint(TorchFile::open(shared_file(checkpoint)));
+    const convert::Checkpoint read = convert::read_checkpoint(convert::TorchFile::open(shared_file(checkpoint)));
     write_safetensors(folder_.file("m.safetensors"), read.weights);
-    std::ofstream(folder_.file("m.json")) << to_json(read.table, "m.safetensors");
+    std::ofstream(folder_.file("m.json")) << convert::to_json(read.table, "m.safetensors");
     model_ = std::make_unique<Model>(Model::load(folder_.file("m.json")));
   }
   static Json read_json(const std::string& name) {

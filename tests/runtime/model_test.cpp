@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "apps/files/write_safetensors.h"
 #include "tests/runtime/network.h"
 #include "tests/shared.h"
 #include "tests/temporary.h"
@@ -55,8 +56,37 @@ TEST(Model, WeightsAreCheckedByRow) {
       }),
       "tests/data/tiny/plain.json: backbone row 4 (SPPF): model.4.cv1.conv.weight has shape [24, 12, 1, 1], needs "
       "[12, 24, 1, 1]");
+  EXPECT_EQ(error_with([](auto& t) { t["model.5.offset.bias"] = t["model.11.cv2.0.2.bias"]; }),
+            file + ": no row has a weight model.5.offset.bias: these are another network's");
+  EXPECT_EQ(error_with([](auto& t) { t["model.0.bn.num_batches_tracked"] = t["model.11.cv2.0.2.bias"]; }), "no error");
   EXPECT_EQ(error_with([&](auto& t) { t["model.11.dfl.conv.weight"] = t["model.11.cv2.0.2.bias"]; }).substr(0, 66),
             "tests/data/tiny/plain.json: head row 6 (Detect): model.11.dfl.conv");
+}
+
+// A convolution with both a bias and a batch norm of its own: neither may be forgotten.
+TEST(Model, BiasBesideBatchNormCounts) {
+  const TemporaryFolder folder;
+  const Safetensors sound = Safetensors::read("tests/data/tiny/plain.safetensors");
+  const Safetensors golden = Safetensors::read("tests/data/tiny/plain.golden.safetensors");
+  std::map<std::string, StoredTensor> tensors = sound.tensors();
+  std::vector<float> mean = tensors["model.0.bn.running_mean"].to_f32();
+  // (conv + ½) − (mean + ½) is what conv − mean was.
+  for (float& m : mean) m += 0.5f;
+  const std::vector<float> half(mean.size(), 0.5f);
+  tensors["model.0.conv.bias"] = {Dtype::f32, {static_cast<std::int64_t>(half.size())}, std::as_bytes(std::span(half))};
+  tensors["model.0.bn.running_mean"].dtype = Dtype::f32;
+  tensors["model.0.bn.running_mean"].data = std::as_bytes(std::span(mean));
+  write_safetensors(folder.file("w.safetensors"), tensors);
+
+  const StoredTensor& picture = *golden.find("input_u8");
+  Network network(Model::load("tests/data/tiny/plain.json", folder.file("w.safetensors")), Network::Kernels::cpu, 1,
+                  {64, 96});
+  network.set_input(0, picture);
+  network.run();
+  const RawDifference off =
+      raw_difference(network.channels_first(network.program.output), golden.find("output0")->to_f32(),
+                     static_cast<std::size_t>(network.program.output.w));
+  EXPECT_TRUE(off.box <= 2e-3 && off.score <= 5e-5) << off.box << " " << off.score;
 }
 
 TEST(Model, RefusesMissingFiles) {

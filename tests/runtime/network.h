@@ -1,5 +1,6 @@
 // Runs a whole network in memory, for tests.
 #pragma once
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -17,7 +18,7 @@ class Network {
 
   Network(const Model& model, Kernels kernels, int batch, Extent input, bool keep_rows = false)
       : kernels_(kernels),
-        weights_(kernels == Kernels::cpu ? pack_for_cpu(model.impl().graph) : pack_for_reference(model.impl().graph)),
+        weights_(pack(model, kernels)),
         program(compile(model.impl().graph, weights_, batch, input, keep_rows)),
         arena_(program.memory.bytes) {
     std::memset(arena_.data(), 0xff, arena_.bytes());  // NaN: what is read before it is written shows
@@ -47,6 +48,11 @@ class Network {
   Memory memory() const { return {arena_.data(), weights_.bytes.data()}; }
 
  private:
+  static PackedWeights pack(const Model& model, Kernels kernels) {
+    const Graph graph = load_graph(model.impl().description, model.weights_path());
+    return kernels == Kernels::cpu ? pack_for_cpu(graph) : pack_for_reference(graph);
+  }
+
   Kernels kernels_;
   PackedWeights weights_;
 

@@ -9,13 +9,15 @@
 
 #include "apps/convert/check.h"
 #include "kernels/error.h"
-#include "runtime/atomic_file.h"
+#include "runtime/file.h"
 #include "tests/shared.h"
 
-namespace cudet::test {
+namespace cudet::convert::test {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using cudet::test::shared_file;
+using cudet::test::why_not_shared;
 
 std::string path(const std::string& name) {
   return "tests/data/pt/" + name;
@@ -85,7 +87,7 @@ TEST(Checkpoint, ReadsAPublishedOne) {
   check_runnable(checkpoint.table, &checkpoint.weights, "plain.pt");
   EXPECT_EQ(table(checkpoint), Json::parse(R"({
       "format": "cudet-model", "version": 1, "nc": 3, "names": ["bolt", "nut", "Mutter, groß"],
-      "input": {"size": [128, 128]},
+      "input": {"size": [100, 100]},
       "backbone": [[-1, 1, "Conv", [8, 3, 2]], [-1, 1, "Conv", [8, 3, 2]], [-1, 2, "C2f", [8, true]],
                    [-1, 1, "Conv", [8, 3, 2]], [-1, 1, "SPPF", [8, 5]]],
       "head": [[-1, 1, "Upsample", [null, 2, "nearest"]], [[-1, 2], 1, "Concat", [1]], [-1, 1, "C2f", [8, false]],
@@ -123,8 +125,8 @@ TEST(Checkpoint, RefusesByRowOrByWhatItIs) {
   expect_refused([] { read("state-dict.pt"); }, "only weights (a state dict)");
   expect_refused([] { read("legacy.pt"); }, "before torch 1.6");
   expect_refused([] { read("plain.safetensors"); }, "not a checkpoint of torch.save");
-  expect_refused([] { read("none.pt"); }, "cannot open");
-  expect_refused([] { TorchFile::open("tests"); }, "is a folder");
+  expect_refused([] { read("none.pt"); }, "no such file");
+  expect_refused([] { TorchFile::open("tests"); }, "not an ordinary file");
 }
 
 TEST(Checkpoint, RefusesRowsThatDiffer) {
@@ -232,4 +234,4 @@ TEST(Checkpoint, ReadsRealOnes) {
 }
 
 }  // namespace
-}  // namespace cudet::test
+}  // namespace cudet::convert::test

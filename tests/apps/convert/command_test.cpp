@@ -1,31 +1,34 @@
 #include "apps/convert/command.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "runtime/file.h"
 #include "runtime/safetensors.h"
 #include "tests/temporary.h"
 
-namespace cudet::test {
+namespace cudet::convert::test {
 namespace {
 
 namespace fs = std::filesystem;
+using cudet::test::TemporaryFolder;
 
 struct Outcome {
   int status;
   std::string out, error;
 };
 
-Outcome convert(std::vector<std::string> arguments) {
+Outcome run(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "convert");
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
-  const int status = convert_command(static_cast<int>(argv.size()), argv.data());
+  const int status = command(static_cast<int>(argv.size()), argv.data());
   std::fflush(nullptr);
   return {status, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
 }
@@ -36,7 +39,7 @@ std::size_t files_in(const TemporaryFolder& folder) {
 
 /// Status 2, one line that says why and what of, and not a file more than before.
 void expect_refused(const std::vector<std::string>& arguments, const std::string& why) {
-  const Outcome outcome = convert(arguments);
+  const Outcome outcome = run(arguments);
   EXPECT_EQ(outcome.status, 2) << why;
   EXPECT_EQ(outcome.error.rfind("convert: ", 0), 0u) << outcome.error;
   EXPECT_NE(outcome.error.find(why), std::string::npos) << outcome.error << ", expected: " << why;
@@ -46,7 +49,7 @@ void expect_refused(const std::vector<std::string>& arguments, const std::string
 
 TEST(ConvertCommand, WritesBothFiles) {
   const TemporaryFolder folder;
-  const Outcome outcome = convert({"tests/data/pt/plain.pt", "-o", folder.file("best.json"), "--imgsz", "60x100"});
+  const Outcome outcome = run({"tests/data/pt/plain.pt", "-o", folder.file("best.json"), "--imgsz", "60x100"});
   EXPECT_EQ(outcome.status, 0) << outcome.error;
   EXPECT_NE(outcome.out.find("9 rows (2 C2f, 1 Concat, 3 Conv, 1 Detect, 1 SPPF, 1 Upsample), 3 classes, input 64x128"),
             std::string::npos)
@@ -59,7 +62,7 @@ TEST(ConvertCommand, WritesBothFiles) {
 
 TEST(ConvertCommand, WritesTheTableOfAYaml) {
   const TemporaryFolder folder;
-  const Outcome outcome = convert(
+  const Outcome outcome = run(
       {"tests/data/yaml/yolov8-dysample.yaml", "-o", folder.path().string(), "--scale", "s", "--nc", "7", "--quiet"});
   EXPECT_EQ(outcome.status, 0) << outcome.error;
   EXPECT_TRUE(outcome.out.empty()) << outcome.out;
@@ -78,12 +81,66 @@ TEST(ConvertCommand, SaysInOneLineWhatIsWrong) {
   expect_refused({"tests/data/README.md", "-o", out}, "tests/data/README.md: a .pt or .yaml file is needed");
   expect_refused({"none.pt", "-o", out}, "none.pt: no such file");
   expect_refused({"tests/data/pt/segment.pt", "-o", out}, "segment.pt: model.8 (Segment): segmentation");
-  for (const char* size : {"-3", "0", "640x", "x640", "640x640x640", "99999", "ten", ""})
-    expect_refused({plain, "-o", out, std::string("--imgsz=") + size}, *size ? "--imgsz " : "--imgsz");
+  expect_refused({plain, "-o", out, "--imgsz=640x"}, "--imgsz 640x: N or HxW is needed");
+  expect_refused({plain, "-o", out, "--imgsz="}, "--imgsz");
+  expect_refused({plain, "--two\nlines"}, "--two?lines");
+  expect_refused({folder.path().string() + "/a\nb.pt"}, "a?b.pt: no such file");
+  expect_refused({"tests/data/yaml/older.yaml/", "-o", out}, "older.yaml/: a .pt or .yaml file is needed");
   expect_refused({plain, "-o", out, "--nc", "3"}, "--nc are for .yaml files");
-  expect_refused({"tests/data/yaml/older.yaml", "-o", out, "--nc", "0"}, "--nc");
+  expect_refused({"tests/data/yaml/older.yaml", "-o", out, "--nc", "0"}, "older.yaml: \"nc\" must be a whole number");
+  expect_refused({"tests/data/yaml/older.yaml", "-o", out, "--nc", "65533"}, "older.yaml: \"nc\" must be");
+  expect_refused({"tests/data/yaml/older.yaml", "-o", out, "--nc", "few"}, "--nc");
   expect_refused({"tests/data/yaml/older.yaml", "-o", out, "--scale", "s"}, "older.yaml: scale s is not among");
   EXPECT_EQ(files_in(folder), 0u);
+}
+
+TEST(ConvertCommand, ReadsOrdinaryFilesOnly) {
+  const TemporaryFolder folder;
+  for (const std::string name : {"a.pt", "a.yaml"}) {
+    const std::string path = folder.file(name);
+    ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+    expect_refused({path, "-o", folder.file("out")}, name + ": not an ordinary file");
+    fs::remove(path);
+    fs::create_directory(path);
+    expect_refused({path, "-o", folder.file("out")}, name + ": not an ordinary file");
+  }
+  EXPECT_EQ(files_in(folder), 2u);
+}
+
+TEST(ConvertCommand, RoundsTheInputToTheNetworksStride) {
+  const TemporaryFolder folder;
+  const Outcome trained = run({"tests/data/pt/plain.pt", "-o", folder.file("plain")});  // with imgsz 100
+  EXPECT_NE(trained.out.find("input 128x128"), std::string::npos) << trained.out;
+  const std::string path = folder.file("three.yaml");
+  std::ofstream(path)
+      << "nc: 1\nbackbone: [[-1, 1, Conv, [8, 3, 3]]]\nhead: [[-1, 1, Conv, [8, 3, 2]], "
+         "[-1, 1, nn.Upsample, [None, 2, nearest]], [[-1, 0], 1, Concat, [1]], [-1, 1, Detect, [nc]]]\n";
+  const Outcome outcome = run({path, "-o", folder.path().string() + "/", "--imgsz", "97x96"});
+  EXPECT_EQ(outcome.status, 0) << outcome.error;
+  EXPECT_NE(outcome.out.find("input 192x96"), std::string::npos) << outcome.out;
+  std::ifstream file(folder.file("three.json"));
+  EXPECT_EQ(nlohmann::json::parse(file)["input"]["size"], nlohmann::json::parse("[192, 96]"));
+  expect_refused({path, "-o", folder.file("out"), "--imgsz", "8192"},
+                 "three.yaml: in whole strides of 96 pixels the input has 8256");
+}
+
+TEST(ConvertCommand, KeepsWhatWasThereWhereItCannotWrite) {
+  const TemporaryFolder folder;
+  const auto put = [&](const char* name) { std::ofstream(folder.file(name)) << "old"; };
+  const auto is_old = [&](const char* name) {
+    const std::vector<std::byte> bytes = read_file(folder.file(name));
+    return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()) == "old";
+  };
+  put("out.safetensors");
+  fs::create_directory(folder.file("out.json"));
+  expect_refused({"tests/data/pt/plain.pt", "-o", folder.file("out.json/../out")}, "out.json: cannot write: ");
+  EXPECT_TRUE(is_old("out.safetensors"));
+  fs::remove(folder.file("out.json"));
+  fs::remove(folder.file("out.safetensors"));
+  put("out.json");
+  fs::create_directory(folder.file("out.safetensors"));
+  expect_refused({"tests/data/pt/plain.pt", "-o", folder.file("out.json")}, "out.safetensors: cannot write: ");
+  EXPECT_TRUE(is_old("out.json"));
 }
 
 TEST(ConvertCommand, LeavesNothingWhereItCannotWrite) {
@@ -95,12 +152,12 @@ TEST(ConvertCommand, LeavesNothingWhereItCannotWrite) {
 }
 
 TEST(ConvertCommand, HelpsAndTellsItsVersion) {
-  const Outcome help = convert({"--help"}), version = convert({"--version"});
+  const Outcome help = run({"--help"}), version = run({"--version"});
   EXPECT_EQ(help.status, 0);
   EXPECT_NE(help.out.find("--imgsz"), std::string::npos);
   EXPECT_EQ(version.status, 0);
-  EXPECT_NE(version.out.find("convert"), std::string::npos);
+  EXPECT_EQ(version.out, "convert (cudet) " CUDET_VERSION "\n");
 }
 
 }  // namespace
-}  // namespace cudet::test
+}  // namespace cudet::convert::test

@@ -4,7 +4,7 @@
 
 #include "kernels/error.h"
 
-namespace cudet::test {
+namespace cudet::convert::test {
 namespace {
 
 /// Bytes of a literal that may hold zeros.
@@ -186,4 +186,4 @@ TEST(Pickle, RefusesWhatIsDamaged) {
 }
 
 }  // namespace
-}  // namespace cudet::test
+}  // namespace cudet::convert::test

@@ -6,9 +6,9 @@
 
 #include "apps/convert/check.h"
 #include "kernels/error.h"
-#include "runtime/atomic_file.h"
+#include "runtime/file.h"
 
-namespace cudet::test {
+namespace cudet::convert::test {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -29,7 +29,7 @@ std::string table(const std::string& row, const std::string& line = "") {
 
 void expect_refused(const std::string& text, const std::string& why) {
   try {
-    read_yaml_model(text, "t.yaml", {});
+    check_runnable(read_yaml_model(text, "t.yaml", {}), nullptr, "t.yaml");
     ADD_FAILURE() << "accepted, expected: " << why;
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find(why), std::string::npos) << error.what() << ", expected: " << why;
@@ -68,7 +68,7 @@ TEST(YamlModel, ReadsTheOlderForm) {
   EXPECT_EQ(model.scales[0].second[1], 0.25);
   const Json json = parsed(model);
   EXPECT_EQ(json["backbone"][1], Json::parse(R"([-1, 1, "Conv", [128, 3, 2]])"));
-  EXPECT_EQ(json["backbone"][4], Json::parse(R"([-1, 1, "SPPF", [256, 5, 3, true, {"act": false}]])"));
+  EXPECT_EQ(json["backbone"][4], Json::parse(R"([-1, 1, "SPPF", [256, 5, 3, true, {"cv1_act": false}]])"));
   EXPECT_EQ(json["head"][0], Json::parse(R"([-1, 1, "Upsample", [null, 2, "nearest"]])"));
   check_runnable(model, nullptr, "t");
 }
@@ -96,14 +96,18 @@ TEST(YamlModel, RefusesWhatTheRuntimeCannotRun) {
                  "head row 0 (Segment): segmentation models are not supported");
   expect_refused(table("[-1, 3, C3k2, [64]]"), "head row 0 (C3k2): YOLO11");
   expect_refused(table("[-1, 1, Mystery, []]"), "head row 0 (Mystery): this module is not supported");
-  expect_refused(table("[-1, 1, DySample, [256]]"), "head row 0 (DySample): its first argument must be the scale");
-  expect_refused(table("[-1, 1, DySample, ['lp']]"), "head row 0 (DySample): its first argument");
-  expect_refused(table("[-1, 1, DySample, [256, 2, 'lp']]"), "head row 0 (DySample): its first argument");
+  expect_refused(table("[-1, 1, DySample, [256]]"),
+                 "head row 0 (DySample): scale is 256: a whole number from 1 to 16 is possible");
+  expect_refused(table("[-1, 1, DySample, ['lp']]"), "head row 0 (DySample): scale");
+  expect_refused(table("[-1, 1, DySample, [256, 2, 'lp']]"), "head row 0 (DySample): ");
+  expect_refused(table("[-1, 1, nn.Upsample, [None, 17, nearest]]"), "head row 0 (Upsample): scale is 17: ");
+  expect_refused(table("[-1, 1, nn.Upsample, [None, 2, bilinear]]"), "head row 0 (Upsample): mode");
+  expect_refused(table("[-1, 1, SPPF, [16, 5, 17]]"), "head row 0 (SPPF): n is 17: ");
   expect_refused(table("[-1, 1, Conv, [16]]", "activation: nn.ReLU()"), "activation nn.ReLU() is not supported");
   expect_refused(table("[-1, 1, Conv, [16]]", "ch: 1"), "channels (ch)");
   expect_refused(table("[-1, 1, Conv, [16]]", "end2end: True"), "end2end");
   expect_refused(table("[-1, 1, Conv, [16]]", "scales: {n: [1, 2]}"), "scale n must be [depth, width, max channels]");
-  expect_refused(table("[-1, 1, Conv, [16]]", "nc: -3"), "nc must be");
+  expect_refused(table("[-1, 1, Conv, [16]]", "nc: -3"), "\"nc\" must be");
   expect_refused(table("[-1, 1, Conv, [16]]", "reg_max: 1"), "reg_max");
 }
 
@@ -134,6 +138,17 @@ TEST(YamlModel, GoesNowhereDeep) {
   doubled << "a0: &a0 [1]\n";
   for (int i = 1; i < 60; ++i) doubled << "a" << i << ": &a" << i << " [*a" << i - 1 << ", *a" << i - 1 << "]\n";
   expect_refused(table("[-1, 1, Conv, *a59]", doubled.str()), "must hold numbers");
+  std::string many = "a: &a [0";
+  for (int i = 1; i < 2000; ++i) many += ", 0";
+  expect_refused(table("[-1, 1, Conv, [16, *a]]", many + "]"), "a list of more than 16 numbers");
+  expect_refused(table("[*a, 1, Concat, [1]]", many + "]"), "more than 1000 inputs");
+}
+
+TEST(CheckRunnable, TellsTheStride) {
+  EXPECT_EQ(check_runnable(read_yaml_model(table("[-1, 1, Conv, [16, 3, 1]]"), "t", {}), nullptr, "t"), 32);
+  const std::string text =
+      "backbone: [[-1, 1, Conv, [8, 3, 3]]]\nhead: [[-1, 1, Conv, [8, 3, 2]], [[-1, 0], 1, Detect, [nc]]]\n";
+  EXPECT_EQ(check_runnable(read_yaml_model(text, "t", {}), nullptr, "t"), 96);
 }
 
 TEST(CheckRunnable, NamesTheRow) {
@@ -146,4 +161,4 @@ TEST(CheckRunnable, NamesTheRow) {
 }
 
 }  // namespace
-}  // namespace cudet::test
+}  // namespace cudet::convert::test

@@ -7,7 +7,7 @@
 #include "apps/convert/torch_file.h"
 #include "kernels/error.h"
 
-namespace cudet::test {
+namespace cudet::convert::test {
 namespace {
 
 /// A zip archive written by hand, so that it can lie.
@@ -142,4 +142,4 @@ TEST(TorchFile, RefusesTensorsThatReachOut) {
 }
 
 }  // namespace
-}  // namespace cudet::test
+}  // namespace cudet::convert::test

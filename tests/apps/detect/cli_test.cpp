@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,9 +14,9 @@
 #include <thread>
 
 #include "apps/image/decode.h"
-#include "runtime/atomic_file.h"
+#include "runtime/file.h"
 #include "runtime/safetensors.h"
-#include "tests/apps/detect/folder.h"
+#include "tests/temporary.h"
 
 namespace cudet::test {
 namespace {
@@ -49,7 +50,7 @@ class Cli : public testing::Test {
     std::vector<char*> argv;
     for (std::string& argument : all) argv.push_back(argument.data());
     argv.push_back(nullptr);
-    const std::string out_path = out.empty() ? folder_.path("stdout") : out, err_path = folder_.path("stderr");
+    const std::string out_path = out.empty() ? folder_.file("stdout") : out, err_path = folder_.file("stderr");
     const pid_t child = ::fork();
     if (child == 0) {
       ::dup2(::open(input.c_str(), O_RDONLY), STDIN_FILENO);
@@ -84,7 +85,7 @@ class Cli : public testing::Test {
     EXPECT_EQ(ended.out, "");
   }
 
-  Folder folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(Cli, HelpsAndTellsItsVersion) {
@@ -123,7 +124,7 @@ TEST_F(Cli, RefusesWrongUsage) {
 }
 
 TEST_F(Cli, RefusesSourcesWithoutPictures) {
-  for (const std::string& source : {std::string("missing.jpg"), folder_.path(), folder_.path("*.png")}) {
+  for (const std::string& source : {std::string("missing.jpg"), folder_.path().string(), folder_.file("*.png")}) {
     const Ended ended = run({"--model", kModel, "--no-draw", source});
     EXPECT_EQ(ended.status, 2);
     EXPECT_NE(ended.err.find(source), std::string::npos) << ended.err;
@@ -132,7 +133,7 @@ TEST_F(Cli, RefusesSourcesWithoutPictures) {
 
 TEST_F(Cli, WorksThroughEveryKindOfPicture) {
   const std::string pattern = kImages + "[!c]*";  // all but the cut ones
-  const Ended ended = detect({"--json", folder_.path("r.json"), pattern});
+  const Ended ended = detect({"--json", folder_.file("r.json"), pattern});
   EXPECT_EQ(ended.status, 0) << ended.err;
   EXPECT_EQ(ended.err, "");
   const json all = json::parse(folder_.text("r.json"));
@@ -158,7 +159,7 @@ TEST_F(Cli, GivesTheSameResultsInAnyBatch) {
 }
 
 TEST_F(Cli, ReportsPicturesThatFailAndGoesOn) {
-  const Ended ended = detect({"--json", folder_.path("r.json"), kImages + "cut-rgb.png", kImages + "rgb.png",
+  const Ended ended = detect({"--json", folder_.file("r.json"), kImages + "cut-rgb.png", kImages + "rgb.png",
                               "missing.jpg", kImages + "cut-baseline.jpg"});
   EXPECT_EQ(ended.status, 1);
   EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 3) << ended.err;
@@ -174,9 +175,9 @@ TEST_F(Cli, ReadsStandardInput) {
 
 TEST_F(Cli, WritesEveryOutput) {
   const Ended ended =
-      run({"--model", kModel, "--conf", "0.001", "--out", folder_.path("out"), "--json", folder_.path("r.json"),
-           "--coco", folder_.path("c.json"), "--csv", folder_.path("t.csv"), "--txt", folder_.path("txt"), "--dump-raw",
-           folder_.path("raw.safetensors"), kImages + "rgb.png", kImages + "baseline.jpg", kImages + "rgb.png"});
+      run({"--model", kModel, "--conf", "0.001", "--out", folder_.file("out"), "--json", folder_.file("r.json"),
+           "--coco", folder_.file("c.json"), "--csv", folder_.file("t.csv"), "--txt", folder_.file("txt"), "--dump-raw",
+           folder_.file("raw.safetensors"), kImages + "rgb.png", kImages + "baseline.jpg", kImages + "rgb.png"});
   EXPECT_EQ(ended.status, 0) << ended.err;
   const json all = json::parse(folder_.text("r.json"));
   ASSERT_EQ(all["images"].size(), 3u);
@@ -187,9 +188,9 @@ TEST_F(Cli, WritesEveryOutput) {
   const std::string table = folder_.text("t.csv");
   EXPECT_EQ(static_cast<std::size_t>(std::count(table.begin(), table.end(), '\n')), found + 1);
   for (const char* name : {"out/rgb.png", "out/rgb-2.png", "out/baseline.jpg"})
-    EXPECT_EQ(decode_image(read_file(folder_.path(name)), name, 10000).image.width, 37);
-  EXPECT_EQ(all["images"][0]["detections"].empty(), !std::filesystem::exists(folder_.path("txt/rgb.txt")));
-  const Safetensors raw = Safetensors::read(folder_.path("raw.safetensors"));
+    EXPECT_EQ(decode_image(read_file(folder_.file(name)), name, 10000).image.width, 37);
+  EXPECT_EQ(all["images"][0]["detections"].empty(), !std::filesystem::exists(folder_.file("txt/rgb.txt")));
+  const Safetensors raw = Safetensors::read(folder_.file("raw.safetensors"));
   EXPECT_EQ(raw.tensors().size(), 6u);
   EXPECT_TRUE(raw.find("rgb-2.output0"));
 }
@@ -212,13 +213,47 @@ TEST_F(Cli, RoundsTheInputUpAndSaysSo) {
   EXPECT_NE(ended.err.find("imgsz 65x97 is not a multiple of"), std::string::npos) << ended.err;
 }
 
+TEST_F(Cli, SaysThatItRoundsTheModelsOwnSize) {
+  json model = json::parse(std::ifstream(kModel));
+  model["input"]["size"] = {65, 96};
+  folder_.write("m.json", model.dump());
+  const Ended ended = run({"--model", folder_.file("m.json"), "--weights", "tests/data/tiny/plain.safetensors",
+                           "--no-draw", kImages + "rgb.png"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 1) << ended.err;
+  EXPECT_NE(ended.err.find("m.json: input 65x96 is not a multiple of"), std::string::npos) << ended.err;
+}
+
 TEST_F(Cli, WritesNothingOverItsInputs) {
-  std::filesystem::copy(kImages + "baseline.jpg", folder_.path("a.jpg"));
+  std::filesystem::copy(kImages + "baseline.jpg", folder_.file("a.jpg"));
   const std::string before = folder_.text("a.jpg");
-  expect_refused(run({"--model", kModel, "--out", folder_.path(), folder_.path("a.jpg")}), "a.jpg");
-  expect_refused(run({"--model", kModel, "--no-draw", "--json", folder_.path("a.jpg"), folder_.path("a.jpg")}),
+  expect_refused(run({"--model", kModel, "--out", folder_.path().string(), folder_.file("a.jpg")}), "a.jpg");
+  expect_refused(run({"--model", kModel, "--no-draw", "--json", folder_.file("a.jpg"), folder_.file("a.jpg")}),
                  "a.jpg");
   EXPECT_EQ(folder_.text("a.jpg"), before);
+  for (const char* name : {"plain.json", "plain.safetensors"})
+    std::filesystem::copy(std::string("tests/data/tiny/") + name, folder_.file(name));
+  expect_refused(run({"--model", folder_.file("plain.json"), "--no-draw", "--dump-raw",
+                      folder_.file("plain.safetensors"), folder_.file("a.jpg")}),
+                 "plain.safetensors");
+}
+
+TEST_F(Cli, KeepsWhatIsFinishedWhenAFileMayNotGrow) {
+  constexpr rlim_t kMost = 20000;  // bytes
+  Arguments pictures = {"--max-det", "5", "--json", folder_.file("r.json")};
+  pictures.insert(pictures.end(), 200, kImages + "rgb.png");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{kMost, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);  // of the program too, whose SIGXFSZ has its usual effect
+  const Ended ended = detect(pictures);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 1) << ended.err;
+  EXPECT_NE(ended.err.find("r.json: cannot write: File too large"), std::string::npos) << ended.err;
+  const json all = json::parse(folder_.text("r.json"));
+  EXPECT_GE(all["images"].size(), 1u);
+  EXPECT_LT(all["images"].size(), 200u);
 }
 
 TEST_F(Cli, SurvivesFullAndClosedOutputs) {
@@ -229,9 +264,10 @@ TEST_F(Cli, SurvivesFullAndClosedOutputs) {
 }
 
 TEST_F(Cli, RefusesPipesAndFoldersInLists) {
-  ASSERT_EQ(::mkfifo(folder_.path("pipe.jpg").c_str(), 0600), 0);
-  std::ofstream(folder_.path("list.txt")) << folder_.path("pipe.jpg") << "\n" << folder_.path() << "\n/dev/zero\n";
-  const Ended ended = detect({folder_.path("list.txt")});
+  ASSERT_EQ(::mkfifo(folder_.file("pipe.jpg").c_str(), 0600), 0);
+  std::ofstream(folder_.file("list.txt")) << folder_.file("pipe.jpg") << "\n"
+                                          << folder_.path().string() << "\n/dev/zero\n";
+  const Ended ended = detect({folder_.file("list.txt")});
   EXPECT_EQ(ended.status, 1);
   EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 3) << ended.err;
 }
@@ -239,12 +275,12 @@ TEST_F(Cli, RefusesPipesAndFoldersInLists) {
 TEST_F(Cli, LeavesValidResultsWhenInterrupted) {
   constexpr int kPictures = 100000;  // more than it can do before the signal
   {
-    std::ofstream list(folder_.path("list.txt"));
+    std::ofstream list(folder_.file("list.txt"));
     for (int i = 0; i < kPictures; ++i) list << kImages << "rgb.png\n";
   }
-  const std::string labels = folder_.path("txt");
-  const pid_t child = start({"--model", kModel, "--no-draw", "--conf", "0.001", "--json", folder_.path("r.json"),
-                             "--txt", labels, folder_.path("list.txt")});
+  const std::string labels = folder_.file("txt");
+  const pid_t child = start({"--model", kModel, "--no-draw", "--conf", "0.001", "--json", folder_.file("r.json"),
+                             "--txt", labels, folder_.file("list.txt")});
   for (int wait = 0; wait < 600 && !std::filesystem::exists(labels + "/rgb-2.txt"); ++wait)
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   ::kill(child, SIGINT);
@@ -258,10 +294,10 @@ TEST_F(Cli, LeavesValidResultsWhenInterrupted) {
 }
 
 TEST_F(Cli, EndsAtATerminationWhileItWaitsForStandardInput) {
-  ASSERT_EQ(::mkfifo(folder_.path("pipe").c_str(), 0600), 0);
-  const int open_end = ::open(folder_.path("pipe").c_str(), O_RDWR | O_CLOEXEC);  // so that the pipe never ends
+  ASSERT_EQ(::mkfifo(folder_.file("pipe").c_str(), 0600), 0);
+  const int open_end = ::open(folder_.file("pipe").c_str(), O_RDWR | O_CLOEXEC);  // so that the pipe never ends
   const pid_t child =
-      start({"--model", kModel, "--no-draw", "--json", folder_.path("r.json"), "-"}, folder_.path("pipe"));
+      start({"--model", kModel, "--no-draw", "--json", folder_.file("r.json"), "-"}, folder_.file("pipe"));
   std::this_thread::sleep_for(std::chrono::milliseconds(1500));
   ::kill(child, SIGTERM);
   const Ended ended = end(child);

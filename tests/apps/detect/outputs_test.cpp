@@ -10,12 +10,14 @@
 #include "apps/detect/format.h"
 #include "apps/image/decode.h"
 #include "kernels/error.h"
-#include "runtime/atomic_file.h"
+#include "runtime/file.h"
 #include "runtime/safetensors.h"
-#include "tests/apps/detect/folder.h"
+#include "tests/temporary.h"
 
 namespace cudet::test {
 namespace {
+
+using namespace cudet::detect;
 
 using nlohmann::json;
 
@@ -62,14 +64,14 @@ TEST(Format, Summarises) {
 }
 
 TEST(JsonOutput, ReadsBack) {
-  const Folder folder;
-  JsonOutput output(folder.path("r.json"), "m\"o.json", kNames);
+  const TemporaryFolder folder;
+  JsonOutput output(folder.file("r.json"), "m\"o.json", kNames);
   Picture first, second("odd \"name\"\n\xff.jpg", "odd");
   second.result.detections.clear();
   output.add(first.finished());
   output.add(second.finished());
   output.finish();
-  EXPECT_EQ(folder.files(), 1u) << "the temporary is gone";
+  EXPECT_EQ(folder.files(), 1) << "the temporary is gone";
 
   const json all = json::parse(folder.text("r.json"));
   EXPECT_EQ(all["model"], "m\"o.json");
@@ -90,22 +92,22 @@ TEST(JsonOutput, ReadsBack) {
 }
 
 TEST(JsonOutput, IsValidWithoutPictures) {
-  const Folder folder;
-  JsonOutput output(folder.path("r.json"), "m", kNames);
+  const TemporaryFolder folder;
+  JsonOutput output(folder.file("r.json"), "m", kNames);
   output.finish();
   EXPECT_TRUE(json::parse(folder.text("r.json"))["images"].empty());
 }
 
 TEST(JsonOutput, LeavesTheOldFileUnlessFinished) {
-  const Folder folder;
-  std::ofstream(folder.path("r.json")) << "old";
+  const TemporaryFolder folder;
+  std::ofstream(folder.file("r.json")) << "old";
   {
     Picture picture;
-    JsonOutput output(folder.path("r.json"), "m", kNames);
+    JsonOutput output(folder.file("r.json"), "m", kNames);
     output.add(picture.finished());
   }
   EXPECT_EQ(folder.text("r.json"), "old");
-  EXPECT_EQ(folder.files(), 1u);
+  EXPECT_EQ(folder.files(), 1);
 }
 
 TEST(JsonOutput, NeedsAPlace) {
@@ -113,24 +115,24 @@ TEST(JsonOutput, NeedsAPlace) {
   EXPECT_THROW(JsonOutput("/dev/full", "m", kNames), Error);
 }
 
-// A limit on the size of files stands for a full disk: a write fails after a part of the entry.
+// A limit on the size of files stands for a full disk. There is no room at all, so that closing the list needs none.
 TEST(JsonOutput, KeepsWholeEntriesWhenTheDiskIsFull) {
-  const Folder folder;
+  const TemporaryFolder folder;
+  JsonOutput output(folder.file("r.json"), "m", kNames);
+  Picture picture;
+  output.add(picture.finished());
+  output.add(picture.finished());
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   const auto handler = ::signal(SIGXFSZ, SIG_IGN);
-  JsonOutput output(folder.path("r.json"), "m", kNames);
-  Picture picture;
-  output.add(picture.finished());
   rlimit small = before;
-  small.rlim_cur = 700;
+  small.rlim_cur = std::filesystem::directory_iterator(folder.path())->file_size();  // of the temporary
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  std::size_t added = 1;
-  EXPECT_THROW(for (; added < 10; ++added) output.add(picture.finished()), Error);
+  EXPECT_THROW(output.add(picture.finished()), Error);
   output.finish();
   ::setrlimit(RLIMIT_FSIZE, &before);
   ::signal(SIGXFSZ, handler);
-  EXPECT_EQ(json::parse(folder.text("r.json"))["images"].size(), added);
+  EXPECT_EQ(json::parse(folder.text("r.json"))["images"].size(), 2u);
 }
 
 std::vector<std::string> coco_names() {
@@ -141,9 +143,9 @@ std::vector<std::string> coco_names() {
 }
 
 TEST(CocoOutput, HasTheNumbersOfCocoForItsNames) {
-  const Folder folder;
+  const TemporaryFolder folder;
   ASSERT_EQ(coco_names().size(), 80u);
-  CocoOutput output(folder.path("c.json"), coco_names());
+  CocoOutput output(folder.file("c.json"), coco_names());
   Picture picture;
   picture.result.detections[1].class_id = 79;
   output.add(picture.finished());
@@ -157,8 +159,8 @@ TEST(CocoOutput, HasTheNumbersOfCocoForItsNames) {
 }
 
 TEST(CocoOutput, CountsOtherClassesFromOne) {
-  const Folder folder;
-  CocoOutput output(folder.path("c.json"), kNames);
+  const TemporaryFolder folder;
+  CocoOutput output(folder.file("c.json"), kNames);
   Picture empty("0.jpg", "0"), named("x/a1.b.png", "a1.b"), zero("000.png", "000");
   empty.result.detections.clear();
   output.add(empty.finished());
@@ -173,8 +175,8 @@ TEST(CocoOutput, CountsOtherClassesFromOne) {
 }
 
 TEST(CsvOutput, QuotesNames) {
-  const Folder folder;
-  CsvOutput output(folder.path("t.csv"), kNames);
+  const TemporaryFolder folder;
+  CsvOutput output(folder.file("t.csv"), kNames);
   Picture picture("a,b.jpg", "a,b");
   output.add(picture.finished());
   output.finish();
@@ -185,28 +187,31 @@ TEST(CsvOutput, QuotesNames) {
 }
 
 TEST(TxtOutput, WritesUltralyticsLabels) {
-  const Folder folder;
-  TxtOutput output(folder.path("labels"));
+  const TemporaryFolder folder;
+  TxtOutput output(folder.file("labels"));
   Picture picture;
   output.add(picture.finished());
   EXPECT_EQ(folder.text("labels/000042.txt"),
             "0 0.1775 0.501875 0.25 0.59875 0.9\n1 0.62525 0.7485 0.2505 0.497 0.123456\n");
   picture.result.detections.clear();
   output.add(picture.finished());
-  EXPECT_FALSE(std::filesystem::exists(folder.path("labels/000042.txt"))) << "labels of an earlier run";
+  EXPECT_EQ(folder.text("labels/000042.txt"), "") << "not the labels of an earlier run";
+  picture.source.stem = "new";
+  output.add(picture.finished());
+  EXPECT_FALSE(std::filesystem::exists(folder.file("labels/new.txt")));
   EXPECT_THROW(TxtOutput("/dev/null/labels"), Error);
 }
 
 TEST(RawOutputFile, ReadsBack) {
-  const Folder folder;
+  const TemporaryFolder folder;
   Picture first, second("b.jpg", "b \"odd\"");
   second.raw.values[3] = -7;
   second.raw.pixels[5] = 1;
-  RawOutputFile output(folder.path("raw.safetensors"), {first.source, second.source});
+  RawOutputFile output(folder.file("raw.safetensors"), {first.source, second.source});
   output.add(first.finished());
   output.add(second.finished());
   output.finish();
-  const Safetensors raw = Safetensors::read(folder.path("raw.safetensors"));
+  const Safetensors raw = Safetensors::read(folder.file("raw.safetensors"));
   ASSERT_EQ(raw.tensors().size(), 4u);
   const StoredTensor* values = raw.find("b \"odd\".output0");
   const StoredTensor* pixels = raw.find("b \"odd\".input_u8");
@@ -221,23 +226,23 @@ TEST(RawOutputFile, ReadsBack) {
 }
 
 TEST(RawOutputFile, IsSoundWithoutPictures) {
-  const Folder folder;
+  const TemporaryFolder folder;
   Picture picture;
-  RawOutputFile output(folder.path("raw.safetensors"), {picture.source});
+  RawOutputFile output(folder.file("raw.safetensors"), {picture.source});
   output.finish();
-  EXPECT_TRUE(Safetensors::read(folder.path("raw.safetensors")).tensors().empty());
+  EXPECT_TRUE(Safetensors::read(folder.file("raw.safetensors")).tensors().empty());
 }
 
 TEST(PictureOutput, DrawsInTheFormatOfThePicture) {
-  const Folder folder;
-  PictureOutput output(folder.path("out/deep"), {"person", "car", "bus"});
+  const TemporaryFolder folder;
+  PictureOutput output(folder.file("out/deep"), {"person", "car", "bus"});
   Picture jpeg, other("b.bmp", "b");
   output.add(jpeg.finished());
   Finished finished = other.finished();
   finished.format = ImageFormat::bmp;
   output.add(finished);
-  EXPECT_EQ(decode_image(read_file(folder.path("out/deep/000042.jpg")), "j", 100000).format, ImageFormat::jpeg);
-  const DecodedImage drawn = decode_image(read_file(folder.path("out/deep/b.png")), "p", 100000);
+  EXPECT_EQ(decode_image(read_file(folder.file("out/deep/000042.jpg")), "j", 100000).format, ImageFormat::jpeg);
+  const DecodedImage drawn = decode_image(read_file(folder.file("out/deep/b.png")), "p", 100000);
   ASSERT_EQ(drawn.format, ImageFormat::png);
   const Colour corner = {drawn.image.at(11, 79)[0], drawn.image.at(11, 79)[1], drawn.image.at(11, 79)[2]};
   EXPECT_EQ(corner, class_colour(0));

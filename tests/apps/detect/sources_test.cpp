@@ -2,6 +2,7 @@
 #include "apps/detect/sources.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -9,10 +10,12 @@
 
 #include "apps/detect/overwriting.h"
 #include "kernels/error.h"
-#include "tests/apps/detect/folder.h"
+#include "tests/temporary.h"
 
 namespace cudet::test {
 namespace {
+
+using namespace cudet::detect;
 
 std::vector<std::string> names_of(const Sources& sources) {
   std::vector<std::string> names;
@@ -40,75 +43,119 @@ TEST(NaturalLess, CountsDigitsAsNumbers) {
 }
 
 TEST(FindPictures, TakesAFolderInNaturalOrder) {
-  const Folder folder;
-  for (const char* name : {"img10.jpg", "img2.PNG", "img1.JPeG", "x.bmp", "notes.txt", "clip.gif"}) folder.touch(name);
-  std::filesystem::create_directory(folder.path("inner.jpg"));
-  EXPECT_EQ(names_of(find_pictures({folder.path()})), (Names{"img1.JPeG", "img2.PNG", "img10.jpg", "x.bmp"}));
+  const TemporaryFolder folder;
+  for (const char* name : {"img10.jpg", "img2.PNG", "img1.JPeG", "x.bmp", "notes.txt", "clip.gif"}) folder.write(name);
+  std::filesystem::create_directory(folder.file("inner.jpg"));
+  EXPECT_EQ(names_of(find_pictures({folder.path().string()})), (Names{"img1.JPeG", "img2.PNG", "img10.jpg", "x.bmp"}));
 }
 
 TEST(FindPictures, ExpandsGlobs) {
-  const Folder folder;
-  for (const char* name : {"b12.jpg", "b3.jpg", "c1.jpg", "b4.txt", "b[1].png"}) folder.touch(name);
-  EXPECT_EQ(names_of(find_pictures({folder.path("b*")})), (Names{"b3.jpg", "b12.jpg", "b[1].png"}));
-  EXPECT_EQ(names_of(find_pictures({folder.path("b[1].png")})), (Names{"b[1].png"})) << "a file of that very name";
-  const Sources none = find_pictures({folder.path("z*")});
+  const TemporaryFolder folder;
+  for (const char* name : {"b12.jpg", "b3.jpg", "c1.jpg", "b4.txt", "b[1].png"}) folder.write(name);
+  EXPECT_EQ(names_of(find_pictures({folder.file("b*")})), (Names{"b3.jpg", "b12.jpg", "b[1].png"}));
+  EXPECT_EQ(names_of(find_pictures({folder.file("b[1].png")})), (Names{"b[1].png"})) << "a file of that very name";
+  const Sources none = find_pictures({folder.file("z*")});
   EXPECT_TRUE(none.pictures.empty());
   ASSERT_EQ(none.problems.size(), 1u);
   EXPECT_NE(none.problems[0].find("z*"), std::string::npos);
 }
 
 TEST(FindPictures, ReadsLists) {
-  const Folder folder;
-  folder.touch("b.jpg");
-  folder.touch("a b.jpg");
-  std::ofstream(folder.path("list.TXT")) << folder.path("b.jpg") << "\r\n\n" << folder.path("a b.jpg") << "\nno.jpg";
-  const Sources sources = find_pictures({folder.path("list.TXT")});
+  const TemporaryFolder folder;
+  folder.write("b.jpg");
+  folder.write("a b.jpg");
+  std::ofstream(folder.file("list.TXT")) << folder.file("b.jpg") << "\r\n\n" << folder.file("a b.jpg") << "\nno.jpg";
+  const Sources sources = find_pictures({folder.file("list.TXT")});
   EXPECT_EQ(names_of(sources), (Names{"b.jpg", "a b.jpg"}));
   ASSERT_EQ(sources.problems.size(), 1u);
   EXPECT_EQ(sources.problems[0].rfind("no.jpg: ", 0), 0u);
-  std::ofstream(folder.path("empty.txt")) << "\n";
-  EXPECT_EQ(find_pictures({folder.path("empty.txt")}).problems.size(), 1u);
+  std::ofstream(folder.file("empty.txt")) << "\n";
+  EXPECT_EQ(find_pictures({folder.file("empty.txt")}).problems.size(), 1u);
 }
 
 TEST(FindPictures, NamesWhatHasNone) {
-  const Folder folder;
-  const Sources sources = find_pictures({folder.path(), folder.path("missing.jpg")});
+  const TemporaryFolder folder;
+  const Sources sources = find_pictures({folder.path().string(), folder.file("missing.jpg")});
   EXPECT_TRUE(sources.pictures.empty());
   ASSERT_EQ(sources.problems.size(), 2u);
   EXPECT_NE(sources.problems[1].find("missing.jpg"), std::string::npos);
 }
 
 TEST(FindPictures, GivesEachPictureAStemOfItsOwn) {
-  const Folder folder;
-  for (const char* name : {"one/a.jpg", "two/a.jpg", "two/a.png", "a-2.jpg", "stdin.jpg"}) folder.touch(name);
-  const Sources sources = find_pictures({folder.path("one"), folder.path("two"), folder.path(), "-"});
+  const TemporaryFolder folder;
+  for (const char* name : {"one/a.jpg", "two/a.jpg", "two/a.png", "a-2.jpg", "stdin.jpg"}) folder.write(name);
+  const Sources sources = find_pictures({folder.file("one"), folder.file("two"), folder.path().string(), "-"});
   EXPECT_EQ(stems_of(sources), (Names{"a", "a-2", "a-3", "a-2-2", "stdin", "stdin-2"}));
   EXPECT_EQ(sources.pictures.back().name(), "stdin");
 }
 
-TEST(RefuseOverwriting, ProtectsWhatIsRead) {
-  const Folder folder;
-  folder.touch("a.jpg");
-  folder.touch("m.json");
-  Options options;
-  options.model = folder.path("m.json");
-  options.sources = {folder.path("a.jpg")};
-  options.out = folder.path("out");
-  const Sources sources = find_pictures(options.sources);
-  refuse_overwriting(options, sources);
+class RefuseOverwriting : public testing::Test {
+ protected:
+  RefuseOverwriting() {
+    for (const char* name : {"a.jpg", "m.json", "w.safetensors", "list.txt"}) folder_.write(name);
+    folder_.write("list.txt", folder_.file("a.jpg") + "\n");
+    options_.model = folder_.file("m.json");
+    options_.sources = {folder_.file("list.txt")};
+    options_.out = folder_.file("out");
+  }
+  std::string error_of(const Options& options) const {
+    try {
+      refuse_overwriting(options, find_pictures(options.sources), folder_.file("w.safetensors"));
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
 
-  Options same = options;
-  same.out = folder.path();
-  EXPECT_THROW(refuse_overwriting(same, sources), Error);
+  TemporaryFolder folder_;
+  Options options_;
+};
+
+TEST_F(RefuseOverwriting, ProtectsWhatIsRead) {
+  EXPECT_EQ(error_of(options_), "");
+  Options same = options_;
+  same.out = folder_.path().string();
+  EXPECT_NE(error_of(same).find("would write over " + folder_.file("a.jpg")), std::string::npos) << error_of(same);
   same.draw = false;
-  refuse_overwriting(same, sources);
-  same.json = folder.path("./m.json");
-  EXPECT_THROW(refuse_overwriting(same, sources), Error);
-  same.json = folder.path("r.json");
-  same.csv = folder.path("./r.json");
-  EXPECT_THROW(refuse_overwriting(same, sources), Error);
-  same.csv = "-";
-  refuse_overwriting(same, sources);
+  EXPECT_EQ(error_of(same), "");
+  for (const char* input : {"./m.json", "w.safetensors", "list.txt", "a.jpg"})
+    for (std::string Options::*output : {&Options::json, &Options::coco, &Options::csv, &Options::raw}) {
+      Options over = options_;
+      over.*output = folder_.file(input);
+      EXPECT_NE(error_of(over).find("would write over"), std::string::npos) << input;
+    }
+  std::filesystem::create_symlink("w.safetensors", folder_.file("link"));
+  same.raw = folder_.file("link");
+  EXPECT_NE(error_of(same).find("w.safetensors"), std::string::npos) << error_of(same);
+}
+
+TEST_F(RefuseOverwriting, KeepsOutputsApart) {
+  const auto error_with = [&](std::string Options::*one, const std::string& to, std::string Options::*other,
+                              const std::string& too) {
+    Options options = options_;
+    options.*one = to;
+    options.*other = too;
+    return error_of(options);
+  };
+  const std::string clash = "another output goes to ";
+  const auto file = [&](const std::string& name) { return folder_.file(name); };
+  const auto csv = &Options::csv, txt = &Options::txt, json = &Options::json;
+  EXPECT_NE(error_with(json, file("r"), csv, file("./r")).find(clash), std::string::npos);
+  EXPECT_NE(error_with(csv, file("lab/a.txt"), txt, file("lab")).find(clash), std::string::npos);
+  EXPECT_NE(error_with(csv, file("out/../out/a.jpg"), txt, file("lab")).find(clash), std::string::npos);
+  EXPECT_EQ(error_with(csv, file("lab/b.txt"), txt, file("lab")), "");
+  EXPECT_EQ(error_with(json, "-", csv, "/dev/null"), "");
+  folder_.write("lab/a.txt");
+  std::filesystem::create_symlink("lab/a.txt", file("link"));
+  EXPECT_NE(error_with(csv, file("link"), txt, file("lab")).find(clash), std::string::npos);
+}
+
+TEST_F(RefuseOverwriting, HasRawOutputGoToAFile) {
+  ASSERT_EQ(::mkfifo(folder_.file("pipe").c_str(), 0600), 0);
+  for (const std::string& path : {folder_.file("pipe"), std::string("/dev/null"), folder_.path().string()}) {
+    options_.raw = path;
+    EXPECT_EQ(error_of(options_), "--dump-raw " + path + ": not an ordinary file");
+  }
 }
 
 }  // namespace

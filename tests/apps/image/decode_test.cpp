@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"
-#include "runtime/atomic_file.h"
+#include "runtime/file.h"
 #include "runtime/safetensors.h"
 
 namespace cudet::test {

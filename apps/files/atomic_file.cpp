@@ -1,0 +1,107 @@
+#include "apps/files/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "kernels/error.h"
+
+namespace cudet {
+namespace {
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_) {
+  if (path_ == "-") {
+    descriptor_ = STDOUT_FILENO;
+    return;
+  }
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) fail(EISDIR);
+    if (!S_ISREG(status.st_mode)) {
+      descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+      if (descriptor_ < 0) fail(errno);
+      return;
+    }
+    if (::access(path_.c_str(), W_OK) != 0) fail(errno);  // a rename would pass over read-only
+    std::error_code error;
+    target_ = std::filesystem::canonical(path_, error).string();
+    if (error) fail(error.value());
+  }
+  constexpr int kMostAttempts = 100;  // a run that was killed may have left its own
+  for (int attempt = 0; descriptor_ < 0; ++attempt) {
+    std::string name = target_ + ".part" + std::to_string(::getpid()) + "-" + std::to_string(attempt);
+    descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ >= 0) temporary_ = std::move(name);
+    if (descriptor_ < 0 && (errno != EEXIST || attempt + 1 == kMostAttempts)) fail(errno);
+  }
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0 && descriptor_ != STDOUT_FILENO) ::close(descriptor_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes, std::string_view ending) {
+  int error = put(bytes, size_);
+  if (error == 0 && !is_direct()) error = put(bytes_of(ending), size_ + bytes.size());
+  if (error != 0) {
+    if (is_direct()) {
+      ending_.clear();  // nothing ends well what is cut off
+    } else {            // the old ending's room is the file's already
+      put(bytes_of(ending_), size_);
+      static_cast<void>(::ftruncate(descriptor_, static_cast<off_t>(size_ + ending_.size())) == 0);
+    }
+    fail(error);
+  }
+  size_ += bytes.size();
+  ending_ = ending;
+}
+
+void AtomicFile::write(std::string_view text, std::string_view ending) {
+  write(bytes_of(text), ending);
+}
+
+void AtomicFile::overwrite(std::size_t offset, std::string_view text) {
+  if (const int error = put(bytes_of(text), offset)) fail(error);
+}
+
+void AtomicFile::commit() {
+  if (is_direct()) {
+    if (const int error = put(bytes_of(ending_), size_)) fail(error);
+  } else {
+    if (::ftruncate(descriptor_, static_cast<off_t>(size_ + ending_.size())) != 0) fail(errno);  // endings may shrink
+    if (::fsync(descriptor_) != 0) fail(errno);  // before the name points to it
+  }
+  if (descriptor_ != STDOUT_FILENO && ::close(std::exchange(descriptor_, -1)) != 0) fail(errno);
+  if (!is_direct() && ::rename(temporary_.c_str(), target_.c_str()) != 0) fail(errno);
+  temporary_.clear();
+}
+
+int AtomicFile::put(std::span<const std::byte> bytes, std::size_t offset) const {
+  while (!bytes.empty()) {
+    const ssize_t done = is_direct() ? ::write(descriptor_, bytes.data(), bytes.size())
+                                     : ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return errno;
+    offset += static_cast<std::size_t>(done);
+    bytes = bytes.subspan(static_cast<std::size_t>(done));
+  }
+  return 0;
+}
+
+void AtomicFile::fail(int error) const {
+  throw Error((path_ == "-" ? "standard output" : path_) + ": cannot write: " + std::strerror(error));
+}
+
+}  // namespace cudet

@@ -1,0 +1,51 @@
+#include "apps/files/write_safetensors.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <vector>
+
+#include "apps/files/atomic_file.h"
+#include "kernels/error.h"
+
+namespace cudet {
+
+void write_safetensors(const std::string& path, const std::map<std::string, StoredTensor>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  // The format allows no gaps, so wide elements go first: then each tensor is aligned to its own.
+  std::vector<std::map<std::string, StoredTensor>::const_pointer> order;
+  order.reserve(tensors.size());
+  for (const auto& entry : tensors) order.push_back(&entry);
+  std::stable_sort(order.begin(), order.end(),
+                   [](auto a, auto b) { return size_of(a->second.dtype) > size_of(b->second.dtype); });
+
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::size_t offset = 0;
+  for (const auto* entry : order) {
+    const auto& [name, tensor] = *entry;
+    if (bytes_of(tensor.shape, tensor.dtype) != tensor.data.size())
+      throw Error(path + ": tensor " + name + ": its shape is not of " + std::to_string(tensor.data.size()) + " bytes");
+    header[name] = {{"dtype", name_of(tensor.dtype)},
+                    {"shape", tensor.shape},
+                    {"data_offsets", {offset, offset + tensor.data.size()}}};
+    offset += tensor.data.size();
+  }
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const nlohmann::json::exception&) {
+    throw Error(path + ": a name or metadata that is not UTF-8 cannot be written");
+  }
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+
+  AtomicFile file(path);
+  const std::uint64_t length = text.size();
+  file.write(std::as_bytes(std::span(&length, 1)));
+  file.write(text);
+  for (const auto* entry : order) file.write(entry->second.data);
+  file.commit();
+}
+
+}  // namespace cudet

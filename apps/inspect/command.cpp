@@ -1,0 +1,56 @@
+#include "apps/inspect/command.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "apps/cli/explain.h"
+#include "apps/cli/size.h"
+#include "apps/inspect/report.h"
+
+namespace cudet::inspect {
+namespace {
+
+int fail(const std::string& line) {
+  std::cerr << "inspect: " << line << "\n";
+  return 2;
+}
+
+}  // namespace
+
+int command(int argc, char** argv) {
+  CLI::App app("inspect: the rows of a model, its parameters, GFLOPs and memory", "inspect");
+  app.set_version_flag("--version", "inspect (cudet) " CUDET_VERSION);
+  std::string model, scale, imgsz;
+  int batch = 1;
+  bool with_program = false, json = false;
+  app.add_option("MODEL", model, "model description (JSON); its weights are not needed")->required();
+  app.add_option("--scale", scale, "scale to use in place of the description's own: n, s, m, l or x");
+  app.add_option("--imgsz", imgsz, "input size: N or HxW, rounded up to whole strides (default: the model's)");
+  app.add_option("--batch", batch, "pictures at once")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_flag("--program", with_program, "the steps that run, with shapes and arena offsets, in place of the table");
+  app.add_flag("--json", json, "all of it as JSON");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& done) {
+    return app.exit(done);
+  } catch (const CLI::ParseError& error) {
+    return fail(Error(std::string(error.what()) + " (inspect --help)").what());
+  }
+  try {
+    const Size input = app.count("--imgsz") ? parse_size("--imgsz", imgsz).size : Size{0, 0};
+    const Report report = make_report(model, scale, batch, {input.height, input.width});
+    if (json)
+      print_json(report, with_program, std::cout);
+    else if (with_program)
+      print_program(report, std::cout);
+    else
+      print_table(report, std::cout);
+    std::cout.flush();
+    if (!std::cout) throw Error("standard output cannot be written");
+  } catch (const std::exception&) {
+    return fail(explain(model));
+  }
+  return 0;
+}
+
+}  // namespace cudet::inspect

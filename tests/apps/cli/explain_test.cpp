@@ -1,0 +1,28 @@
+#include "apps/cli/explain.h"
+
+#include <gtest/gtest.h>
+
+#include <new>
+
+#include "kernels/error.h"
+
+namespace cudet::test {
+namespace {
+
+template <class Exception>
+std::string line_of(const Exception& exception) {
+  try {
+    throw exception;
+  } catch (...) {
+    return explain("best.pt");
+  }
+}
+
+TEST(Explain, MakesOneLineOfAnyException) {
+  EXPECT_EQ(line_of(Error("model.3: too wide")), "model.3: too wide");
+  EXPECT_EQ(line_of(std::bad_alloc()), "best.pt: out of memory");
+  EXPECT_EQ(line_of(std::runtime_error("one\ntwo")), "best.pt: one?two");
+}
+
+}  // namespace
+}  // namespace cudet::test

@@ -1,0 +1,75 @@
+// Pictures read ahead, and how a run is ended early.
+#include "apps/detect/loader.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "apps/detect/interrupt.h"
+#include "tests/temporary.h"
+
+namespace cudet::test {
+namespace {
+
+using namespace cudet::detect;
+
+constexpr std::size_t kPixels = 10000;
+const std::string kImages = "tests/data/images/";
+
+TEST(Loader, GivesPicturesAndFailuresInOrder) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo(folder.file("pipe.jpg").c_str(), 0600), 0);
+  const std::vector<Source> sources = {{kImages + "rgb.png", "a"},      {kImages + "cut-rgb.png", "b"},
+                                       {kImages + "baseline.jpg", "c"}, {folder.path().string(), "d"},
+                                       {folder.file("pipe.jpg"), "e"},  {folder.file("none.jpg"), "f"},
+                                       {kImages + "rgb.png", "g"}};
+  for (const std::size_t ahead : {1, 3, 100}) {
+    const std::atomic<bool> interrupted = false;
+    Loader loader(sources, kPixels, ahead, interrupted);
+    for (const Source& source : sources) {
+      const std::optional<Loaded> loaded = loader.next();
+      ASSERT_TRUE(loaded);
+      EXPECT_EQ(loaded->source, &source);
+      EXPECT_EQ(loaded->error.empty(), std::string("acg").find(source.stem) != std::string::npos) << loaded->error;
+      EXPECT_EQ(loaded->picture.image.width, loaded->error.empty() ? 37 : 0);
+    }
+    EXPECT_FALSE(loader.next());
+  }
+}
+
+TEST(Loader, EndsWithPicturesLeft) {
+  const std::vector<Source> sources(100, {kImages + "rgb.png", "a"});
+  const std::atomic<bool> interrupted = false;
+  Loader loader(sources, kPixels, 2, interrupted);
+  EXPECT_TRUE(loader.next());
+}
+
+TEST(Loader, GivesNothingOnceInterrupted) {
+  const std::vector<Source> sources(100, {kImages + "rgb.png", "a"});
+  std::atomic<bool> interrupted = false;
+  Loader loader(sources, kPixels, 2, interrupted);
+  EXPECT_TRUE(loader.next());
+  interrupted = true;
+  EXPECT_FALSE(loader.next());
+}
+
+TEST(InterruptDeathTest, CatchesTheFirstSignalOnly) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const auto interrupt = [](int signal, int times) {
+    const std::atomic<bool>& interrupted = catch_signals();
+    if (interrupted) std::_Exit(2);
+    for (int i = 0; i < times; ++i) ::raise(signal);
+    std::_Exit(interrupted ? 0 : 1);
+  };
+  EXPECT_EXIT(interrupt(SIGINT, 1), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(interrupt(SIGTERM, 1), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(interrupt(SIGINT, 2), testing::KilledBySignal(SIGINT), "");
+  EXPECT_EXIT(interrupt(SIGPIPE, 1), testing::ExitedWithCode(1), "");
+  EXPECT_EXIT(interrupt(SIGXFSZ, 1), testing::ExitedWithCode(1), "");
+}
+
+}  // namespace
+}  // namespace cudet::test

@@ -1,0 +1,142 @@
+#include "apps/files/atomic_file.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "kernels/error.h"
+#include "tests/temporary.h"
+
+namespace cudet::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A limit on the size of files stands for a full disk: a write fails after a part of it.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit small = before_;
+    small.rlim_cur = bytes;
+    ::setrlimit(RLIMIT_FSIZE, &small);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, handler_);
+  }
+  FullDisk(const FullDisk&) = delete;  // there is one limit
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+TEST(AtomicFile, AppearsOnlyWhenCommitted) {
+  const TemporaryFolder folder;
+  {
+    AtomicFile file(folder.file("f"));
+    file.write("lost");
+  }
+  EXPECT_EQ(folder.files(), 0);
+  AtomicFile file(folder.file("f"));
+  file.write("ke");
+  file.write("pt");
+  EXPECT_EQ(file.size(), 4u);
+  EXPECT_FALSE(fs::exists(folder.file("f")));
+  file.overwrite(1, "E");
+  file.commit();
+  EXPECT_EQ(folder.text("f"), "kEpt");
+  EXPECT_EQ(folder.files(), 1);
+  {
+    AtomicFile again(folder.file("f"));
+    again.write("lost");
+  }
+  EXPECT_EQ(folder.text("f"), "kEpt");
+}
+
+TEST(AtomicFile, KeepsASymbolicLink) {
+  const TemporaryFolder folder;
+  folder.write("f", "old");
+  fs::create_symlink("f", folder.path() / "link");
+  AtomicFile file(folder.file("link"));
+  file.write("through the link");
+  file.commit();
+  EXPECT_TRUE(fs::is_symlink(folder.path() / "link"));
+  EXPECT_EQ(folder.text("f"), "through the link");
+}
+
+TEST(AtomicFile, IsAlwaysEnded) {
+  const TemporaryFolder folder;
+  AtomicFile file(folder.file("f"));
+  file.write("[", "..]");
+  file.write("1", "..]");
+  file.write("", "..]");
+  file.write(", 22222", "]");
+  EXPECT_EQ(file.size(), 9u);
+  file.write("", "]");
+  file.commit();
+  EXPECT_EQ(folder.text("f"), "[1, 22222]");
+}
+
+TEST(AtomicFile, LeavesNothingOfWhatFindsTheDiskFull) {
+  const TemporaryFolder folder;
+  AtomicFile file(folder.file("f"));
+  const FullDisk full(20);
+  file.write("0123456789", "]");
+  EXPECT_THROW(file.write("abcdefghijklm", "]"), Error);  // 24 with the ending
+  EXPECT_THROW(file.write("abcdefghij", "]"), Error);     // 21
+  file.write("abcdefghi", "]");
+  EXPECT_THROW(file.write("j", "]"), Error);
+  file.commit();
+  EXPECT_EQ(folder.text("f"), "0123456789abcdefghi]");
+}
+
+TEST(AtomicFile, PassesByTemporariesOfRunsThatWereKilled) {
+  const TemporaryFolder folder;
+  const std::string stale = "f.part" + std::to_string(::getpid()) + "-0";
+  folder.write(stale, "stale");
+  AtomicFile file(folder.file("f"));
+  file.write("new");
+  file.commit();
+  EXPECT_EQ(folder.text("f"), "new");
+  EXPECT_EQ(folder.text(stale), "stale");
+}
+
+TEST(AtomicFile, WritesToAPipeDirectly) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo(folder.file("pipe").c_str(), 0600), 0);
+  const int reader = ::open(folder.file("pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  AtomicFile file(folder.file("pipe"));
+  file.write("[", "]");
+  file.write("1", "]");
+  file.commit();
+  char got[16] = {};
+  EXPECT_EQ(::read(reader, got, sizeof got), 3);
+  ::close(reader);
+  EXPECT_STREQ(got, "[1]");
+  EXPECT_EQ(folder.files(), 1);
+}
+
+TEST(AtomicFile, NamesThePathThatCannotBeWritten) {
+  const TemporaryFolder folder;
+  EXPECT_THROW(AtomicFile(folder.path().string()), Error);
+  try {
+    AtomicFile file(folder.file("none/f"));
+    ADD_FAILURE() << "there is no such folder";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.what(), folder.file("none/f") + ": cannot write: No such file or directory");
+  }
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "NOT RUN, no /dev/full here: a full disk";
+  AtomicFile full("/dev/full");
+  EXPECT_THROW(full.write("x"), Error);
+}
+
+}  // namespace
+}  // namespace cudet::test

@@ -1,0 +1,27 @@
+// The trained model that the project ships, on a picture that it ships.
+#include <gtest/gtest.h>
+
+#include "tests/runtime/network.h"
+
+namespace cudet::test {
+namespace {
+
+TEST(Shapes, RawOutputMatchesReference) {
+  const Safetensors golden = Safetensors::read("tests/data/shapes/wide.golden.safetensors");
+  const StoredTensor& picture = *golden.find("input_u8");
+  const Extent size{static_cast<int>(picture.shape[0]), static_cast<int>(picture.shape[1])};
+  const std::vector<float> want = golden.find("output0")->to_f32();
+  for (const Network::Kernels kernels : {Network::Kernels::reference, Network::Kernels::cpu}) {
+    Network network(Model::load("weights/shapes.json"), kernels, 1, size);
+    network.set_input(0, picture);
+    network.run();
+    const std::vector<float> got = network.channels_first(network.program.output);
+    ASSERT_EQ(got.size(), want.size());
+    const RawDifference off = raw_difference(got, want, static_cast<std::size_t>(network.program.output.w));
+    EXPECT_TRUE(off.box <= 0.02) << off.box << " px";
+    EXPECT_TRUE(off.score <= 5e-5) << off.score;
+  }
+}
+
+}  // namespace
+}  // namespace cudet::test
