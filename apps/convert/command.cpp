@@ -121,16 +121,21 @@ std::string summary(const Conversion& done) {
   return text;
 }
 
-/// Each file appears under its name only when it is whole. The description is written before the weights get their
-/// name, and gets its own after them: what may go wrong in between is only its few kilobytes' way to the disk.
+/// Both files are whole and on the disk before either gets its name: first the weights, so that no description names
+/// weights that are not there. Only a rename that fails, or an end between the two, leaves one without the other.
 void write(const Options& options, const Conversion& done) {
   const std::string stem = output_stem(options), json_path = stem + ".json", weights_path = stem + ".safetensors";
   const bool weighted = done.checkpoint.has_value();
   const std::string json = to_json(done.table, weighted ? fs::path(weights_path).filename().string() : "");
-  AtomicFile file(json_path);
-  file.write(json);
-  if (weighted) write_safetensors(weights_path, done.checkpoint->weights, {{"format", "pt"}});
-  file.commit();
+  AtomicFile description(json_path);
+  description.write(json);
+  std::optional<AtomicFile> weights;
+  if (weighted)
+    write_safetensors(weights.emplace(weights_path), weights_path, done.checkpoint->weights, {{"format", "pt"}});
+  if (weights) weights->finish();
+  description.finish();
+  if (weights) weights->commit();
+  description.commit();
   if (options.quiet) return;
 
   std::string line = json_path + (weighted ? " and " + weights_path : "") + ": " + summary(done);

@@ -20,6 +20,7 @@ const std::atomic<bool>& catch_signals() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one has its usual effect
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  ::sigaction(SIGHUP, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
   return caught;

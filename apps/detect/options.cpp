@@ -143,6 +143,9 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   declare(app, options, words);
   try {
     app.parse(argc, argv);
+    for (const CLI::Option* option : app.get_options())
+      for (const std::string& value : option->results())
+        if (value.empty()) throw Error(option->get_name() + ": a value is needed, not an empty one");
   } catch (const CLI::Success& help) {
     app.exit(help, std::cout, std::cerr);
     return std::nullopt;

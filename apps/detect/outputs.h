@@ -28,6 +28,9 @@ class Output {
   virtual ~Output() = default;
   virtual void add(const Finished& picture) = 0;
   virtual void finish() {}  ///< once, last: what was added gets in place
+  /// Whether every picture has a file of its own here, so that one that cannot be written is that picture's failure
+  /// alone.
+  virtual bool file_a_picture() const { return false; }
 };
 
 /// --json: {"model", "images": [{"file", "width", "height", "ms", "detections"}]}, boxes in pixels of the picture.
@@ -75,6 +78,7 @@ class TxtOutput : public Output {
  public:
   explicit TxtOutput(std::string folder);  ///< makes the folder
   void add(const Finished& picture) override;
+  bool file_a_picture() const override { return true; }
 
  private:
   std::string folder_;
@@ -99,6 +103,7 @@ class PictureOutput : public Output {
  public:
   PictureOutput(std::string folder, std::vector<std::string> names);  ///< makes the folder
   void add(const Finished& picture) override;
+  bool file_a_picture() const override { return true; }
 
  private:
   std::string folder_;

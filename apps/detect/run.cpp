@@ -129,8 +129,17 @@ class Run {
   void write(Loaded& loaded, const Result& result, const RawOutput* raw) {
     Image& image = loaded.picture.image;
     const Finished picture{*loaded.source, image, loaded.picture.format, loaded.ms, result, raw};
-    for (const std::unique_ptr<Output>& output : outputs_) output->add(picture);
-    ++done_;
+    bool whole = true;
+    for (const std::unique_ptr<Output>& output : outputs_) {
+      try {
+        output->add(picture);
+      } catch (const Error& error) {
+        if (!output->file_a_picture()) throw;
+        whole = false;
+        console_.complain(error.what());
+      }
+    }
+    ++(whole ? done_ : failed_);
     found_ += result.detections.size();
     char ms[32];
     std::snprintf(ms, sizeof ms, "%.1f ms", result.ms.letterbox + result.ms.network + result.ms.nms);

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "apps/detect/format.h"
 #include "kernels/error.h"
 
 namespace cudet::detect {
@@ -58,7 +59,8 @@ class Finder {
   void add_picture(const std::string& path) {
     const std::string stem = path == "-" ? "stdin" : fs::path(path).stem().string();
     std::string unique = stem;
-    while (!stems_.insert(unique).second)
+    // As text in JSON, since bytes that are no UTF-8 look the same there.
+    while (!stems_.insert(json_string(unique)).second)
       unique = stem + "-" + std::to_string(++last_numbers_.try_emplace(stem, 1).first->second);
     result.pictures.push_back({path, unique});
   }
@@ -110,10 +112,11 @@ class Finder {
     }
     std::size_t lines = 0;
     for (std::string line; std::getline(file, line);) {
+      if (lines == 0 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // a byte order mark
       while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.pop_back();
       if (line.empty()) continue;
       ++lines;
-      if (fs::exists(line, error)) {
+      if (line.find('\0') == std::string::npos && fs::exists(line, error)) {
         add_picture(line);
       } else {
         miss(line, error);

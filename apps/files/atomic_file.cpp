@@ -76,14 +76,20 @@ void AtomicFile::overwrite(std::size_t offset, std::string_view text) {
   if (const int error = put(bytes_of(text), offset)) fail(error);
 }
 
-void AtomicFile::commit() {
+void AtomicFile::finish() {
+  if (descriptor_ < 0) return;
   if (is_direct()) {
     if (const int error = put(bytes_of(ending_), size_)) fail(error);
   } else {
     if (::ftruncate(descriptor_, static_cast<off_t>(size_ + ending_.size())) != 0) fail(errno);  // endings may shrink
     if (::fsync(descriptor_) != 0) fail(errno);  // before the name points to it
   }
-  if (descriptor_ != STDOUT_FILENO && ::close(std::exchange(descriptor_, -1)) != 0) fail(errno);
+  const int descriptor = std::exchange(descriptor_, -1);
+  if (descriptor != STDOUT_FILENO && ::close(descriptor) != 0) fail(errno);
+}
+
+void AtomicFile::commit() {
+  finish();
   if (!is_direct() && ::rename(temporary_.c_str(), target_.c_str()) != 0) fail(errno);
   temporary_.clear();
 }

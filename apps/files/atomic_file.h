@@ -25,7 +25,9 @@ class AtomicFile {
   void write(std::string_view text, std::string_view ending = {});
   /// Writes over bytes of earlier writes. Not for what is written directly.
   void overwrite(std::size_t offset, std::string_view text);
-  void commit();  ///< once, last
+  /// All of it to the disk, so that commit() has but the name left to do. Nothing is written after it.
+  void finish();
+  void commit();  ///< once, last; finishes what is not finished
 
   std::size_t size() const { return size_; }  ///< bytes, without the ending
 

@@ -6,12 +6,18 @@
 #include <span>
 #include <vector>
 
-#include "apps/files/atomic_file.h"
 #include "kernels/error.h"
 
 namespace cudet {
 
 void write_safetensors(const std::string& path, const std::map<std::string, StoredTensor>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  AtomicFile file(path);
+  write_safetensors(file, path, tensors, metadata);
+  file.commit();
+}
+
+void write_safetensors(AtomicFile& file, const std::string& path, const std::map<std::string, StoredTensor>& tensors,
                        const std::map<std::string, std::string>& metadata) {
   // The format allows no gaps, so wide elements go first: then each tensor is aligned to its own.
   std::vector<std::map<std::string, StoredTensor>::const_pointer> order;
@@ -40,12 +46,10 @@ void write_safetensors(const std::string& path, const std::map<std::string, Stor
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');
 
-  AtomicFile file(path);
   const std::uint64_t length = text.size();
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(text);
   for (const auto* entry : order) file.write(entry->second.data);
-  file.commit();
 }
 
 }  // namespace cudet

@@ -99,6 +99,8 @@ TEST_F(Cli, HelpsAndTellsItsVersion) {
 TEST_F(Cli, RefusesWrongUsage) {
   const std::vector<std::pair<Arguments, const char*>> kWrong = {{{"--imgsz", "-3"}, "--imgsz"},
                                                                  {{"--conf", "nan"}, "--conf"},
+                                                                 {{"--classes", ""}, "--classes"},
+                                                                 {{"--json", ""}, "--json"},
                                                                  {{"--iou", "2"}, "--iou"},
                                                                  {{"--batch", "0"}, "--batch"},
                                                                  {{"--threads", "-1"}, "--threads"},
@@ -254,6 +256,18 @@ TEST_F(Cli, KeepsWhatIsFinishedWhenAFileMayNotGrow) {
   const json all = json::parse(folder_.text("r.json"));
   EXPECT_GE(all["images"].size(), 1u);
   EXPECT_LT(all["images"].size(), 200u);
+}
+
+TEST_F(Cli, ADrawingThatCannotBeWrittenIsThatPicturesFailureAlone) {
+  std::filesystem::create_directories(folder_.path() / "drawn" / "grey.png");  // stands in the way
+  const Ended ended =
+      run({"--model", kModel, "--conf", "0.001", "--max-det", "5", "--out", folder_.file("drawn"), "--json",
+           folder_.file("r.json"), "--batch", "3", kImages + "rgb.png", kImages + "grey.png", kImages + "rgba.png"});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 1) << ended.err;
+  EXPECT_NE(ended.err.find("grey.png"), std::string::npos) << ended.err;
+  EXPECT_EQ(json::parse(folder_.text("r.json"))["images"].size(), 3u);
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() / "drawn" / "rgba.png"));
 }
 
 TEST_F(Cli, SurvivesFullAndClosedOutputs) {

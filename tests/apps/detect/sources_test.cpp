@@ -64,7 +64,8 @@ TEST(FindPictures, ReadsLists) {
   const TemporaryFolder folder;
   folder.write("b.jpg");
   folder.write("a b.jpg");
-  std::ofstream(folder.file("list.TXT")) << folder.file("b.jpg") << "\r\n\n" << folder.file("a b.jpg") << "\nno.jpg";
+  std::ofstream(folder.file("list.TXT")) << "\xef\xbb\xbf" << folder.file("b.jpg") << "\r\n\n"
+                                         << folder.file("a b.jpg") << "\nno.jpg";
   const Sources sources = find_pictures({folder.file("list.TXT")});
   EXPECT_EQ(names_of(sources), (Names{"b.jpg", "a b.jpg"}));
   ASSERT_EQ(sources.problems.size(), 1u);
