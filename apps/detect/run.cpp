@@ -105,6 +105,7 @@ class Run {
 
   void detect(std::vector<Loaded>& batch) {
     std::vector<Frame> frames;
+    frames.reserve(batch.size());
     for (const Loaded& loaded : batch) frames.push_back(loaded.picture.image.frame());
     std::vector<RawOutput> raw;
     std::vector<Result> results;
