@@ -10,6 +10,7 @@ FONT ?= /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 
 # Debian packages: of the build and its tests; of the checks (fuzz, tidy, format); of CROSS=aarch64-linux-gnu-.
 LIBRARIES := nlohmann-json3-dev libstb-dev libcli11-dev libhwy-dev libzip-dev libyaml-cpp-dev libgtest-dev
+SIMT_PACKAGES := libboost-context-dev
 PACKAGES := g++ pkg-config fonts-dejavu-core $(LIBRARIES)
 CHECK_PACKAGES := clang libclang-rt-dev clang-tidy clang-format
 CROSS_PACKAGES := g++-aarch64-linux-gnu qemu-user
@@ -71,6 +72,10 @@ FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(CROSS_INCLUDES) -std=c++20 $(OPTIM
 COMPILE = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK = $(CXX) -pthread $(INSTRUMENT) $(CROSS_LIBRARIES) $(LDFLAGS)
 
+ifeq ($(CONFIG),simt)
+FLAGS := -Itests/simt/include $(FLAGS)  # before all else: it stands in for CUDA's headers and kernels/ptx.cuh
+endif
+
 # ---- Sources
 objects = $(patsubst %,$O/%.o,$(basename $(sort $1)))
 LIBRARY := $(call objects,$(wildcard kernels/*.cpp kernels/*/*.cpp layers/*.cpp runtime/*.cpp))
@@ -108,6 +113,11 @@ run-tests: $(if $(filter release,$(CONFIG)),all) $D/tests
 	@rm -f $D/report.*
 	@status=0; $(RUN) $D/tests --gtest_brief=1 $(TESTFLAGS) || status=1; \
 	  for r in $D/report.*; do [ ! -e $$r ] || { cat $$r >&2; status=1; }; done; exit $$status
+simt: deps  ## build the CUDA device out of fibers (tests/simt) and run its tests, in several orders
+	@[ $(DEPS) = no ] || .ci/deps.sh $(SIMT_PACKAGES)
+	@$(MAKE) CONFIG=simt run-simt
+run-simt: $D/tests-of-simt
+	@for seed in 1 2 3; do SIMT_SEED=$$seed $< --gtest_brief=1 2>$D/log || { cat $D/log >&2; exit 1; }; done
 demo: deps  ## build, and detect in the pictures of weights/demo: a table here, drawn pictures in out/
 	@$(MAKE) $D/detect
 	@$D/detect --model weights/shapes.json --out out weights/demo
@@ -182,6 +192,14 @@ $(FUZZERS): LIBS += -fsanitize=fuzzer
 $(PROGRAMS) $D/tests $(FUZZERS): $O/flags $O/sources
 	@mkdir -p $(@D)
 	$Q$(LINK) $(filter %.o %.a,$^) -o $@ $(LDLIBS) $(LIBS) -lhwy
+# Device code is for this machine: fmaf() is then one instruction, not a call.
+$O/%.o: %.cu $O/flags
+	@mkdir -p $(@D)
+	$(if $V,,@echo '  $(CONFIG) $<')
+	$Q$(COMPILE) -march=native -Wno-unknown-pragmas -MMD -MP -x c++ -c $< -o $@
+$D/tests-of-simt: $(call objects,$(wildcard tests/simt/*.cpp tests/simt/tests/*.cpp tests/simt/tests/*.cu) tests/main.cpp)
+	@mkdir -p $(@D)
+	$Q$(LINK) $^ -o $@ $(LDLIBS) -lgtest -lboost_context -ldl
 $(FUZZERS:%=%.run): %.run: %
 	@.ci/fuzz.sh $< $(FUZZ_SECONDS)
 
@@ -205,4 +223,4 @@ endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps deps-checks test run-tests test-aarch64 install uninstall clean asan tsan fuzz run-fuzzers
-.PHONY: format format-check tidy includes-check $(FUZZERS:%=%.run)
+.PHONY: simt run-simt demo format format-check tidy includes-check $(FUZZERS:%=%.run)

@@ -1,0 +1,289 @@
+// Streams, events and graphs. A stream is a queue of work; an event, a place in one; a graph, work that a stream was
+// given while it captured.
+#include "tests/simt/device.h"
+
+using simt::Device;
+
+namespace simt {
+
+CUstream_st* Device::stream(cudaStream_t handle) {
+  if (handle == nullptr) return legacy.get();
+  const auto found = streams.find(handle);
+  return found != streams.end() ? found->second.get() : nullptr;
+}
+
+void Device::enqueue(CUstream_st& stream, Work work) {
+  if (stream.capture != nullptr) {
+    stream.capture->nodes.push_back(std::move(work));
+    stream.unjoined = &stream != stream.capture->origin;
+    return;
+  }
+  if (&stream == legacy.get()) {
+    for (const auto& [handle, other] : streams)
+      if (other->blocking) finish(*other);
+  } else if (stream.blocking) {
+    finish(*legacy);
+  }
+  stream.pending.push_back(std::move(work));
+  ++stream.enqueued;
+  if ((random = random * 1664525 + 1013904223) >> 31 != 0) finish(stream);
+}
+
+void Device::finish(CUstream_st& stream, std::uint64_t ticket) {
+  if (stream.done >= ticket) return;
+  const bool opened = memory.open();
+  while (stream.done < ticket) {
+    const Work work = std::move(stream.pending.front());
+    stream.pending.pop_front();
+    ++stream.done;
+    if (broken == cudaSuccess) work();
+  }
+  if (opened) memory.close();
+}
+
+void Device::finish_all() {
+  finish(*legacy);
+  for (const auto& [handle, stream] : streams) finish(*stream);
+}
+
+bool Device::capturing() const {
+  for (const auto& [handle, stream] : streams)
+    if (stream->capture != nullptr) return true;
+  return false;
+}
+
+void Device::end_capture(CUgraph_st* graph) {
+  for (const auto& [handle, stream] : streams)
+    if (stream->capture == graph) stream->capture = nullptr;
+  for (const auto& [handle, event] : events)
+    if (event->capture == graph) *event = {};
+}
+
+namespace {
+
+template <class T>
+T* find(const std::map<T*, std::unique_ptr<T>>& objects, T* handle) {
+  return objects.count(handle) != 0 ? handle : nullptr;
+}
+template <class T>
+cudaError_t make(std::map<T*, std::unique_ptr<T>>& objects, T** handle) {
+  auto object = std::make_unique<T>();
+  *handle = object.get();
+  objects.emplace(*handle, std::move(object));
+  return cudaSuccess;
+}
+template <class T>
+cudaError_t drop(std::map<T*, std::unique_ptr<T>> Device::*objects, T* handle) {
+  Device& device = Device::get();
+  return device.end(
+      [&] { return (device.*objects).erase(handle) == 1 ? cudaSuccess : cudaErrorInvalidResourceHandle; });
+}
+
+// The call on a stream that exists.
+template <class F>
+cudaError_t on_stream(cudaStream_t handle, cudaError_t failure, F body) {
+  Device& device = Device::get();
+  return device.call(failure, [&] {
+    CUstream_st* const stream = device.stream(handle);
+    return stream != nullptr ? body(device, *stream) : cudaErrorInvalidResourceHandle;
+  });
+}
+template <class F>
+cudaError_t on_event(cudaEvent_t handle, F body) {
+  Device& device = Device::get();
+  return device.call(cudaErrorUnknown, [&] {
+    return find(device.events, handle) != nullptr ? body(device, *handle) : cudaErrorInvalidResourceHandle;
+  });
+}
+
+}  // namespace
+}  // namespace simt
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* handle, unsigned flags) {
+  Device& device = Device::get();
+  return device.call(cudaErrorMemoryAllocation, [&] {
+    auto stream = std::make_shared<CUstream_st>();
+    stream->blocking = (flags & cudaStreamNonBlocking) == 0;
+    *handle = stream.get();
+    device.streams.emplace(*handle, std::move(stream));
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaStreamCreate(cudaStream_t* handle) {
+  return cudaStreamCreateWithFlags(handle, cudaStreamDefault);
+}
+cudaError_t cudaStreamDestroy(cudaStream_t handle) {
+  Device& device = Device::get();
+  return device.end([&] {
+    const auto found = device.streams.find(handle);
+    if (found == device.streams.end()) return cudaErrorInvalidResourceHandle;
+    device.finish(*found->second);
+    device.streams.erase(found);
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t handle) {
+  return simt::on_stream(handle, cudaErrorUnknown, [](Device& device, CUstream_st& stream) {
+    if (stream.capture != nullptr) return cudaErrorStreamCaptureUnsupported;
+    device.finish(stream);
+    return device.broken;
+  });
+}
+cudaError_t cudaStreamQuery(cudaStream_t handle) {
+  return simt::on_stream(handle, cudaErrorUnknown, [](Device& device, CUstream_st& stream) {
+    if (stream.capture != nullptr) return cudaErrorStreamCaptureUnsupported;
+    if (stream.pending.empty()) return device.broken;
+    device.finish(stream, stream.done + 1);  // who asks again and again sees it end
+    return cudaErrorNotReady;
+  });
+}
+cudaError_t cudaDeviceSynchronize() {
+  Device& device = Device::get();
+  return device.call(cudaErrorUnknown, [&] {
+    if (device.capturing()) return cudaErrorStreamCaptureUnsupported;
+    device.finish_all();
+    return device.broken;
+  });
+}
+cudaError_t cudaDeviceReset() {
+  Device& device = Device::get();
+  const std::lock_guard lock(device.mutex);
+  device.last = device.broken = cudaSuccess;
+  return cudaSuccess;
+}
+cudaError_t cudaLaunchHostFunc(cudaStream_t handle, cudaHostFn_t function, void* data) {
+  return simt::on_stream(handle, cudaErrorUnknown, [=](Device& device, CUstream_st& stream) {
+    device.enqueue(stream, [=] { function(data); });
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* handle, unsigned) {
+  Device& device = Device::get();
+  return device.call(cudaErrorMemoryAllocation, [&] { return simt::make(device.events, handle); });
+}
+cudaError_t cudaEventCreate(cudaEvent_t* handle) {
+  return cudaEventCreateWithFlags(handle, cudaEventDefault);
+}
+cudaError_t cudaEventDestroy(cudaEvent_t handle) {
+  Device& device = Device::get();
+  return device.end([&] {
+    if (simt::find(device.events, handle) == nullptr) return cudaErrorInvalidResourceHandle;
+    if (handle->stream && handle->capture == nullptr)
+      device.finish(*handle->stream, handle->ticket);  // that work notes the time in the event
+    device.events.erase(handle);
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaEventRecord(cudaEvent_t handle, cudaStream_t stream_handle) {
+  return simt::on_event(handle, [&](Device& device, CUevent_st& event) {
+    CUstream_st* const stream = device.stream(stream_handle);
+    if (stream == nullptr) return cudaErrorInvalidResourceHandle;
+    event.stream = stream == device.legacy.get() ? device.legacy : device.streams[stream];
+    event.capture = stream->capture;
+    if (event.capture != nullptr) return cudaSuccess;
+    device.enqueue(*stream, [&event] { event.time = std::chrono::steady_clock::now(); });
+    event.ticket = stream->enqueued;
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t handle, unsigned) {
+  return simt::on_event(handle, [&](Device& device, CUevent_st& event) {
+    CUstream_st* const waiting = device.stream(stream);
+    if (waiting == nullptr) return cudaErrorInvalidResourceHandle;
+    if (event.capture != nullptr) {
+      event.stream->unjoined = false;
+      waiting->capture = event.capture;
+      waiting->unjoined = waiting != event.capture->origin;
+    } else if (event.stream) {
+      device.enqueue(*waiting,
+                     [&device, first = event.stream, ticket = event.ticket] { device.finish(*first, ticket); });
+    }
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t handle) {
+  return simt::on_event(handle, [](Device& device, CUevent_st& event) {
+    if (event.capture != nullptr) return cudaErrorStreamCaptureUnsupported;
+    if (event.stream) device.finish(*event.stream, event.ticket);
+    return device.broken;
+  });
+}
+cudaError_t cudaEventQuery(cudaEvent_t handle) {
+  return simt::on_event(handle, [](Device& device, CUevent_st& event) {
+    if (event.capture != nullptr) return cudaErrorStreamCaptureUnsupported;
+    if (!event.stream || event.stream->done >= event.ticket) return device.broken;
+    device.finish(*event.stream, event.stream->done + 1);
+    return cudaErrorNotReady;
+  });
+}
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
+  return simt::on_event(start, [&](Device& device, CUevent_st& from) {
+    if (simt::find(device.events, end) == nullptr || !from.stream || !end->stream)
+      return cudaErrorInvalidResourceHandle;
+    if (from.stream->done < from.ticket || end->stream->done < end->ticket) return cudaErrorNotReady;
+    *milliseconds = std::chrono::duration<float, std::milli>(end->time - from.time).count();
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode) {
+  return simt::on_stream(handle, cudaErrorUnknown, [](Device& device, CUstream_st& stream) {
+    if (&stream == device.legacy.get() || stream.capture != nullptr) return cudaErrorStreamCaptureUnsupported;
+    simt::make(device.graphs, &stream.capture);
+    stream.capture->origin = &stream;
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
+  Device& device = Device::get();
+  const std::lock_guard lock(device.mutex);
+  CUstream_st* const stream = device.stream(handle);
+  const cudaGraph_t captured = stream != nullptr ? stream->capture : nullptr;
+  const cudaError_t error = device.call(cudaErrorUnknown, [&] {
+    if (captured == nullptr || captured->origin != stream) return cudaErrorInvalidValue;
+    for (const auto& [other_handle, other] : device.streams)
+      if (other->capture == captured && other->unjoined) return cudaErrorStreamCaptureUnjoined;
+    return cudaSuccess;
+  });
+  if (captured != nullptr) device.end_capture(captured);
+  if (error != cudaSuccess) device.graphs.erase(captured);  // a capture that failed leaves nothing
+  *graph = error == cudaSuccess ? captured : nullptr;
+  return error;
+}
+cudaError_t cudaStreamIsCapturing(cudaStream_t handle, cudaStreamCaptureStatus* status) {
+  return simt::on_stream(handle, cudaErrorUnknown, [=](Device&, CUstream_st& stream) {
+    *status = stream.capture != nullptr ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  Device& device = Device::get();
+  return device.call(cudaErrorMemoryAllocation, [&] {
+    if (simt::find(device.graphs, graph) == nullptr) return cudaErrorInvalidValue;
+    simt::make(device.execs, exec);
+    (*exec)->nodes = std::make_shared<const std::vector<simt::Work>>(graph->nodes);
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t handle) {
+  return simt::on_stream(handle, cudaErrorUnknown, [=](Device& device, CUstream_st&) {
+    return simt::find(device.execs, exec) != nullptr ? cudaSuccess : cudaErrorInvalidValue;
+  });
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t handle) {
+  return simt::on_stream(handle, cudaErrorUnknown, [=](Device& device, CUstream_st& stream) {
+    if (simt::find(device.execs, exec) == nullptr) return cudaErrorInvalidValue;
+    device.enqueue(stream, [&device, nodes = exec->nodes] {
+      for (const simt::Work& node : *nodes)
+        if (device.broken == cudaSuccess) node();
+    });
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  return simt::drop(&Device::graphs, graph);
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+  return simt::drop(&Device::execs, exec);
+}

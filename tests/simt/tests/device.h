@@ -1,0 +1,43 @@
+// Memory and a stream of the device under test.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "kernels/launch.cuh"
+
+namespace cudet::test {
+
+/// Memory on the device, with the vector's values or nobody's.
+template <class T>
+class DeviceArray {
+ public:
+  explicit DeviceArray(std::size_t size) : size_(size) {
+    check(cudaMalloc(reinterpret_cast<void**>(&data_), size * sizeof(T)), "allocate");
+  }
+  explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
+    check(cudaMemcpy(data_, values.data(), size_ * sizeof(T), cudaMemcpyHostToDevice), "upload");
+  }
+  ~DeviceArray() { cudaFree(data_); }
+  DeviceArray(const DeviceArray&) = delete;  // owns the memory
+  DeviceArray& operator=(const DeviceArray&) = delete;
+
+  T* data() const { return data_; }
+  std::vector<T> values() const {
+    std::vector<T> host(size_);
+    check(cudaMemcpy(host.data(), data_, size_ * sizeof(T), cudaMemcpyDeviceToHost), "download");
+    return host;
+  }
+
+ private:
+  T* data_ = nullptr;
+  std::size_t size_;
+};
+
+inline CudaStream default_stream() {
+  CudaStream on{};
+  check(cudaDeviceGetAttribute(&on.multiprocessors, cudaDevAttrMultiProcessorCount, 0), "device");
+  check(cudaDeviceGetAttribute(&on.shared_bytes_per_block, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0), "device");
+  return on;
+}
+
+}  // namespace cudet::test

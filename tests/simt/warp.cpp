@@ -1,0 +1,120 @@
+// What a warp does as one: its lanes meet, and the last one to come works for all of them.
+#include <cuda_fp16.h>
+
+#include <cstring>
+
+#include "tests/simt/grid.h"
+
+namespace simt {
+namespace {
+
+// One 8x8 matrix of 16-bit elements from eight rows of shared memory; lane l gets word l % 4 of row l / 4, so rows
+// simply follow.
+void load_matrix(std::uint32_t (&matrix)[32], const std::uint32_t* rows, bool transposed) {
+  std::uint16_t in[8][8], out[8][8];
+  for (int r = 0; r < 8; ++r) std::memcpy(in[r], shared_16(rows[r], "ldmatrix"), 16);
+  for (int r = 0; transposed && r < 8; ++r)
+    for (int c = 0; c < 8; ++c) out[r][c] = in[c][r];
+  std::memcpy(matrix, transposed ? out : in, sizeof matrix);
+}
+
+// The product of two f16 is exact in f32, so a product and a sum round as the fused operation does.
+#if defined(__x86_64__) && !defined(__clang__) && !defined(__AVX2__)
+__attribute__((target_clones("avx2", "default")))
+#endif
+void mma_m16n8k16(Exchange& x) {
+  using Row = float __attribute__((vector_size(32)));
+  std::uint16_t halves[6 * 64];
+  float wide[6 * 64], b[16][8];
+  std::memcpy(halves, x.a, sizeof x.a);
+  std::memcpy(halves + 4 * 64, x.b, sizeof x.b);
+  for (int i = 0; i < 6 * 64; ++i) wide[i] = widen(halves[i]);
+  for (int k = 0; k < 16; ++k)
+    for (int n = 0; n < 8; ++n) b[k][n] = wide[(4 + k / 8) * 64 + n * 8 + k % 8];
+  for (int m = 0; m < 16; ++m) {
+    float* const d = &x.d[m / 8][m % 8 * 4][0];
+    Row sum, row;
+    std::memcpy(&sum, d, sizeof sum);
+    for (int k = 0; k < 16; ++k) {
+      std::memcpy(&row, b[k], sizeof row);
+      sum += wide[(m / 8 + k / 8 * 2) * 64 + m % 8 * 8 + k % 8] * row;
+    }
+    std::memcpy(d, &sum, sizeof sum);
+  }
+}
+
+__attribute__((noinline)) void work(Warp& warp, unsigned mask, Meeting what) {
+  Exchange& x = warp.x;
+  switch (what) {
+    case Meeting::sync:
+      return;
+    case Meeting::mma_m16n8k16:
+      return mma_m16n8k16(x);
+    case Meeting::ldmatrix_x2:
+    case Meeting::ldmatrix_x4:
+    case Meeting::ldmatrix_x4_trans:
+      for (int i = 0; i < (what == Meeting::ldmatrix_x2 ? 2 : 4); ++i)
+        load_matrix(x.matrix[i], x.row + 8 * i, what == Meeting::ldmatrix_x4_trans);
+      return;
+    case Meeting::ballot:
+    case Meeting::shuffle:
+      std::uint64_t ballot = 0;
+      for (unsigned lane = 0; lane < 32; ++lane) ballot |= (mask >> lane & 1) != 0 ? x.value[lane] << lane : 0;
+      for (unsigned lane = 0; lane < 32; ++lane)
+        if ((mask >> lane & 1) != 0)
+          x.result[lane] = what == Meeting::ballot           ? ballot
+                           : (mask >> x.from[lane] & 1) != 0 ? x.value[x.from[lane]]
+                                                             : ~std::uint64_t{0};  // from a lane that isn't here
+  }
+}
+
+}  // namespace
+
+void meet(unsigned mask, Meeting what, Site site) {
+  Thread& thread = *self;
+  Warp& warp = *thread.warp;
+  const unsigned bit = 1u << thread.lane;
+  thread.site = site;
+  if ((mask & bit) == 0) fault("is none of the lanes %08x that meet at line %u", mask, site.line());
+  if ((mask & ~warp.live) != 0)
+    fault("deadlock: waits at %s:%u for lanes %08x, of which %08x have returned", site.file_name(), site.line(), mask,
+          mask & ~warp.live);
+  unsigned m = 0;  // lanes may go separate ways, so several masks can be waiting
+  while (m < warp.open && (warp.meetings[m].mask != mask || warp.meetings[m].what != what)) ++m;
+  Warp::Arrivals& here = warp.meetings[m];
+  if (m == warp.open) {
+    here = {mask, 0, what};
+    ++warp.open;
+  }
+  here.lanes |= bit;
+  if (here.lanes != mask) {
+    warp.ready &= ~bit;
+    let_others_run(thread);
+    return;
+  }
+  here = warp.meetings[--warp.open];
+  work(warp, mask, what);
+  warp.ready |= mask;
+  warp.block->news = true;
+}
+
+void sync_warp(unsigned mask, Site site) {
+  meet(mask, Meeting::sync, site);
+}
+
+unsigned ballot(unsigned mask, bool predicate, Site site) {
+  Thread& thread = *self;
+  thread.warp->x.value[thread.lane] = predicate;
+  meet(mask, Meeting::ballot, site);
+  return static_cast<unsigned>(thread.warp->x.result[thread.lane]);
+}
+
+std::uint64_t shuffle(unsigned mask, std::uint64_t value, unsigned from, Site site) {
+  Thread& thread = *self;
+  thread.warp->x.value[thread.lane] = value;
+  thread.warp->x.from[thread.lane] = static_cast<std::uint8_t>(from % 32);
+  meet(mask, Meeting::shuffle, site);
+  return thread.warp->x.result[thread.lane];
+}
+
+}  // namespace simt
