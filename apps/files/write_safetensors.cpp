@@ -32,7 +32,7 @@ void write_safetensors(AtomicFile& file, const std::string& path, const std::map
   for (const auto* entry : order) {
     const auto& [name, tensor] = *entry;
     if (bytes_of(tensor.shape, tensor.dtype) != tensor.data.size())
-      throw Error(path + ": tensor " + name + ": its shape is not of " + std::to_string(tensor.data.size()) + " bytes");
+      throw Error(std::string(path).append(": tensor ").append(name).append(": its shape and bytes disagree"));
     header[name] = {{"dtype", name_of(tensor.dtype)},
                     {"shape", tensor.shape},
                     {"data_offsets", {offset, offset + tensor.data.size()}}};
