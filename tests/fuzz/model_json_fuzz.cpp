@@ -14,8 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     optimise(graph);
     PackedWeights none;
     none.offsets.assign(graph.parameters.size(), 0);
-    const int stride = find_stride(graph);
-    compile(graph, none, 1, {stride, stride});
+    compile(graph, none, 1, {graph.stride, graph.stride});
   } catch (const Error&) {
   }
   return 0;

@@ -9,6 +9,7 @@
 
 #include "runtime/file.h"
 #include "runtime/safetensors.h"
+#include "tests/apps/command.h"
 #include "tests/temporary.h"
 
 namespace cudet::convert::test {
@@ -17,20 +18,10 @@ namespace {
 namespace fs = std::filesystem;
 using cudet::test::TemporaryFolder;
 
-struct Outcome {
-  int status;
-  std::string out, error;
-};
+using cudet::test::Outcome;
 
 Outcome run(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "convert");
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  const int status = command(static_cast<int>(argv.size()), argv.data());
-  std::fflush(nullptr);
-  return {status, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+  return cudet::test::run_command(command, "convert", std::move(arguments));
 }
 
 std::size_t files_in(const TemporaryFolder& folder) {

@@ -7,25 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "tests/apps/command.h"
+
 namespace cudet::inspect::test {
 namespace {
 
 constexpr const char* kModel = "tests/data/tiny/dysample.json";
 
-struct Outcome {
-  int status;
-  std::string out, error;
-};
+using cudet::test::Outcome;
 
 Outcome run(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "inspect");
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  const int status = command(static_cast<int>(argv.size()), argv.data());
-  std::fflush(nullptr);
-  return {status, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+  return cudet::test::run_command(command, "inspect", std::move(arguments));
 }
 
 /// Status 2, and one line that says why.
