@@ -93,7 +93,7 @@ struct Graph {
   std::vector<Parameter> parameters;
   std::vector<GraphRow> rows;
   ValueId output = kNone;     // of DetectDecode: 1, anchors, 4 + classes
-  int stride = 0;             // whole steps of input sizes, pixels: find_stride (runtime/model.h)
+  int stride = 0;             // whole steps of input sizes, pixels: build_graph (runtime/model.h) finds it
   std::vector<Place> places;  // of each value, once place_concats (runtime/passes.h) has run
 
   ValueId add_value(int value_channels) {

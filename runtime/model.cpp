@@ -89,6 +89,23 @@ void require_fit(const Graph& graph, Extent input) {
   }
 }
 
+/// The least multiple of 32 pixels by which inputs may grow so that operands still fit each other and every level of
+/// Detect, the last node, divides the input. Throws Error, naming the row at fault, where there is none up to 1024.
+int find_stride(const Graph& graph) {
+  constexpr int kLeast = 32, kMost = 1024;
+  std::string why;
+  for (int stride = kLeast; stride <= kMost; stride += kLeast) {
+    try {
+      for (const Extent multiple : {Extent{1, 1}, Extent{2, 3}, Extent{3, 2}})
+        require_fit(graph, {multiple.h * stride, multiple.w * stride});
+      return stride;
+    } catch (const Error& error) {
+      why = error.what();  // of the largest input, since a small one may only be too small
+    }
+  }
+  throw Error(why);
+}
+
 /// Runs `body`; what the system has no memory for becomes an Error.
 template <class Body>
 auto with_memory(const std::string& what, const Body& body) {
@@ -124,21 +141,6 @@ Graph build_graph(const Description& description, const WeightSource& weights) {
     throw Error(description.path + ": " + error.what());
   }
   return graph;
-}
-
-int find_stride(const Graph& graph) {
-  constexpr int kLeast = 32, kMost = 1024;
-  std::string why;
-  for (int stride = kLeast; stride <= kMost; stride += kLeast) {
-    try {
-      for (const Extent multiple : {Extent{1, 1}, Extent{2, 3}, Extent{3, 2}})
-        require_fit(graph, {multiple.h * stride, multiple.w * stride});
-      return stride;
-    } catch (const Error& error) {
-      why = error.what();  // of the largest input, since a small one may only be too small
-    }
-  }
-  throw Error(why);
 }
 
 Graph load_graph(const Description& description, const std::string& weights_path) {

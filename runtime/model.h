@@ -9,10 +9,6 @@ namespace cudet {
 /// the path and the row's label.
 Graph build_graph(const Description& description, const WeightSource& weights);
 
-/// The least multiple of 32 pixels by which inputs may grow so that operands still fit each other and every level of
-/// Detect, the last node, divides the input. Throws Error, naming the row at fault, where there is none up to 1024.
-int find_stride(const Graph& graph);
-
 /// The least multiple of `stride` that is no less than `size`.
 constexpr int round_up(int size, int stride) {
   return (size + stride - 1) / stride * stride;
