@@ -5,6 +5,12 @@ SONAME := libcudet.so.0
 PREFIX ?= /usr/local
 DEPS ?= yes
 FUZZ_SECONDS ?= 20
+# The CUDA executor is built where nvcc is (CUDA=no: never), for these compute capabilities and, by its PTX, all later
+# ones; CUDA_PTX: whose PTX goes along; CUDART=static: programs that need no CUDA runtime library beside them.
+CUDA_ARCHS ?= 75 80 86 87 89 90 100 120
+CUDA_PTX ?= $(lastword $(CUDA_ARCHS))
+CUDART ?= shared
+NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 # A part of the programs, which label boxes with it.
 FONT ?= /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 
@@ -20,6 +26,7 @@ ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 Q := $(if $V,,@)
+, := ,
 
 # ---- Configurations: objects in build/obj/$(CONFIG); programs in build/$(CONFIG), the release's in build/
 CONFIG ?= $(if $(CROSS),$(firstword $(subst -, ,$(CROSS))),release)
@@ -72,28 +79,44 @@ FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(CROSS_INCLUDES) -std=c++20 $(OPTIM
 COMPILE = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK = $(CXX) -pthread $(INSTRUMENT) $(CROSS_LIBRARIES) $(LDFLAGS)
 
-ifeq ($(CONFIG),simt)
-FLAGS := -Itests/simt/include $(FLAGS)  # before all else: it stands in for CUDA's headers and kernels/ptx.cuh
+ifeq ($(CONFIG),release)
+CUDA ?= $(if $(NVCC),yes,no)
+endif
+ifneq ($(filter simt%,$(CONFIG)),)
+# Before all else: it stands in for CUDA's headers and kernels/ptx.cuh.
+FLAGS := -Itests/simt/include $(FLAGS) -DCUDET_CUDA
+CUDA_LIBS := -lboost_context -ldl
+else ifeq ($(CUDA),yes)
+CUDA_HOME := $(abspath $(dir $(realpath $(NVCC)))..)
+FLAGS += -isystem $(CUDA_HOME)/include -DCUDET_CUDA
+CUDA_LIBS := -L$(CUDA_HOME)/lib64 $(if $(filter static,$(CUDART)),-lcudart_static -ldl -lrt,-lcudart -Wl$(,)-rpath$(,)$(CUDA_HOME)/lib64)
+NVCC_FLAGS := -I. -std=c++17 -O3 -lineinfo -ccbin $(CXX) -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra \
+  -Werror all-warnings $(foreach A,$(CUDA_ARCHS),-gencode arch=compute_$A,code=sm_$A) \
+  $(foreach A,$(CUDA_PTX),-gencode arch=compute_$A,code=compute_$A)
 endif
 
 # ---- Sources
 objects = $(patsubst %,$O/%.o,$(basename $(sort $1)))
-LIBRARY := $(call objects,$(wildcard kernels/*.cpp kernels/*/*.cpp layers/*.cpp runtime/*.cpp))
+LIBRARY := $(call objects,$(wildcard kernels/*.cpp kernels/*/*.cpp layers/*.cpp runtime/*.cpp) \
+  $(if $(CUDA_LIBS),$(wildcard kernels/*/*.cu runtime/cuda/*.cpp runtime/cuda/*.cu)) \
+  $(if $(filter simt%,$(CONFIG)),$(wildcard tests/simt/*.cpp)))
 APPS := $(call objects,$(wildcard apps/*/*.cpp apps/*/*.S))
 MAINS := $(filter %/main.o,$(APPS))
 PROGRAMS := $(MAINS:$O/apps/%/main.o=$D/%)
 SHARED_APPS := $(filter-out $(foreach M,$(MAINS),$(dir $M)%),$(APPS))
 # What is installed is the release, so only its tests do that.
-TESTS := $(call objects,$(shell find tests -name '*.cpp' ! -path 'tests/fuzz/*' ! -path 'tests/simt/*' \
-  $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
+TESTS := $(call objects,$(shell find tests -name '*.cpp' ! -path 'tests/fuzz/*' ! -path 'tests/simt/*' ! -path 'tests/counts/*' \
+  ! -name '*_cuda_test.cpp' $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
+CUDA_TESTS := $(call objects,$(shell find tests -name '*_cuda_test.cpp') tests/main.cpp \
+  $(if $(filter simt%,$(CONFIG)),$(wildcard tests/simt/library/*.cpp)))
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$D/%,$(sort $(wildcard tests/fuzz/*_fuzz.cpp)))
-SOURCES := $(sort $(shell find apps kernels layers runtime tests -name '*.cpp' -o -name '*.h'))
+SOURCES := $(sort $(shell find apps kernels layers runtime tests -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh'))
 HEADERS := runtime/cudet.h kernels/error.h kernels/frame.h
 
 # record(FILE,TEXT): FILE holds TEXT, and is new where TEXT is, so that what depends on FILE is made again.
 record = $(if $(findstring |$(strip $2)|,|$(file <$1)|),,$(shell mkdir -p $(dir $1))$(file >$1,$(strip $2)))
-$(call record,$O/flags,$(COMPILE) $(LINK) $(LDLIBS) $(FONT))
-$(call record,$O/sources,$(LIBRARY) $(APPS) $(TESTS))
+$(call record,$O/flags,$(COMPILE) $(NVCC_FLAGS) $(LINK) $(LDLIBS) $(CUDA_LIBS) $(FONT))
+$(call record,$O/sources,$(LIBRARY) $(APPS) $(TESTS) $(CUDA_TESTS))
 
 # ---- What users want
 all: $(PROGRAMS) $D/libcudet.a $D/libcudet.so  ## build what this machine can: programs and libraries, in build/
@@ -116,8 +139,9 @@ run-tests: $(if $(filter release,$(CONFIG)),all) $D/tests
 simt: deps  ## build the CUDA device out of fibers (tests/simt) and run its tests, in several orders
 	@[ $(DEPS) = no ] || .ci/deps.sh $(SIMT_PACKAGES)
 	@$(MAKE) CONFIG=simt run-simt
-run-simt: $D/tests-of-simt
-	@for seed in 1 2 3; do SIMT_SEED=$$seed $< --gtest_brief=1 2>$D/log || { cat $D/log >&2; exit 1; }; done
+run-simt: $D/tests-of-simt $D/tests-of-cuda $D/detect
+	@for seed in 1 2 3; do for tests in $D/tests-of-simt $D/tests-of-cuda; do \
+	  SIMT_SEED=$$seed $$tests --gtest_brief=1 2>$D/log || { cat $D/log >&2; exit 1; }; done; done
 demo: deps  ## build, and detect in the pictures of weights/demo: a table here, drawn pictures in out/
 	@$(MAKE) $D/detect
 	@$D/detect --model weights/shapes.json --out out weights/demo
@@ -180,26 +204,34 @@ $D/libcudet.a $O/libapps.a:
 	$Q$(AR) qcs $@ $(filter %.o,$^)
 $D/libcudet.so: $(LIBRARY) $O/flags $O/sources
 	@mkdir -p $(@D)
-	$Q$(LINK) -shared -Wl,-soname,$(SONAME) $(filter %.o,$^) -o $@ $(LDLIBS) -lhwy
+	$Q$(LINK) -shared -Wl,-soname,$(SONAME) $(filter %.o,$^) -o $@ $(LDLIBS) -lhwy $(CUDA_LIBS)
 
 $(foreach P,$(PROGRAMS:$D/%=%),$(eval $D/$P: $(filter $O/apps/$P/%,$(APPS))))
 $D/convert $D/tests $(FUZZERS): LIBS := -lzip -lyaml-cpp
 $(PROGRAMS): $O/libapps.a $D/libcudet.a
 $D/tests: $(filter-out $(MAINS),$(APPS)) $(TESTS) $D/libcudet.a
-$D/tests: LIBS += -lgtest
+$D/tests-of-cuda: $(CUDA_TESTS) $D/libcudet.a
+$D/tests $D/tests-of-cuda: LIBS += -lgtest
 $(FUZZERS): $D/%: $O/tests/fuzz/%.o $(filter-out $(MAINS),$(APPS)) $D/libcudet.a
 $(FUZZERS): LIBS += -fsanitize=fuzzer
-$(PROGRAMS) $D/tests $(FUZZERS): $O/flags $O/sources
+$(PROGRAMS) $D/tests $D/tests-of-cuda $(FUZZERS): $O/flags $O/sources
 	@mkdir -p $(@D)
-	$Q$(LINK) $(filter %.o %.a,$^) -o $@ $(LDLIBS) $(LIBS) -lhwy
+	$Q$(LINK) $(filter %.o %.a,$^) -o $@ $(LDLIBS) $(LIBS) -lhwy $(CUDA_LIBS)
+ifeq ($(CUDA),yes)
+$O/%.o: %.cu $O/flags
+	@mkdir -p $(@D)
+	$(if $V,,@echo '  nvcc $<')
+	$Q$(NVCC) $(NVCC_FLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+else
 # Device code is for this machine: fmaf() is then one instruction, not a call.
 $O/%.o: %.cu $O/flags
 	@mkdir -p $(@D)
 	$(if $V,,@echo '  $(CONFIG) $<')
 	$Q$(COMPILE) -march=native -Wno-unknown-pragmas -MMD -MP -x c++ -c $< -o $@
+endif
 $D/tests-of-simt: $(call objects,$(wildcard tests/simt/*.cpp tests/simt/tests/*.cpp tests/simt/tests/*.cu) tests/main.cpp)
 	@mkdir -p $(@D)
-	$Q$(LINK) $^ -o $@ $(LDLIBS) -lgtest -lboost_context -ldl
+	$Q$(LINK) $^ -o $@ $(LDLIBS) -lgtest $(CUDA_LIBS)
 $(FUZZERS:%=%.run): %.run: %
 	@.ci/fuzz.sh $< $(FUZZ_SECONDS)
 
@@ -218,7 +250,7 @@ $(SYSROOT)/ready:
 	@touch $@
 endif
 
--include $(patsubst %.o,%.d,$(wildcard $(LIBRARY) $(APPS) $(TESTS) $(FUZZERS:$D/%=$O/tests/fuzz/%.o)))
+-include $(patsubst %.o,%.d,$(wildcard $(LIBRARY) $(APPS) $(TESTS) $(CUDA_TESTS) $(FUZZERS:$D/%=$O/tests/fuzz/%.o)))
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -6,11 +6,12 @@
 namespace cudet {
 
 /// The order of the 8-bit channels of a pixel; alpha is ignored, grey counts as equal red, green and blue.
-enum class PixelFormat : unsigned char { rgb, bgr, rgba, bgra, grey };
+/// nv12: luma, one byte a pixel, and in a plane of its own a pair Cb, Cr for every 2x2 pixels (BT.601, 16..235).
+enum class PixelFormat : unsigned char { rgb, bgr, rgba, bgra, grey, nv12 };
 
-/// Channels of a pixel, which are its bytes.
+/// Channels of a pixel, which are its bytes; nv12: of its luma.
 constexpr int channels(PixelFormat format) {
-  return format == PixelFormat::grey ? 1 : format == PixelFormat::rgb || format == PixelFormat::bgr ? 3 : 4;
+  return format == PixelFormat::grey || format == PixelFormat::nv12 ? 1 : format == PixelFormat::rgb || format == PixelFormat::bgr ? 3 : 4;
 }
 
 /// Plain view of pixels that the caller owns: row y starts at `data + y * stride`.
@@ -19,6 +20,8 @@ struct Frame {
   int width, height;      // pixels
   std::ptrdiff_t stride;  // bytes from one row to the next, at least width * channels(format); negative: bottom up
   PixelFormat format;
+  const std::uint8_t* chroma = nullptr;  // nv12: row y / 2 starts at `chroma + y / 2 * stride`; null: right behind data
+  bool on_device = false;                // the pointers are the CUDA device's
 };
 
 }  // namespace cudet

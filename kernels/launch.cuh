@@ -16,6 +16,8 @@ struct CudaStream {
   cudaStream_t stream;
   int multiprocessors;
   int shared_bytes_per_block;  // the most that a kernel may ask for (cudaDevAttrMaxSharedMemoryPerBlockOptin)
+  std::byte* scratch;  // device memory for the launch at hand; the first kScratchCounters bytes 0 between launches
+  std::size_t scratch_bytes;  // what it needs more, a launch does without
 };
 
 constexpr int kThreads = 128;                       // a block's threads, for every kernel

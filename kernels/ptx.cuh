@@ -9,6 +9,11 @@ namespace cudet {
 
 extern __shared__ __align__(1024) unsigned char dynamic_shared_memory[];
 
+/// Has the compiler keep a value in its register: what is cheap it would rather work out anew in every round of a loop.
+__device__ __forceinline__ void keep(unsigned& value) {
+  asm volatile("" : "+r"(value));
+}
+
 /// The block's dynamic shared memory: as many bytes as the launch gave, 1024-byte aligned. Kernels declare no other.
 __device__ __forceinline__ unsigned char* shared_memory() {
   return dynamic_shared_memory;
@@ -21,21 +26,35 @@ __device__ __forceinline__ unsigned shared_address(const void* p) {
 
 // ---- Copies from global to shared memory behind the thread's back ("cp.async"); before sm_80 they are made at once
 
-/// Starts a copy of 16 bytes; the last 16 - `bytes` of them become 0 and are not read (bytes: 0 to 16, the source is
-/// valid and 16-byte aligned even where it is 0). Past L1: for what is read once by this block.
-__device__ __forceinline__ void cp_async_16(unsigned to, const void* from, int bytes = 16) {
+/// Starts a copy of 16 bytes, kTo and kFrom bytes behind the addresses; the last 16 - `bytes` of them become 0 and are
+/// not read (bytes: 0 to 16, the source is valid and 16-byte aligned even where it is 0). Past L1: for what is read
+/// once by this block.
+template <int kTo = 0, int kFrom = 0>
+__device__ __forceinline__ void cp_async_16(unsigned to, const void* from, int bytes) {
 #if __CUDA_ARCH__ >= 800
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+  asm volatile("cp.async.cg.shared.global [%0 + %3], [%1 + %4], 16, %2;" ::"r"(to), "l"(from), "r"(bytes), "n"(kTo),
+               "n"(kFrom)
+               : "memory");
 #else
   unsigned words[4];
   for (int i = 0; i < 4; ++i) {
     const int valid = bytes - 4 * i;
-    words[i] = valid > 0 ? static_cast<const unsigned*>(from)[i] : 0;
+    words[i] = valid > 0 ? static_cast<const unsigned*>(from)[kFrom / 4 + i] : 0;
     if (valid > 0 && valid < 4) words[i] &= (1u << 8 * valid) - 1;
   }
-  asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(words[0]), "r"(words[1]), "r"(words[2]),
-               "r"(words[3])
+  asm volatile("st.shared.v4.u32 [%0 + %5], {%1, %2, %3, %4};" ::"r"(to), "r"(words[0]), "r"(words[1]), "r"(words[2]),
+               "r"(words[3]), "n"(kTo)
                : "memory");
+#endif
+}
+/// The same of all 16 bytes.
+template <int kTo = 0, int kFrom = 0>
+__device__ __forceinline__ void cp_async_16(unsigned to, const void* from) {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.cg.shared.global [%0 + %2], [%1 + %3], 16;" ::"r"(to), "l"(from), "n"(kTo), "n"(kFrom)
+               : "memory");
+#else
+  cp_async_16<kTo, kFrom>(to, from, 16);
 #endif
 }
 /// Closes a group: the copies that the thread has started since it closed the last one.
@@ -55,11 +74,13 @@ __device__ __forceinline__ void cp_async_wait() {
 // ---- Tensor cores. All 32 lanes of the warp call these together.
 
 /// Loads 8x8 matrices of 16-bit elements ("ldmatrix"): lane 8i + r names row r of matrix i, 16 bytes of shared memory.
-/// r[i] of lane l: elements 2(l % 4) and 2(l % 4) + 1 of row l / 4; `trans`: of column l / 4.
+/// r[i] of lane l: elements 2(l % 4) and 2(l % 4) + 1 of row l / 4; `trans`: of column l / 4. All rows lie kOffset
+/// bytes behind what is named.
+template <int kOffset = 0>
 __device__ __forceinline__ void ldmatrix_x4(unsigned (&r)[4], unsigned row) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4 + %5];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(row)
+               : "r"(row), "n"(kOffset)
                : "memory");
 }
 __device__ __forceinline__ void ldmatrix_x4_trans(unsigned (&r)[4], unsigned row) {

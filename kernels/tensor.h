@@ -34,6 +34,9 @@ struct Tensor {
   }
 };
 
+struct CudaStream;                                  // kernels/launch.cuh
+constexpr std::size_t kScratchCounters = 16 << 10;  // bytes of counters at the start of a CudaStream's scratch memory
+
 /// Where an executor keeps each space, on its own side of the bus.
 struct Memory {
   std::byte* arena;

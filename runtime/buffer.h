@@ -16,6 +16,11 @@ constexpr std::size_t align_up(std::size_t bytes) {
   return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
 }
 
+/// The least multiple of `step` that is no less than `size`.
+constexpr int round_up(int size, int step) {
+  return (size + step - 1) / step * step;
+}
+
 /// Owned bytes, aligned to kBufferAlignment, not initialised. Move-only.
 class Buffer {
  public:

@@ -46,8 +46,17 @@ class CUDET_API Model {
   std::shared_ptr<const Impl> impl_;
 };
 
-enum class Device { automatic, cpu, cuda };
-enum class Precision { fp32 };
+enum class Device {
+  automatic,  ///< CUDA where there is a device that works, else the CPU
+  cpu,
+  cuda  ///< the calling thread's current CUDA device
+};
+
+/// Of values between the network's steps, and of what is multiplied; sums are fp32 in any case.
+enum class Precision {
+  fp32,  ///< CPU, and CUDA of any compute capability that the build has kernels for
+  fp16   ///< CUDA of compute capability 8.0 or later alone, on tensor cores
+};
 
 /// How pictures meet the network's input.
 enum class Fit {
@@ -70,6 +79,7 @@ struct DetectOptions {
   std::vector<int> classes{};  ///< class indices that count; empty: all
   bool agnostic = false;       ///< boxes of different classes may suppress each other
   int max_detections = 300;    ///< a picture
+  void* stream = nullptr;      ///< CUDA: the stream (cudaStream_t) whose work frames on the device wait for
 };
 
 /// One object found: corners in pixels of the picture, x1 <= x2, y1 <= y2.
@@ -78,7 +88,8 @@ struct Detection {
   int class_id;
 };
 
-/// Milliseconds of a picture; where several ran as one batch, its share of the network's time.
+/// Milliseconds of a picture; where several ran as one batch, its share of the network's time. On CUDA its share of the
+/// letterbox's too, and what NMS takes is part of `network`.
 struct Timing {
   double letterbox, network, nms;
 };
@@ -97,11 +108,13 @@ struct RawOutput {
   std::vector<float> values;  ///< channels, anchors: cx, cy, w, h in pixels of the input, then class scores
 };
 
-/// Runs a model on frames. Movable, not copyable; one that was moved from may only be assigned to or end. detect() may
-/// be called from several threads: it locks, so that calls run one after the other. A call whose batch and input size
-/// are among the last eight met allocates nothing but its results.
+/// Runs a model on frames. Movable, not copyable; one that was moved from may only be assigned to or end. Its functions
+/// may be called from several threads: they lock, so that calls run one after the other. A call whose batch and input
+/// size are among the last eight met allocates nothing but its results.
 class CUDET_API Detector {
  public:
+  /// Throws Error where the device, or the precision on it, cannot be had. `automatic` then goes on with the CPU,
+  /// unless it lacks the precision.
   explicit Detector(Model model, DetectorOptions options = {});
   ~Detector();
   Detector(Detector&&) noexcept;
@@ -109,11 +122,23 @@ class CUDET_API Detector {
 
   Result detect(const Frame& frame, const DetectOptions& options = {});
   /// A batch: one result a frame. `raw`, if given, gets one output a frame; after a throw it holds nothing of use.
+  /// Throws Error where something that was submitted has not been collected.
   std::vector<Result> detect(std::span<const Frame> frames, const DetectOptions& options = {},
                              std::vector<RawOutput>* raw = nullptr);
 
+  /// The same in halves, so that on CUDA a batch is read and sent to the device while the network runs on the one
+  /// before it. submit() starts a batch of at least one frame, and has then read what is in host memory; frames on the
+  /// device must stay as they are until collect(). At most two may be submitted and not yet collected: a third throws
+  /// Error.
+  void submit(std::span<const Frame> frames, const DetectOptions& options = {});
+  /// Waits for the batch submitted first of those not yet collected, and gives its results; whether it throws or not,
+  /// that batch is collected. Throws Error where there is none.
+  std::vector<Result> collect();
+
   Size input() const;     ///< the options' input, rounded up to whole strides
   Device device() const;  ///< the one that runs: never `automatic`
+  /// Why `automatic` runs on the CPU though a CUDA device is there; empty where that is not so.
+  const std::string& fallback() const;
 
  private:
   struct Impl;

@@ -1,35 +1,39 @@
-#include <unistd.h>
-
+// The public API: checks what it is given, picks the engine, and lets one call in at a time.
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <mutex>
 #include <new>
 #include <system_error>
 #include <thread>
 
-#include "kernels/letterbox/letterbox.h"
-#include "kernels/nms/nms.h"
-#include "runtime/executor.h"
+#include "runtime/engine.h"
 #include "runtime/model.h"
 
 namespace cudet {
 namespace {
 
 constexpr int kMostThreads = 1024;
-constexpr std::size_t kProgramsKept = 8;  // batches and sizes met last
 
-double milliseconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-}
-
-void check_frame(const Frame& frame) {
+void check_frame(const Frame& frame, Device device) {
   if (!frame.data) throw Error("a frame without data");
   if (frame.width < 1 || frame.height < 1)
     throw Error("a frame of " + std::to_string(frame.width) + "x" + std::to_string(frame.height) + " pixels");
-  if (frame.format > PixelFormat::grey) throw Error("a frame of an unknown pixel format");
-  const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(frame.width) * channels(frame.format);
+  if (frame.format > PixelFormat::nv12) throw Error("a frame of an unknown pixel format");
+  const bool planar = frame.format == PixelFormat::nv12;
+  const std::ptrdiff_t width = frame.width, row = planar ? (width + 1) / 2 * 2 : width * channels(frame.format);
   if (frame.stride > -row && frame.stride < row) throw Error("a frame whose row stride is less than a row");
+  if (planar && frame.stride < 0 && !frame.chroma)
+    throw Error("a frame of NV12 that is bottom up, without a pointer to its chroma");
+  if (frame.on_device && device == Device::cpu) throw Error("a frame on the CUDA device, but the CPU runs the network");
+}
+
+void check_frames(std::span<const Frame> frames, Device device) {
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    try {
+      check_frame(frames[i], device);
+    } catch (const Error& error) {
+      throw Error((frames.size() > 1 ? "frame " + std::to_string(i) + ": " : "") + error.what());
+    }
+  }
 }
 
 void check_options(const DetectOptions& options, int classes) {
@@ -41,14 +45,14 @@ void check_options(const DetectOptions& options, int classes) {
       throw Error("class " + std::to_string(c) + " is not one of the model's " + std::to_string(classes));
 }
 
-Size check_input(const DetectorOptions& options, const Model& model) {
+Extent check_input(const DetectorOptions& options, const Model& model) {
   const Size size = options.input.height == 0 && options.input.width == 0 ? model.input_size() : options.input;
   if (size.height < 1 || size.width < 1 || size.height > kMostInput || size.width > kMostInput)
     throw Error("an input of " + std::to_string(size.height) + "x" + std::to_string(size.width) + " pixels: 1 to " +
                 std::to_string(kMostInput) + " are possible");
-  const Size rounded{round_up(size.height, model.stride()), round_up(size.width, model.stride())};
+  const Extent rounded{round_up(size.height, model.stride()), round_up(size.width, model.stride())};
   try {
-    infer_extents(model.impl().graph, {rounded.height, rounded.width});
+    infer_extents(model.impl().graph, rounded);
   } catch (const Error& error) {
     throw Error(model.path() + ": " + error.what());
   }
@@ -60,14 +64,13 @@ int check_threads(int threads) {
   return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-Device check_device(Device device) {
-  if (device == Device::cuda) throw Error("device cuda: this build has no CUDA executor");
-  return Device::cpu;
-}
-
-/// Memory that the system could give at best: asking for more than that may succeed and end the process later.
-std::size_t physical_memory() {
-  return static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGE_SIZE));
+std::unique_ptr<Engine> cuda_engine([[maybe_unused]] const Model& model, [[maybe_unused]] const Placing& placing,
+                                    [[maybe_unused]] Precision precision) {
+#ifdef CUDET_CUDA
+  return make_cuda_engine(model, placing, precision);
+#else
+  throw NoCudaDevice("this build has no CUDA executor");
+#endif
 }
 
 }  // namespace
@@ -75,103 +78,58 @@ std::size_t physical_memory() {
 struct Detector::Impl {
   Impl(Model given, const DetectorOptions& options)
       : model(std::move(given)),
-        device(check_device(options.device)),
-        fit(options.fit),
-        input(check_input(options, model)),
-        executor(check_threads(options.threads)),
-        wanted(model.names().size()) {}
+        placing{check_input(options, model), options.fit, model.stride()},
+        engine(make_engine(options, check_threads(options.threads))) {}
 
-  /// What runs `batch` pictures of this size: kept from before, or compiled. The arena has room for it.
-  const Program& program(int batch, Extent size) {
-    const auto known = std::find_if(programs.begin(), programs.end(), [&](const auto& p) {
-      return p->batch == batch && p->input_size.h == size.h && p->input_size.w == size.w;
-    });
-    if (known != programs.end()) {
-      std::rotate(programs.begin(), known, known + 1);  // most recently used first
-      return *programs.front();
+  std::unique_ptr<Engine> make_engine(const DetectorOptions& options, int threads) {
+    const bool half = options.precision == Precision::fp16;
+    const std::string without = "the CPU executor has fp32 alone";
+    if (options.device == Device::cpu) {
+      if (half) throw Error("precision fp16: " + without);
+      return make_cpu_engine(model, placing, threads);
     }
-    auto compiled = std::make_unique<Program>(compile(model.impl().graph, model.impl().weights, batch, size));
-    if (compiled->memory.bytes > physical_memory())
-      throw Error("out of memory: " + std::to_string(compiled->memory.bytes >> 20) + " MB are needed for " +
-                  std::to_string(batch) + " pictures of " + std::to_string(size.h) + "x" + std::to_string(size.w));
-    if (compiled->memory.bytes > arena.bytes()) {
-      programs.clear();  // should there be no memory for the larger arena, they have none
-      arena = Buffer();  // first, so that both are never held
-      arena = Buffer(compiled->memory.bytes);
+    try {
+      return cuda_engine(model, placing, options.precision);
+    } catch (const NoCudaDevice& none) {
+      if (options.device == Device::cuda) throw Error(std::string("device cuda: ") + none.what());
+      if (half) throw Error(std::string("precision fp16: ") + none.what() + ", and " + without);
+    } catch (const Error& error) {
+      if (options.device == Device::cuda || half) throw;
+      fallback = error.what();
     }
-    candidates.resize(std::max(candidates.size(), static_cast<std::size_t>(compiled->output.w)));
-    if (programs.size() == kProgramsKept) programs.pop_back();
-    programs.insert(programs.begin(), std::move(compiled));
-    return *programs.front();
+    return make_cpu_engine(model, placing, threads);
   }
 
-  /// The network's input for these frames.
-  Extent input_for(std::span<const Frame> frames) const {
-    const Extent whole{input.height, input.width};
-    const Frame& first = frames.front();
-    const bool equal = std::all_of(frames.begin(), frames.end(),
-                                   [&](const Frame& f) { return f.width == first.width && f.height == first.height; });
-    return fit == Fit::least && equal ? least_input(first.width, first.height, whole, model.stride()) : whole;
+  void check(std::span<const Frame> frames, const DetectOptions& options) const {
+    check_options(options, static_cast<int>(model.names().size()));
+    check_frames(frames, engine->device());
   }
 
-  /// Where a frame lies in a program's input.
-  Placement place(const Frame& frame, const Program& program) const {
-    return cudet::fit(frame.width, frame.height, {input.height, input.width}, program.input_size);
+  /// The two halves of a call; the caller holds the lock.
+  void submit(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) {
+    try {
+      engine->submit(frames, options, raw);
+      ++in_flight;
+    } catch (const std::bad_alloc&) {
+      throw Error("out of memory for a batch of " + std::to_string(frames.size()));
+    }
   }
-
-  void run_nms(const Program& program, const Memory& memory, int image, const Frame& frame,
-               const DetectOptions& options, Result& result);
-  void copy_output(const Program& program, const Memory& memory, int image, RawOutput& raw) const;
+  std::vector<Result> collect() {
+    try {
+      --in_flight;
+      return engine->collect();
+    } catch (const std::bad_alloc&) {
+      throw Error("out of memory for the results of a batch");
+    }
+  }
 
   Model model;
-  Device device;
-  Fit fit;
-  Size input;
-  CpuExecutor executor;
-  std::vector<std::unique_ptr<Program>> programs;
-  Buffer arena;
-  std::vector<Candidate> candidates;
-  std::vector<std::uint8_t> wanted;  // flags, one a class
+  Placing placing;
+  std::string fallback;
+  std::unique_ptr<Engine> engine;
+  std::size_t in_flight = 0;  // batches
   std::mutex mutex;
 };
-
-void Detector::Impl::run_nms(const Program& program, const Memory& memory, int image, const Frame& frame,
-                             const DetectOptions& options, Result& result) {
-  const Tensor& output = program.output;
-  const Nms nms{arena_data<float>(memory, output) + output.pixel(image, 0, 0),
-                output.w,
-                output.c - 4,
-                options.classes.empty() ? nullptr : wanted.data(),
-                options.confidence,
-                options.iou,
-                options.agnostic,
-                options.max_detections};
-  const int count = nms_cpu(nms, candidates.data());
-  const Placement at = place(frame, program);
-  const double gain_x = static_cast<double>(at.width) / frame.width;
-  const double gain_y = static_cast<double>(at.height) / frame.height;
-  const auto to_picture = [](float corner, int margin, double gain, int size) {
-    return static_cast<float>(
-        std::clamp((static_cast<double>(corner) - margin) / gain, 0.0, static_cast<double>(size)));
-  };
-  const auto x = [&](float corner) { return to_picture(corner, at.left, gain_x, frame.width); };
-  const auto y = [&](float corner) { return to_picture(corner, at.top, gain_y, frame.height); };
-  result.detections.reserve(static_cast<std::size_t>(count));
-  for (const Candidate& c : std::span(candidates.data(), static_cast<std::size_t>(count)))
-    result.detections.push_back({x(c.x1), y(c.y1), x(c.x2), y(c.y2), c.score, c.class_id});
-}
-
-void Detector::Impl::copy_output(const Program& program, const Memory& memory, int image, RawOutput& raw) const {
-  const Tensor& y = program.output;
-  raw.input = {program.input_size.h, program.input_size.w};
-  raw.channels = y.c;
-  raw.anchors = y.w;
-  const float* rows = arena_data<float>(memory, y) + y.pixel(image, 0, 0);
-  raw.values.resize(static_cast<std::size_t>(y.c) * static_cast<std::size_t>(y.w));
-  for (int c = 0; c < y.c; ++c)
-    for (int a = 0; a < y.w; ++a)
-      raw.values[static_cast<std::size_t>(c) * y.w + a] = rows[static_cast<std::size_t>(a) * y.pitch + c];
-}
 
 Detector::Detector(Model model, DetectorOptions options) {
   try {
@@ -188,11 +146,15 @@ Detector::Detector(Detector&&) noexcept = default;
 Detector& Detector::operator=(Detector&&) noexcept = default;
 
 Size Detector::input() const {
-  return impl_->input;
+  return {impl_->placing.limit.h, impl_->placing.limit.w};
 }
 
 Device Detector::device() const {
-  return impl_->device;
+  return impl_->engine->device();
+}
+
+const std::string& Detector::fallback() const {
+  return impl_->fallback;
 }
 
 Result Detector::detect(const Frame& frame, const DetectOptions& options) {
@@ -201,51 +163,28 @@ Result Detector::detect(const Frame& frame, const DetectOptions& options) {
 
 std::vector<Result> Detector::detect(std::span<const Frame> frames, const DetectOptions& options,
                                      std::vector<RawOutput>* raw) {
-  Impl& d = *impl_;
-  check_options(options, static_cast<int>(d.model.names().size()));
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    try {
-      check_frame(frames[i]);
-    } catch (const Error& error) {
-      throw Error((frames.size() > 1 ? "frame " + std::to_string(i) + ": " : "") + error.what());
-    }
-  }
+  impl_->check(frames, options);
   if (raw) raw->clear();
   if (frames.empty()) return {};
-  const std::lock_guard lock(d.mutex);
-  try {
-    std::vector<Result> results(frames.size());
-    const Program& program = d.program(static_cast<int>(frames.size()), d.input_for(frames));
-    const Memory memory{d.arena.data(), d.model.impl().weights.bytes.data()};
-    std::fill(d.wanted.begin(), d.wanted.end(), std::uint8_t{0});
-    for (const int c : options.classes) d.wanted[static_cast<std::size_t>(c)] = 1;
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->in_flight > 0) throw Error("detect: a batch that was submitted has not been collected");
+  impl_->submit(frames, options, raw);
+  return impl_->collect();
+}
 
-    using Clock = std::chrono::steady_clock;
-    for (std::size_t i = 0; i < frames.size(); ++i) {
-      const auto start = Clock::now();
-      const Letterbox letterbox{frames[i], d.place(frames[i], program), program.input, static_cast<int>(i)};
-      d.executor.pool().for_tiles(letterbox.tiles(),
-                                  [&](int first, int last) { letterbox_cpu(letterbox, memory, first, last); });
-      results[i].ms.letterbox = milliseconds_since(start);
-      if (raw) {
-        const float* pixels = arena_data<float>(memory, program.input) + program.input.pixel(static_cast<int>(i), 0, 0);
-        raw->emplace_back().pixels.assign(pixels, pixels + program.input.pixel(1, 0, 0));
-      }
-    }
-    const auto start = Clock::now();
-    d.executor.run(program, memory);
-    const double network = milliseconds_since(start) / static_cast<double>(frames.size());
-    for (std::size_t i = 0; i < frames.size(); ++i) {
-      const auto nms_start = Clock::now();
-      d.run_nms(program, memory, static_cast<int>(i), frames[i], options, results[i]);
-      results[i].ms.network = network;
-      results[i].ms.nms = milliseconds_since(nms_start);
-      if (raw) d.copy_output(program, memory, static_cast<int>(i), (*raw)[i]);
-    }
-    return results;
-  } catch (const std::bad_alloc&) {
-    throw Error("out of memory for a batch of " + std::to_string(frames.size()));
-  }
+void Detector::submit(std::span<const Frame> frames, const DetectOptions& options) {
+  impl_->check(frames, options);
+  if (frames.empty()) throw Error("submit: a batch without frames");
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->in_flight == Engine::kMostInFlight)
+    throw Error("submit: two batches have been submitted and not collected");
+  impl_->submit(frames, options, nullptr);
+}
+
+std::vector<Result> Detector::collect() {
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->in_flight == 0) throw Error("collect: nothing was submitted");
+  return impl_->collect();
 }
 
 }  // namespace cudet

@@ -14,6 +14,9 @@ struct CpuKernels {
   void operator()(const MaxPool& op) const {
     pool.for_tiles(op.tiles(), [&](int first, int last) { max_pool_cpu(op, memory, first, last); });
   }
+  void operator()(const MaxPoolChain& op) const {
+    for (int i = 0; i < op.count; ++i) (*this)(op.step(i));
+  }
   void operator()(const Upsample& op) const {
     pool.for_tiles(op.tiles(), [&](int first, int last) { upsample_cpu(op, memory, first, last); });
   }
@@ -23,9 +26,32 @@ struct CpuKernels {
   void operator()(const DySample& op) const {
     pool.for_tiles(op.tiles(), [&](int first, int last) { dysample_cpu(op, memory, first, last); });
   }
+  void operator()(const ConvDySample& op) const {
+    (*this)(op.conv);
+    (*this)(op.sample);
+  }
   void operator()(const DetectDecode& op) const {
     pool.for_tiles(op.tiles(), [&](int first, int last) { detect_decode_cpu(op, memory, first, last); });
   }
+};
+
+/// The plainest loops.
+struct ReferenceKernels {
+  const Memory& memory;
+
+  void operator()(const Conv2d& op) const { conv2d_reference(op, memory); }
+  void operator()(const MaxPool& op) const { max_pool_reference(op, memory); }
+  void operator()(const MaxPoolChain& op) const {
+    for (int i = 0; i < op.count; ++i) max_pool_reference(op.step(i), memory);
+  }
+  void operator()(const Upsample& op) const { upsample_reference(op, memory); }
+  void operator()(const Copy& op) const { copy_reference(op, memory); }
+  void operator()(const DySample& op) const { dysample_reference(op, memory); }
+  void operator()(const ConvDySample& op) const {
+    conv2d_reference(op.conv, memory);
+    dysample_reference(op.sample, memory);
+  }
+  void operator()(const DetectDecode& op) const { detect_decode_reference(op, memory); }
 };
 
 }  // namespace
@@ -39,14 +65,7 @@ void CpuExecutor::run(const Program& program, const Memory& memory) {
 }
 
 void run_reference(const Program& program, const Memory& memory) {
-  for (const Program::NamedStep& named : program.steps)
-    std::visit(Overloaded{[&](const Conv2d& op) { conv2d_reference(op, memory); },
-                          [&](const MaxPool& op) { max_pool_reference(op, memory); },
-                          [&](const Upsample& op) { upsample_reference(op, memory); },
-                          [&](const Copy& op) { copy_reference(op, memory); },
-                          [&](const DySample& op) { dysample_reference(op, memory); },
-                          [&](const DetectDecode& op) { detect_decode_reference(op, memory); }},
-               named.step);
+  for (const Program::NamedStep& named : program.steps) std::visit(ReferenceKernels{memory}, named.step);
 }
 
 }  // namespace cudet

@@ -9,11 +9,6 @@ namespace cudet {
 /// the path and the row's label.
 Graph build_graph(const Description& description, const WeightSource& weights);
 
-/// The least multiple of `stride` that is no less than `size`.
-constexpr int round_up(int size, int stride) {
-  return (size + stride - 1) / stride * stride;
-}
-
 /// The optimised graph of a description with its weights: `weights`, or the file that it names. Throws Error.
 Graph load_graph(const Description& description, const std::string& weights_path);
 

@@ -1,8 +1,11 @@
 #include "runtime/program.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <optional>
+
+#include "runtime/fusion.h"
 
 namespace cudet {
 namespace {
@@ -12,8 +15,13 @@ constexpr double kMostElements = 1e13;  // of a tensor: byte offsets stay far wi
 /// Lowers a graph whose values have extents and places.
 class Lowering {
  public:
-  Lowering(const Graph& graph, const PackedWeights& weights, int batch, Extent input)
-      : graph_(graph), weights_(weights), batch_(batch), extents_(infer_extents(graph, input)) {}
+  Lowering(const Graph& graph, const PackedWeights& weights, int batch, Extent input, Target target)
+      : graph_(graph), weights_(weights), batch_(batch), target_(target), extents_(infer_extents(graph, input)) {
+    types_.assign(graph.places.size(), target.type);
+    types_[index(graph.output)] = Type::f32;
+    for (const Node& node : graph.nodes)
+      if (std::holds_alternative<DySampleOp>(node.op)) types_[index(node.inputs[1])] = Type::f32;
+  }
 
   Program run(Extent input, bool keep_rows) {
     resolve();
@@ -26,6 +34,7 @@ class Lowering {
       std::optional<Step> step = std::visit([&](const auto& op) { return lower(op); }, node.op);
       if (step) program.steps.push_back({*step, node.name, node.row});
     }
+    if (target_.cuda) fuse(program.steps);
     program.input = tensor(0);
     program.output = tensor(graph_.output);
     for (const GraphRow& row : graph_.rows) program.rows.push_back(tensor(row.output));
@@ -37,10 +46,17 @@ class Lowering {
 
   std::size_t value_bytes(ValueId v) const {
     const Extent e = extents_[index(v)];
-    if (static_cast<double>(batch_) * e.h * e.w * graph_.channels[index(v)] > kMostElements)
+    if (static_cast<double>(batch_) * e.h * e.w * pitch(v) > kMostElements)
       throw Error("a tensor of " + std::to_string(e.h) + "x" + std::to_string(e.w) + " pixels of " +
                   std::to_string(graph_.channels[index(v)]) + " channels is too large");
-    return index(batch_) * index(e.h) * index(e.w) * index(graph_.channels[index(v)]) * size_of(Type::f32);
+    return index(batch_) * index(e.h) * index(e.w) * index(pitch(v)) * size_of(types_[index(v)]);
+  }
+
+  /// Elements from one pixel of a buffer to the next.
+  int pitch(ValueId root) const {
+    const int channels = graph_.channels[index(root)];
+    if (!target_.cuda || root == graph_.output) return channels;
+    return round_up(channels, channels <= 4 ? 4 : static_cast<int>(16 / size_of(types_[index(root)])));
   }
 
   /// Follows each value's places up to the buffer that holds it.
@@ -95,14 +111,15 @@ class Lowering {
 
   Tensor tensor(ValueId v) const {
     const ValueId root = root_[index(v)];
+    const Type type = types_[index(root)];
     return {Space::arena,
-            Type::f32,
-            offset_[index(root)] + index(first_channel_[index(v)]) * size_of(Type::f32),
+            type,
+            offset_[index(root)] + index(first_channel_[index(v)]) * size_of(type),
             batch_,
             extents_[index(v)].h,
             extents_[index(v)].w,
             graph_.channels[index(v)],
-            graph_.channels[index(root)]};
+            pitch(root)};
   }
   Tensor x(std::size_t i = 0) const { return tensor(node_->inputs[i]); }
   Tensor y() const { return tensor(node_->output); }
@@ -121,7 +138,7 @@ class Lowering {
     if (op.add) step.residual = x(1);
     const int c = step.x.c / op.groups;
     step.weight = {
-        Space::weights, Type::f32, weights_.offsets[index(op.weight)], step.y.c, op.kernel.h, op.kernel.w, c, c};
+        Space::weights, target_.type, weights_.offsets[index(op.weight)], step.y.c, op.kernel.h, op.kernel.w, c, c};
     step.bias = {Space::weights, Type::f32, weights_.offsets[index(op.bias)], 1, 1, 1, step.y.c, step.y.c};
     return step;
   }
@@ -159,19 +176,25 @@ class Lowering {
   const Graph& graph_;
   const PackedWeights& weights_;
   int batch_;
+  Target target_;
   std::vector<Extent> extents_;
+  std::vector<Type> types_;          // of each root's buffer
   std::vector<ValueId> root_;        // the value whose buffer holds each value
   std::vector<int> first_channel_;   // of each value within its root
   std::vector<std::size_t> offset_;  // of each root's buffer, bytes
   const Node* node_ = nullptr;
 };
 
+/// All of a convolution that does not depend on the input's size.
 Conv2d describe(const Graph& graph, const ConvOp& op) {
   const std::vector<int>& shape = graph.parameters[static_cast<std::size_t>(op.weight)].shape;
   Conv2d conv{};
   conv.y.c = shape[0];
   conv.x.c = shape[1] * op.groups;
   conv.kernel = op.kernel;
+  conv.stride = op.stride;
+  conv.pad = op.pad;
+  conv.dilation = op.dilation;
   conv.groups = op.groups;
   return conv;
 }
@@ -185,21 +208,37 @@ void to_channels_last(const Parameter& weight, float* out) {
       for (std::size_t j = 0; j < c; ++j) *out++ = weight.values[(i * c + j) * taps + t];
 }
 
-/// Lays out every convolution's weight, of `floats(conv)` floats made by `pack(conv, channels last, out)`, and its
-/// bias.
-template <class Floats, class Pack>
-PackedWeights pack_convolutions(const Graph& graph, Floats floats, Pack pack) {
+/// The other way round.
+void from_channels_last(const float* in, Parameter& weight) {
+  const std::size_t k = static_cast<std::size_t>(weight.shape[0]), c = static_cast<std::size_t>(weight.shape[1]),
+                    taps = static_cast<std::size_t>(weight.shape[2]) * static_cast<std::size_t>(weight.shape[3]);
+  weight.values.resize(k * c * taps);
+  for (std::size_t i = 0; i < k; ++i)
+    for (std::size_t t = 0; t < taps; ++t)
+      for (std::size_t j = 0; j < c; ++j) weight.values[(i * c + j) * taps + t] = *in++;
+}
+
+std::size_t elements(const Parameter& parameter) {
+  std::size_t count = 1;
+  for (const int size : parameter.shape) count *= static_cast<std::size_t>(size);
+  return count;
+}
+
+/// Lays out every convolution's weight, of `bytes(conv)` bytes made by `pack(conv, channels last, out)`, and its bias,
+/// of `bias_floats(conv)` floats, those behind the bias zeros.
+template <class Bytes, class Floats, class Pack>
+PackedWeights pack_convolutions(const Graph& graph, Bytes bytes_of, Floats bias_floats, Pack pack) {
   PackedWeights packed;
   packed.offsets.assign(graph.parameters.size(), 0);
   std::size_t bytes = 0;
-  const auto reserve = [&](ParameterId id, std::size_t count) {
+  const auto reserve = [&](ParameterId id, std::size_t size) {
     packed.offsets[static_cast<std::size_t>(id)] = bytes;
-    bytes += align_up(count * sizeof(float));
+    bytes += align_up(size);
   };
   for (const Node& node : graph.nodes)
     if (const auto* op = std::get_if<ConvOp>(&node.op)) {
-      reserve(op->weight, floats(describe(graph, *op)));
-      reserve(op->bias, graph.parameters[static_cast<std::size_t>(op->bias)].values.size());
+      reserve(op->weight, bytes_of(describe(graph, *op)));
+      reserve(op->bias, bias_floats(describe(graph, *op)) * sizeof(float));
     }
   packed.bytes = Buffer(bytes);
   std::vector<float> channels_last;
@@ -208,37 +247,73 @@ PackedWeights pack_convolutions(const Graph& graph, Floats floats, Pack pack) {
       const Parameter& weight = graph.parameters[static_cast<std::size_t>(op->weight)];
       const Parameter& bias = graph.parameters[static_cast<std::size_t>(op->bias)];
       const auto at = [&](ParameterId id) {
-        return reinterpret_cast<float*>(packed.bytes.data() + packed.offsets[static_cast<std::size_t>(id)]);
+        return packed.bytes.data() + packed.offsets[static_cast<std::size_t>(id)];
       };
       channels_last.resize(weight.values.size());
       to_channels_last(weight, channels_last.data());
       pack(describe(graph, *op), channels_last, at(op->weight));
-      std::copy(bias.values.begin(), bias.values.end(), at(op->bias));
+      std::memset(at(op->bias), 0, bias_floats(describe(graph, *op)) * sizeof(float));
+      std::memcpy(at(op->bias), bias.values.data(), bias.values.size() * sizeof(float));
     }
   return packed;
+}
+
+std::size_t outputs(const Conv2d& conv) {
+  return static_cast<std::size_t>(conv.y.c);
 }
 
 }  // namespace
 
 PackedWeights pack_for_cpu(const Graph& graph) {
-  return pack_convolutions(graph, conv2d_cpu_packed_floats,
-                           [](const Conv2d& conv, const std::vector<float>& weight, float* out) {
-                             conv2d_cpu_pack(conv, weight.data(), out);
-                           });
+  return pack_convolutions(
+      graph, [](const Conv2d& conv) { return conv2d_cpu_packed_floats(conv) * sizeof(float); }, outputs,
+      [](const Conv2d& conv, const std::vector<float>& weight, std::byte* out) {
+        conv2d_cpu_pack(conv, weight.data(), reinterpret_cast<float*>(out));
+      });
+}
+
+PackedWeights pack_for_cuda(const Graph& graph, Type type) {
+  const auto typed = [type](Conv2d conv) {
+    conv.x.type = conv.weight.type = type;
+    return conv;
+  };
+  return pack_convolutions(
+      graph, [&](const Conv2d& conv) { return conv2d_cuda_packed_bytes(typed(conv)); },
+      [&](const Conv2d& conv) { return conv2d_cuda_bias_floats(typed(conv)); },
+      [&](const Conv2d& conv, const std::vector<float>& weight, std::byte* out) {
+        conv2d_cuda_pack(typed(conv), weight.data(), out);
+      });
 }
 
 PackedWeights pack_for_reference(const Graph& graph) {
-  const auto floats = [](const Conv2d& conv) {
+  const auto bytes = [](const Conv2d& conv) {
     return static_cast<std::size_t>(conv.y.c) * static_cast<std::size_t>(conv.kernel.h) *
-           static_cast<std::size_t>(conv.kernel.w) * static_cast<std::size_t>(conv.x.c / conv.groups);
+           static_cast<std::size_t>(conv.kernel.w) * static_cast<std::size_t>(conv.x.c / conv.groups) * sizeof(float);
   };
-  return pack_convolutions(graph, floats, [](const Conv2d&, const std::vector<float>& weight, float* out) {
-    std::copy(weight.begin(), weight.end(), out);
+  return pack_convolutions(graph, bytes, outputs, [](const Conv2d&, const std::vector<float>& weight, std::byte* out) {
+    std::memcpy(out, weight.data(), weight.size() * sizeof(float));
   });
 }
 
-Program compile(const Graph& graph, const PackedWeights& weights, int batch, Extent input, bool keep_rows) {
-  return Lowering(graph, weights, batch, input).run(input, keep_rows);
+void unpack_from_cpu(const PackedWeights& packed, Graph& graph) {
+  std::vector<float> channels_last;
+  for (const Node& node : graph.nodes)
+    if (const auto* op = std::get_if<ConvOp>(&node.op)) {
+      Parameter& weight = graph.parameters[static_cast<std::size_t>(op->weight)];
+      Parameter& bias = graph.parameters[static_cast<std::size_t>(op->bias)];
+      const auto at = [&](ParameterId id) {
+        return reinterpret_cast<const float*>(packed.bytes.data() + packed.offsets[static_cast<std::size_t>(id)]);
+      };
+      channels_last.resize(elements(weight));
+      conv2d_cpu_unpack(describe(graph, *op), at(op->weight), channels_last.data());
+      from_channels_last(channels_last.data(), weight);
+      bias.values.assign(at(op->bias), at(op->bias) + elements(bias));
+    }
+}
+
+Program compile(const Graph& graph, const PackedWeights& weights, int batch, Extent input, bool keep_rows,
+                Target target) {
+  return Lowering(graph, weights, batch, input, target).run(input, keep_rows);
 }
 
 }  // namespace cudet

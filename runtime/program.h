@@ -17,7 +17,7 @@
 namespace cudet {
 
 /// What an executor does, one after the other. Adding an operator is adding an alternative.
-using Step = std::variant<Conv2d, MaxPool, Upsample, Copy, DySample, DetectDecode>;
+using Step = std::variant<Conv2d, MaxPool, MaxPoolChain, Upsample, Copy, DySample, ConvDySample, DetectDecode>;
 
 /// The constants of a graph, in the order that the kernels of one executor read them.
 struct PackedWeights {
@@ -25,8 +25,19 @@ struct PackedWeights {
   std::vector<std::size_t> offsets;  // of each of the graph's parameters, bytes; unused ones 0
 };
 
+/// What the kernels of an executor want.
+struct Target {
+  Type type =
+      Type::f32;      // of activations and of convolutions' weights; offset maps of DySample and the output stay f32
+  bool cuda = false;  // pixels start at multiples of 16 bytes (of at most 4 channels: of 4 elements), fused steps
+};
+
 /// Convolution weights as conv2d_cpu reads them.
 PackedWeights pack_for_cpu(const Graph& graph);
+/// Convolution weights as conv2d_cuda reads them, of this type; biases f32.
+PackedWeights pack_for_cuda(const Graph& graph, Type type);
+/// The values of the graph's parameters, out of what pack_for_cpu made of them.
+void unpack_from_cpu(const PackedWeights& packed, Graph& graph);
 /// Convolution weights as conv2d_reference reads them.
 PackedWeights pack_for_reference(const Graph& graph);
 
@@ -49,6 +60,7 @@ struct Program {
 /// Decides everything about running an optimised graph on `batch` pictures of `input` pixels: shapes, where each value
 /// lives, the order of steps. With `keep_rows`, rows' results stay until the end. Throws Error naming the row that the
 /// size does not suit.
-Program compile(const Graph& graph, const PackedWeights& weights, int batch, Extent input, bool keep_rows = false);
+Program compile(const Graph& graph, const PackedWeights& weights, int batch, Extent input, bool keep_rows = false,
+                Target target = {});
 
 }  // namespace cudet

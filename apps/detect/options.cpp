@@ -63,8 +63,9 @@ void declare(CLI::App& app, Options& options, Words& words) {
   in("Model", app.add_option("--model", options.model, "Model description, JSON (needed)"))->type_name("M.json");
   in("Model", app.add_option("--weights", options.weights, "Weights (default: those that the description names)"))
       ->type_name("W.safetensors");
-  in("Model", app.add_option("--device", words.device, "auto, cpu or cuda (auto)"))->type_name("D");
-  in("Model", app.add_option("--precision", words.precision, "fp32 (fp32)"))->type_name("P");
+  in("Model", app.add_option("--device", words.device, "auto: CUDA where there is a device; cpu or cuda (auto)"))
+      ->type_name("D");
+  in("Model", app.add_option("--precision", words.precision, "fp32, or fp16 on CUDA (fp32)"))->type_name("P");
   in("Model", app.add_option("--imgsz", words.size, "Input: longest side, or exact height x width (the model's own)"))
       ->type_name("640|HxW");
   in("Model", app.add_flag("--square", options.square, "Pad pictures to a square, not to the least rectangle"));
@@ -102,7 +103,10 @@ void take(const Words& words, Options& options) {
   } else if (words.device != "auto") {
     throw Error("--device " + words.device + ": auto, cpu or cuda is needed");
   }
-  if (words.precision != "fp32") throw Error("--precision " + words.precision + ": fp32 is needed");
+  if (words.precision == "fp16")
+    options.detector.precision = Precision::fp16;
+  else if (words.precision != "fp32")
+    throw Error("--precision " + words.precision + ": fp32 or fp16 is needed");
   if (!words.size.empty()) {
     const SizeOption given = parse_size("--imgsz", words.size);
     options.detector.input = given.size;

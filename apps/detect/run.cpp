@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "apps/detect/console.h"
 #include "apps/detect/format.h"
@@ -24,6 +26,7 @@ Detector make_detector(const Model& model, const Options& options, Console& cons
     wanted.fit = Fit::whole;
   }
   Detector detector(model, wanted);
+  if (!detector.fallback().empty()) console.complain("the CPU runs the network, not CUDA: " + detector.fallback());
   const bool is_own = wanted.input.height == 0;
   const Size used = detector.input(), given = is_own ? model.input_size() : wanted.input;
   if (!(used == given)) {
@@ -51,7 +54,8 @@ std::vector<std::unique_ptr<Output>> make_outputs(const Options& options, const 
   return outputs;
 }
 
-/// Works through the pictures, batch by batch, and counts.
+/// Works through the pictures, batch by batch, and counts. On CUDA a batch is sent to the device while the network runs
+/// on the one before it, whose results are written after that.
 class Run {
  public:
   Run(const Options& options, const Sources& sources, const Model& model, DetectOptions detect, Detector detector,
@@ -95,29 +99,66 @@ class Run {
       if (loaded) batch.push_back(std::move(*loaded));
       const bool full = batch.size() == static_cast<std::size_t>(options_.batch);
       if (!batch.empty() && !interrupted_ && (full || !loaded)) {
-        detect(batch);
+        detect(std::move(batch));
         batch.clear();
       }
       if (!loaded || interrupted_) break;
     }
+    if (!cut_short_) finish_running();
     finish_lines();
   }
 
-  void detect(std::vector<Loaded>& batch) {
+  /// Starts on a batch, and finishes the one before it.
+  void detect(std::vector<Loaded> batch) {
     std::vector<Frame> frames;
     frames.reserve(batch.size());
     for (const Loaded& loaded : batch) frames.push_back(loaded.picture.image.frame());
-    std::vector<RawOutput> raw;
-    std::vector<Result> results;
+    if (!options_.raw.empty()) {
+      std::vector<RawOutput> raw;
+      std::vector<Result> results;
+      if (guarded([&] { results = detector_.detect(frames, detect_, &raw); })) write(batch, results, raw);
+      return;
+    }
+    std::exception_ptr failure;
     try {
-      results = detector_.detect(frames, detect_, options_.raw.empty() ? nullptr : &raw);
+      detector_.submit(frames, detect_);
+    } catch (...) {
+      failure = std::current_exception();  // told after what was started before it
+    }
+    finish_running();
+    if (cut_short_) return;
+    if (failure) {
+      guarded([&] { std::rethrow_exception(failure); });
+      return;
+    }
+    running_ = std::move(batch);
+    if (detector_.device() == Device::cpu) finish_running();  // it has run already
+  }
+
+  void finish_running() {
+    if (running_.empty()) return;
+    std::vector<Loaded> batch = std::exchange(running_, {});
+    std::vector<Result> results;
+    if (guarded([&] { results = detector_.collect(); })) write(batch, results, {});
+  }
+
+  /// Whether the call succeeds. What it throws is the program's end where nothing is done yet, else the run's.
+  template <class Call>
+  bool guarded(const Call& call) {
+    try {
+      call();
+      return true;
     } catch (const Error& error) {
       if (done_ == 0) throw;
-      return report(error.what());
+      report(error.what());
     } catch (const std::bad_alloc&) {
       if (done_ == 0) throw;
-      return report("not enough memory: a smaller --imgsz or --batch needs less");
+      report("not enough memory: a smaller --imgsz or --batch needs less");
     }
+    return false;
+  }
+
+  void write(std::vector<Loaded>& batch, const std::vector<Result>& results, const std::vector<RawOutput>& raw) {
     try {
       for (std::size_t i = 0; i < batch.size(); ++i) write(batch[i], results[i], raw.empty() ? nullptr : &raw[i]);
     } catch (const Error& error) {
@@ -174,6 +215,7 @@ class Run {
   Console& console_;
   const std::atomic<bool>& interrupted_;
   std::vector<std::unique_ptr<Output>> outputs_;
+  std::vector<Loaded> running_;                // the batch that was submitted and not collected
   std::size_t done_ = 0, failed_, found_ = 0;  // pictures, pictures and sources, detections
   bool cut_short_ = false;
 };

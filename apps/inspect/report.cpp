@@ -54,37 +54,47 @@ struct StepText {
 
 StepText describe(const Step& step) {
   const auto number = [](int n) { return std::to_string(n); };
-  return std::visit(Overloaded{
-                        [&](const Conv2d& s) {
-                          std::string detail = number(s.kernel.h) + "x" + number(s.kernel.w);
-                          if (s.stride.h != 1 || s.stride.w != 1) detail += "/" + number(s.stride.h);
-                          if (s.stride.h != s.stride.w) detail += "," + number(s.stride.w);
-                          if (s.dilation.h != 1 || s.dilation.w != 1) detail += " dilated";
-                          if (s.groups != 1) detail += " in " + number(s.groups) + " groups";
-                          if (s.activation == Activation::silu) detail += " + SiLU";
-                          if (s.add) detail += " + residual";
-                          return StepText{"conv2d", shape(s.x), detail, s.y};
-                        },
-                        [&](const MaxPool& s) {
-                          return StepText{"max_pool", shape(s.x), number(s.kernel) + "x" + number(s.kernel), s.y};
-                        },
-                        [&](const Upsample& s) {
-                          return StepText{"upsample", shape(s.x), "by " + number(s.scale), s.y};
-                        },
-                        [&](const Copy& s) {
-                          return StepText{"copy", shape(s.x), "", s.y};
-                        },
-                        [&](const DySample& s) {
-                          return StepText{"dysample", shape(s.x),
-                                          "by " + number(s.scale) + ", " + number(s.groups) + " groups" +
-                                              (s.dyscope ? ", dyscope" : ""),
-                                          s.y};
-                        },
-                        [&](const DetectDecode& s) {
-                          return StepText{"detect_decode", shape(s.level[0].box), number(s.levels) + " levels", s.y};
-                        },
-                    },
-                    step);
+  return std::visit(
+      Overloaded{
+          [&](const Conv2d& s) {
+            std::string detail = number(s.kernel.h) + "x" + number(s.kernel.w);
+            if (s.stride.h != 1 || s.stride.w != 1) detail += "/" + number(s.stride.h);
+            if (s.stride.h != s.stride.w) detail += "," + number(s.stride.w);
+            if (s.dilation.h != 1 || s.dilation.w != 1) detail += " dilated";
+            if (s.groups != 1) detail += " in " + number(s.groups) + " groups";
+            if (s.activation == Activation::silu) detail += " + SiLU";
+            if (s.add) detail += " + residual";
+            return StepText{"conv2d", shape(s.x), detail, s.y};
+          },
+          [&](const MaxPool& s) {
+            return StepText{"max_pool", shape(s.x), number(s.kernel) + "x" + number(s.kernel), s.y};
+          },
+          [&](const MaxPoolChain& s) {
+            return StepText{"max_pool", shape(s.x),
+                            number(s.count) + " of " + number(s.kernel) + "x" + number(s.kernel), s.y[s.count - 1]};
+          },
+          [&](const Upsample& s) {
+            return StepText{"upsample", shape(s.x), "by " + number(s.scale), s.y};
+          },
+          [&](const Copy& s) {
+            return StepText{"copy", shape(s.x), "", s.y};
+          },
+          [&](const DySample& s) {
+            return StepText{
+                "dysample", shape(s.x),
+                "by " + number(s.scale) + ", " + number(s.groups) + " groups" + (s.dyscope ? ", dyscope" : ""), s.y};
+          },
+          [&](const ConvDySample& s) {
+            return StepText{"conv_dysample", shape(s.sample.x),
+                            "by " + number(s.sample.scale) + ", " + number(s.sample.groups) + " groups" +
+                                (s.sample.dyscope ? ", dyscope" : ""),
+                            s.sample.y};
+          },
+          [&](const DetectDecode& s) {
+            return StepText{"detect_decode", shape(s.level[0].box), number(s.levels) + " levels", s.y};
+          },
+      },
+      step);
 }
 
 void print_memory(const Report& report, std::ostream& out) {
@@ -94,6 +104,22 @@ void print_memory(const Report& report, std::ostream& out) {
       << mega(report.packed_bytes) << " MB, arena " << mega(program.memory.bytes) << " MB (all buffers together "
       << mega(program.activation_bytes) << " MB, the most that are needed at once " << mega(program.memory.live_peak)
       << " MB)\n";
+  for (const auto& [precision, memory] : {std::pair("fp32", report.cuda_fp32), std::pair("fp16", report.cuda_fp16)})
+    out << "memory, CUDA " << precision << ", batch " << report.batch << ": " << mega(memory.total()) << " MB (weights "
+        << mega(memory.weights) << ", arena " << mega(memory.arena) << ", next input " << mega(memory.input)
+        << ", candidates " << mega(memory.candidates) << ", scratch " << mega(memory.scratch) << " for "
+        << Report::kMultiprocessors << " multiprocessors, picture " << mega(memory.strip) << ")\n";
+}
+
+Json cuda_json(const CudaMemory& memory) {
+  return {{"weight_bytes", memory.weights},
+          {"arena_bytes", memory.arena},
+          {"input_bytes", memory.input},
+          {"candidate_bytes", memory.candidates},
+          {"scratch_bytes", memory.scratch},
+          {"picture_bytes", memory.strip},
+          {"multiprocessors", Report::kMultiprocessors},
+          {"bytes", memory.total()}};
 }
 
 std::map<std::string, int> count_operators(const Program& program) {
@@ -119,6 +145,11 @@ Report make_report(const std::string& path, const std::string& scale, int batch,
   for (const Program::NamedStep& named : report.program.steps)
     if (const auto* conv = std::get_if<Conv2d>(&named.step))
       report.packed_bytes += (conv2d_cpu_packed_floats(*conv) + static_cast<std::size_t>(conv->y.c)) * sizeof(float);
+  const auto on_cuda = [&](Type type) {
+    return cuda_memory(compile(graph, none, batch, report.input, false, {type, true}), Report::kMultiprocessors);
+  };
+  report.cuda_fp32 = on_cuda(Type::f32);
+  report.cuda_fp16 = on_cuda(Type::f16);
   return report;
 }
 
@@ -201,7 +232,9 @@ void print_json(const Report& report, bool with_program, std::ostream& out) {
   json["memory"] = {{"arena_bytes", report.program.memory.bytes},
                     {"live_peak_bytes", report.program.memory.live_peak},
                     {"activation_bytes", report.program.activation_bytes},
-                    {"weight_bytes", report.packed_bytes}};
+                    {"weight_bytes", report.packed_bytes},
+                    {"cuda_fp32", cuda_json(report.cuda_fp32)},
+                    {"cuda_fp16", cuda_json(report.cuda_fp16)}};
   if (with_program)
     for (const Program::NamedStep& named : report.program.steps) {
       const StepText text = describe(named.step);

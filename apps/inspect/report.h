@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/cuda_memory.h"
 #include "runtime/model.h"
 #include "runtime/program.h"
 #include "runtime/statistics.h"
@@ -16,7 +17,9 @@ struct Report {
   Extent input;
   std::vector<RowStatistics> rows;
   Program program;
-  std::size_t packed_bytes;  // of the weights as the CPU reads them
+  std::size_t packed_bytes;             // of the weights as the CPU reads them
+  CudaMemory cuda_fp32{}, cuda_fp16{};  // on a device of kMultiprocessors
+  static constexpr int kMultiprocessors = 16;
 };
 
 /// Builds the network without weights. `input` {0, 0}: the description's.

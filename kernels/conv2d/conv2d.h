@@ -13,7 +13,8 @@ struct Conv2d {
   Tensor x;         // N, H, W, C
   Tensor y;         // N, V, U, K; V = (H + 2 pad.h − dilation.h (R − 1) − 1) / stride.h + 1 >= 1, U alike
   Tensor residual;  // N, V, U, K, only where `add`; neither it nor x may overlap y
-  Tensor weight;    // weights, f32; K, R, S, C/groups for the reference, packed for the CPU: conv2d_cpu_pack
+  Tensor weight;    // weights; K, R, S, C/groups for the reference, packed for the CPU (conv2d_cpu_pack), both f32, or
+                    // packed for CUDA in x's type (conv2d_cuda_pack)
   Tensor bias;      // weights, f32; 1, 1, 1, K
   Extent kernel, stride, pad, dilation;  // kernel: R, S
   int groups;                            // divides C and K; group g of x's channels makes group g of y's
@@ -27,6 +28,8 @@ std::size_t conv2d_cpu_packed_floats(const Conv2d& op);
 /// instruction set: group, block of 16 output channels, R, S, C/groups, channel of the block; a group's last block is
 /// filled up with zeros. Best 64-byte aligned, in memory too.
 void conv2d_cpu_pack(const Conv2d& op, const float* weight, float* packed);
+/// The other way round: what was packed, in layout K, R, S, C/groups.
+void conv2d_cpu_unpack(const Conv2d& op, const float* packed, float* weight);
 /// The CPU's tiles: a run of output pixels of one image by blocks of output channels (tiling.h); independent of each
 /// other, some 50 µs each where the layer is large. Neighbouring tiles read the same weights. y does not depend on how
 /// the tiles are divided among calls, nor on their order.
@@ -34,5 +37,17 @@ int conv2d_cpu_tiles(const Conv2d& op);
 
 void conv2d_reference(const Conv2d&, const Memory&);                 // f32; double sums
 void conv2d_cpu(const Conv2d&, const Memory&, int first, int last);  // f32; tiles [first, last)
+
+/// Bytes of the weights as conv2d_cuda reads them: a function of the channels, kernel, stride, pad, dilation, groups
+/// and weight.type of `op` alone, as is their order (cuda_plan.h has it).
+std::size_t conv2d_cuda_packed_bytes(const Conv2d& op);
+void conv2d_cuda_pack(const Conv2d& op, const float* weight, std::byte* packed);
+/// Floats that bias has for CUDA: K, and zeros up to whole blocks of output channels.
+std::size_t conv2d_cuda_bias_floats(const Conv2d& op);
+/// Bytes of CudaStream::scratch with which the kernel can split sums among blocks, on a device of so many
+/// multiprocessors.
+std::size_t conv2d_cuda_scratch_bytes(const Conv2d& op, int multiprocessors);
+/// x and weight f32, or both f16; residual of x's type; y f32 or f16. Sums are f32.
+void conv2d_cuda(const Conv2d&, const Memory&, const CudaStream&);
 
 }  // namespace cudet

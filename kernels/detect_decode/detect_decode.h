@@ -1,5 +1,6 @@
 // The end of YOLOv8's Detect head: distributions to boxes, logits to scores.
 #pragma once
+#include "kernels/nms/nms.h"
 #include "kernels/tensor.h"
 
 namespace cudet {
@@ -32,5 +33,12 @@ struct DetectDecode {
 
 void detect_decode_reference(const DetectDecode&, const Memory&);                 // f32
 void detect_decode_cpu(const DetectDecode&, const Memory&, int first, int last);  // f32; tiles [first, last)
+/// The decode of nothing but what may become a detection: per image, each anchor whose best class passes the threshold
+/// and is wanted (nms.h says which), in any order. `parameters`, `wanted` (a flag a class, or null), `candidates` (y.n,
+/// y.w) and `found` (y.n, set here) are in device memory. op.y is not written.
+void detect_candidates_cuda(const DetectDecode& op, const Memory&, const NmsParameters* parameters,
+                            const std::uint8_t* wanted, Candidate* candidates, int* found, const CudaStream&);
+/// All of y.
+void detect_decode_cuda(const DetectDecode&, const Memory&, const CudaStream&);  // x f32 or f16, y f32
 
 }  // namespace cudet

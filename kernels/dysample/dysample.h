@@ -1,6 +1,7 @@
 // DySample's sampling: upsampling at points that the network has chosen ("Learning to Upsample by Learning to Sample",
 // ICCV 2023, arXiv 2308.15085, section 3.2).
 #pragma once
+#include "kernels/conv2d/conv2d.h"
 #include "kernels/tensor.h"
 
 namespace cudet {
@@ -26,7 +27,17 @@ struct DySample {
   CUDET_HD int tiles() const { return x.n * x.h; }
 };
 
+/// The 1x1 convolution that makes the offsets (op.offset is sample.offset), and the sampling at them.
+struct ConvDySample {
+  Conv2d conv;
+  DySample sample;
+};
+
 void dysample_reference(const DySample&, const Memory&);                 // f32
 void dysample_cpu(const DySample&, const Memory&, int first, int last);  // f32; tiles [first, last)
+/// Both in one launch, where conv_dysample_fits: offsets stay on chip, in f32. What conv.y would hold is not written.
+void conv_dysample_cuda(const ConvDySample&, const Memory&, const CudaStream&);
+bool conv_dysample_fits(const ConvDySample&);
+void dysample_cuda(const DySample&, const Memory&, const CudaStream&);  // f32 or f16
 
 }  // namespace cudet

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/letterbox/letterbox.h"
+#include "kernels/letterbox/nv12.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/letterbox/cpu.cpp"
@@ -35,6 +36,7 @@ struct Pixels {
 // A row as two rows of the picture and their weights.
 struct Rows {
   const std::uint8_t* row[2];
+  const std::uint8_t* chroma[2];  // nv12
   int weight[2];
 };
 
@@ -74,9 +76,14 @@ Rows find_rows(const Letterbox& op, int row) {
   const float place = source_place(row, source_step(op.place.height, op.frame.height)), first = std::floor(place);
   const float fraction = place - first;
   const int last = op.frame.height - 1, above = static_cast<int>(first);
-  return {{op.frame.data + std::clamp(above, 0, last) * op.frame.stride,
-           op.frame.data + std::clamp(above + 1, 0, last) * op.frame.stride},
-          {static_cast<int>(round_even((1 - fraction) * 2048)), static_cast<int>(round_even(fraction * 2048))}};
+  Rows rows{
+      {}, {}, {static_cast<int>(round_even((1 - fraction) * 2048)), static_cast<int>(round_even(fraction * 2048))}};
+  for (int r = 0; r < 2; ++r) {
+    const int from = std::clamp(above + r, 0, last);
+    rows.row[r] = op.frame.data + from * op.frame.stride;
+    if (op.frame.format == PixelFormat::nv12) rows.chroma[r] = chroma_plane(op.frame) + from / 2 * op.frame.stride;
+  }
+  return rows;
 }
 
 template <int kBytes>
@@ -103,7 +110,23 @@ void load_pixels(const Columns& columns, const Rows& rows, Pixels& pixels) {
   }
 }
 
+void load_pixels_nv12(const Columns& columns, const Rows& rows, Pixels& pixels) {
+  for (int r = 0; r < 2; ++r) {
+    const std::uint8_t *row = rows.row[r], *chroma = rows.chroma[r];
+    const auto load = [&](std::size_t column) {
+      const std::uint8_t* pair = chroma + chroma_pair(static_cast<std::ptrdiff_t>(column));
+      const Rgb rgb = nv12_to_rgb(row[column], pair[0], pair[1]);
+      return static_cast<std::uint32_t>(rgb.r | rgb.g << 8 | rgb.b << 16);
+    };
+    for (int c = 0; c < columns.count; ++c) {
+      pixels.first[r][c] = load(columns.first[c]);
+      pixels.second[r][c] = load(columns.second[c]);
+    }
+  }
+}
+
 void load_pixels(PixelFormat format, const Columns& columns, const Rows& rows, Pixels& pixels) {
+  if (format == PixelFormat::nv12) return load_pixels_nv12(columns, rows, pixels);
   switch (channels(format)) {
     case 1:
       return load_pixels<1, 1>(columns, rows, pixels);

@@ -23,16 +23,35 @@ Placement fit(int width, int height, Extent input);
 Extent least_input(int width, int height, Extent limit, int stride);
 
 /// y(image, v, u, ·) = the picture's RGB, resized by OpenCV's INTER_LINEAR for 8-bit pixels (11-bit weights;
-/// reference.cpp has the rule), divided by 255; 114/255 outside of the placement.
+/// reference.cpp has the rule), divided by 255; 114/255 outside of the placement. Pixels of nv12 are converted first.
 struct Letterbox {
   Frame frame;
   Placement place;
-  Tensor y;   // N, H, W, 3, arena, f32
+  Tensor y;   // N, H, W, 3, arena, f32; on devices f32 or f16
   int image;  // which of y's N
 
   /// One tile a row of the input.
   int tiles() const { return y.h; }
 };
+
+/// Rows of y, and how many of the picture's they need: how a picture in host memory reaches a device, strip by strip.
+struct LetterboxStrip {
+  int first, last;  // rows of y
+  int rows;         // of the picture (nv12: of its luma), packed; 0 where the strip is all grey
+};
+
+/// The longest strip from y's row `first` whose packed rows take at most `bytes`. Throws Error where one row of y takes
+/// more: two rows of the picture, each rounded up to whole words of 4 bytes, are always enough (nv12: four of luma).
+LetterboxStrip letterbox_strip(const Letterbox&, int first, std::size_t bytes);
+/// Copies the strip's rows of op.frame (host) to `packed`, each to a whole word from its start; what lies between rows
+/// is not written. Returns how many bytes from start to end.
+std::size_t letterbox_pack(const Letterbox&, const LetterboxStrip&, std::uint8_t* packed);
+/// The strip's rows of y from what letterbox_pack made, copied to the device. y: f32 or f16, of pitch >= 3; its
+/// channels from 3 to pitch become 0.
+void letterbox_strip_cuda(const Letterbox&, const LetterboxStrip&, const std::uint8_t* packed, const Memory&,
+                          const CudaStream&);
+/// All of y from a frame on the device; y as above.
+void letterbox_cuda(const Letterbox&, const Memory&, const CudaStream&);
 
 void letterbox_reference(const Letterbox&, const Memory&);                 // f32
 void letterbox_cpu(const Letterbox&, const Memory&, int first, int last);  // f32; tiles [first, last)

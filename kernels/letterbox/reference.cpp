@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "kernels/letterbox/letterbox.h"
+#include "kernels/letterbox/nv12.h"
 
 namespace cudet {
 namespace {
@@ -26,7 +27,13 @@ Taps taps(int destination, int scaled, int size, bool columns) {
 }
 
 // Red, green or blue (channel 0, 1, 2) of a pixel.
+int value_nv12(const Frame& frame, int row, int column, int channel) {
+  const std::uint8_t* pair = chroma_plane(frame) + row / 2 * frame.stride + chroma_pair(column);
+  const Rgb rgb = nv12_to_rgb(frame.data[row * frame.stride + column], pair[0], pair[1]);
+  return channel == 0 ? rgb.r : channel == 1 ? rgb.g : rgb.b;
+}
 int value(const Frame& frame, int row, int column, int channel) {
+  if (frame.format == PixelFormat::nv12) return value_nv12(frame, row, column, channel);
   const std::uint8_t* pixel = frame.data + row * frame.stride + std::ptrdiff_t{column} * channels(frame.format);
   const bool blue_first = frame.format == PixelFormat::bgr || frame.format == PixelFormat::bgra;
   return frame.format == PixelFormat::grey ? pixel[0] : pixel[blue_first ? 2 - channel : channel];

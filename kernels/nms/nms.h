@@ -6,6 +6,8 @@
 
 namespace cudet {
 
+struct CudaStream;  // kernels/launch.cuh
+
 /// A box that passed the threshold, in pixels of the network's input.
 struct Candidate {
   float x1, y1, x2, y2, score;
@@ -30,8 +32,27 @@ struct Nms {
   int max_detections;
 };
 
+/// What one call wants of the detections; in device memory, so that one captured graph serves every call.
+struct NmsParameters {
+  float confidence, iou;
+  int max_detections, agnostic;
+};
+
+/// NMS of a batch on the device, of candidates that passed the threshold. All pointers are the device's.
+struct NmsBatch {
+  int images, capacity;             // capacity: room for candidates, each image
+  const NmsParameters* parameters;  // one
+  const Candidate* candidates;      // images, capacity; in any order
+  const int* found;                 // images: how many there are
+  Candidate* sorted;                // images, min(capacity, kMaxCandidates): scratch
+  Candidate* kept;                  // images, min(capacity, kMaxCandidates): those that stay, in order
+  int* kept_count;                  // images
+};
+
 /// The boxes that stay are the first of `candidates` (room for one an anchor), in order; returns how many.
 int nms_reference(const Nms&, Candidate* candidates);
 int nms_cpu(const Nms&, Candidate* candidates);
+/// As nms_cpu of the rows that the candidates came from, to the bit.
+void nms_cuda(const NmsBatch&, const CudaStream&);
 
 }  // namespace cudet

@@ -1,75 +1,16 @@
-#include "kernels/conv2d/conv2d.h"
-
 #include <hwy/targets.h>
 
 #include <limits>
 #include <numeric>
-#include <ostream>
 
-#include "tests/kernels/compare.h"
+#include "tests/kernels/conv2d_cases.h"
 
 namespace cudet::test {
-
-struct Case {
-  int n, h, w, c, k;
-  Extent kernel, stride = {1, 1}, pad = {0, 0}, dilation = {1, 1};
-  int groups = 1;
-  Activation activation = Activation::silu;
-  bool add = false;
-  int spare = 0;  // further channels of the wider tensors that x, y and residual are slices of
-};
-
-std::ostream& operator<<(std::ostream& out, const Case& t) {
-  const auto pair = [&](const char* name, Extent e) { out << name << e.h << "x" << e.w; };
-  out << t.n << "x" << t.h << "x" << t.w << "x" << t.c << " to " << t.k;
-  pair(", kernel ", t.kernel), pair(", stride ", t.stride), pair(", pad ", t.pad), pair(", dilation ", t.dilation);
-  return out << ", groups " << t.groups << (t.activation == Activation::silu ? ", SiLU" : "")
-             << (t.add ? ", residual" : "") << ", spare " << t.spare;
-}
-
-constexpr Activation kNone = Activation::none, kSilu = Activation::silu;
-
-// Forms of YOLOv8's layers, then odd ones that hide index bugs.
-const std::vector<Case> kCases = {
-    {1, 64, 96, 3, 16, {3, 3}, {2, 2}, {1, 1}},                               // the stem
-    {1, 32, 32, 16, 32, {3, 3}, {2, 2}, {1, 1}},                              // between stages
-    {1, 20, 20, 64, 64, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 64},  // a bottleneck of C2f
-    {1, 20, 20, 96, 48, {1, 1}},                                              // pointwise
-    {1, 20, 20, 80, 80, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kNone},            // the end of Detect
-    {1, 80, 80, 4, 8, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kSilu, true, 4},     // several tiles
-    {1, 1, 1, 1, 1, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kNone},                // the least
-    {1, 7, 5, 5, 1, {1, 1}},                                                  // one output channel
-    {1, 7, 5, 5, 17, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 3},      // one beyond a block
-    {3, 9, 11, 13, 37, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1, kSilu, true, 5},    // several images, nothing divides
-    {3, 5, 7, 24, 33, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kSilu, false, 1},    // slices at odd places
-    {2, 6, 9, 10, 36, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 2, kSilu, true, 7},     // groups, a part of a block each
-    {1, 6, 5, 9, 51, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 3},                      // groups, one beyond a block each
-    {1, 6, 5, 96, 96, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 3, kSilu, true},        // groups of whole blocks
-    {2, 9, 8, 21, 21, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 21, kSilu, true, 2},    // depthwise
-    {1, 8, 8, 6, 12, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 6, kNone},               // depthwise with a multiplier
-    {1, 9, 8, 8, 16, {1, 1}, {2, 2}},                                         // pointwise, but not every pixel
-    {1, 5, 6, 8, 16, {1, 1}, {1, 1}, {1, 1}},                                 // pointwise, but with a frame
-    {1, 13, 17, 8, 16, {3, 3}, {3, 3}, {0, 0}},                               // stride 3
-    {1, 13, 17, 8, 16, {3, 5}, {1, 2}, {1, 2}, {1, 1}, 1, kSilu, true},       // height and width differ
-    {1, 13, 17, 8, 16, {5, 3}, {3, 1}, {2, 0}, {1, 2}},                       // and again
-    {2, 12, 14, 7, 20, {3, 3}, {1, 1}, {2, 2}, {2, 2}, 1, kSilu, false, 9},   // dilation
-    {1, 10, 30, 6, 18, {3, 2}, {1, 1}, {0, 0}, {3, 1}},                       // dilation of rows only
-    {1, 4, 3, 5, 6, {2, 3}, {1, 1}, {4, 5}},                                  // windows that see only padding
-    {1, 2, 2, 3, 4, {7, 7}, {1, 1}, {3, 3}},                                  // a kernel larger than the picture
-    {1, 3, 40, 3, 16, {3, 1}, {1, 1}, {1, 0}},                                // rows of taps that are single
-    {1, 3, 3, 1500, 2, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, false, 1},   // very many channels
-    {1, 1, 300, 3, 100, {1, 3}, {1, 1}, {0, 1}, {1, 1}, 1, kSilu, true, 1},   // a picture of one row
-    {1, 5, 5, 640, 200, {3, 3}, {1, 1}, {1, 1}},                              // several ranges of channels
-};
 
 // A convolution on tensors of its own, random but for the seed, and what the reference makes of it.
 struct Problem {
   explicit Problem(const Case& t) {
-    const auto outputs = [](int size, int kernel, int stride, int pad, int dilation) {
-      return (size + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
-    };
-    const int v = outputs(t.h, t.kernel.h, t.stride.h, t.pad.h, t.dilation.h);
-    const int u = outputs(t.w, t.kernel.w, t.stride.w, t.pad.w, t.dilation.w);
+    const auto [v, u] = t.outputs();
     op.kernel = t.kernel, op.stride = t.stride, op.pad = t.pad, op.dilation = t.dilation;
     op.groups = t.groups, op.activation = t.activation, op.add = t.add;
     op.x = slice(arena.place_random(t.n, t.h, t.w, t.c + t.spare, 0, 1), t.c);

@@ -2,68 +2,26 @@
 
 #include <limits>
 
-#include "tests/kernels/compare.h"
+#include "tests/kernels/detect_decode_cases.h"
 
 namespace cudet::test {
 
-struct DetectDecodeCase {
-  int n;
-  std::vector<Extent> levels;  // their pixels
-  int bins, classes;
-  int spare;  // further channels of the wider tensors that boxes and scores are slices of
-};
-
-const std::vector<DetectDecodeCase> kDetectDecodeCases = {
-    {1, {{80, 80}, {40, 40}, {20, 20}}, 16, 80, 0},  // YOLOv8 at 640
-    {1, {{1, 1}}, 1, 1, 0},
-    {2, {{6, 10}, {3, 5}}, 16, 7, 3},
-    {3, {{3, 2}, {5, 4}, {1, 7}, {2, 2}}, 5, 13, 0},
-    {1, {{2, 3}}, 19, 33, 1},
-};
-
 class DetectDecodeTest : public testing::TestWithParam<DetectDecodeCase> {
  protected:
-  void SetUp() override {
-    const DetectDecodeCase& test = GetParam();
-    op.bins = test.bins;
-    int anchors = 0;
-    for (const Extent& size : test.levels) {
-      const unsigned seed = static_cast<unsigned>(op.levels);
-      DetectDecode::Level& level = op.level[op.levels++];
-      level.box = arena.place_random(test.n, size.h, size.w, 4 * test.bins, test.spare, 10 + seed, -20, 20);
-      level.score = arena.place_random(test.n, size.h, size.w, test.classes, test.spare, 20 + seed, -12, 12);
-      level.stride_y = 8.0f * static_cast<float>(op.levels);
-      level.stride_x = level.stride_y + 4;
-      level.first_anchor = anchors;
-      level.first_tile = op.rows;
-      anchors += size.h * size.w;
-      op.rows += size.h;
-    }
-    op.y = arena.place(test.n, 1, anchors, 4 + test.classes);
-  }
   Arena cpu() {
     Arena got = arena;
     for (int tile = op.tiles(); tile-- > 0;) detect_decode_cpu(op, {got.data(), nullptr}, tile, tile + 1);
     return got;
   }
-  Arena reference() {
-    Arena want = arena;
-    detect_decode_reference(op, {want.data(), nullptr});
-    return want;
-  }
-  DetectDecode op{};
-  Arena arena{Space::arena};
+  Arena reference() { return head.reference(); }
+
+  DetectHead head{GetParam()};
+  const DetectDecode& op = head.op;
+  Arena& arena = head.arena;
 };
 
 TEST_P(DetectDecodeTest, Cpu) {
-  Arena got = cpu(), want = reference();
-  expect_close(got.values, want.values, 1e-6);
-  for (int i = 0; i < op.y.n; ++i)  // scores by themselves: next to boxes of hundreds of pixels they count for nothing
-    for (int a = 0; a < op.y.w; ++a)
-      for (int k = 4; k < op.y.c; ++k) {
-        const float difference = std::abs(got.at(op.y, i, 0, a, k) - want.at(op.y, i, 0, a, k));
-        ASSERT_TRUE(difference <= 1e-6f * want.at(op.y, i, 0, a, k)) << "anchor " << a << ", class " << k - 4;
-      }
+  expect_decoded(cpu(), reference(), op.y, 1e-6);
 }
 
 TEST_P(DetectDecodeTest, ExtremeLogits) {

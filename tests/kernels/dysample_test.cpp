@@ -1,45 +1,15 @@
-#include "kernels/dysample/dysample.h"
-
 #include <bit>
-#include <limits>
 #include <string>
 
 #include "kernels/upsample/upsample.h"
 #include "runtime/safetensors.h"
-#include "tests/kernels/compare.h"
+#include "tests/kernels/dysample_cases.h"
 
 namespace cudet::test {
 
-struct DySampleCase {
-  int n, h, w, c;
-  int scale, groups;
-  bool dyscope;
-  int spare_x, spare_offset, spare_y;  // further channels of the wider tensors that these are slices of
-};
-
-const std::vector<DySampleCase> kDySampleCases = {
-    {1, 20, 20, 256, 2, 4, false, 0, 0, 128},  // of YOLOv8n
-    {1, 20, 20, 256, 2, 4, true, 0, 0, 128},
-    {1, 1, 1, 1, 2, 1, false, 0, 0, 0},
-    {1, 1, 7, 6, 3, 2, true, 0, 3, 1},
-    {2, 7, 1, 15, 2, 5, false, 4, 0, 0},
-    {3, 5, 9, 37, 1, 1, false, 1, 2, 3},
-    {2, 4, 3, 24, 4, 8, true, 0, 1, 8},    // more offsets a pixel than are scaled at a time
-    {1, 3, 4, 33, 3, 33, false, 0, 0, 0},  // one channel a group
-};
-
-class DySampleTest : public testing::TestWithParam<DySampleCase> {
+class DySampleTest : public testing::TestWithParam<DySampleCase>, protected DySampleProblem {
  protected:
-  void SetUp() override {
-    const auto [n, h, w, c, scale, groups, dyscope, spare_x, spare_offset, spare_y] = GetParam();
-    op.scale = scale;
-    op.groups = groups;
-    op.dyscope = dyscope;
-    const int maps = (dyscope ? 4 : 2) * groups * scale * scale;
-    op.x = arena.place_random(n, h, w, c, spare_x, 1);
-    op.offset = arena.place_random(n, h, w, maps, spare_offset, 2, -9, 9);  // up to 2 pixels: well over borders
-    op.y = arena.place(n, scale * h, scale * w, c, spare_y);
-  }
+  DySampleTest() : DySampleProblem(GetParam()) {}
   Arena cpu() {
     Arena got = arena;
     for (int tile = op.tiles(); tile-- > 0;) dysample_cpu(op, {got.data(), nullptr}, tile, tile + 1);
@@ -50,16 +20,6 @@ class DySampleTest : public testing::TestWithParam<DySampleCase> {
     dysample_reference(op, {want.data(), nullptr});
     return want;
   }
-  // Calls f(image, row, column, m) for each offset of each pixel; with dyscope the scopes follow the offsets.
-  template <class F>
-  void for_offsets(F f) {
-    for (int i = 0; i < op.x.n; ++i)
-      for (int v = 0; v < op.x.h; ++v)
-        for (int u = 0; u < op.x.w; ++u)
-          for (int m = 0; m < op.offset.c; ++m) f(i, v, u, m);
-  }
-  DySample op{};
-  Arena arena{Space::arena};
 };
 
 TEST_P(DySampleTest, Cpu) {
@@ -67,14 +27,7 @@ TEST_P(DySampleTest, Cpu) {
 }
 
 TEST_P(DySampleTest, NearestUpsamplingBitForBit) {
-  const int s = op.scale, maps = 2 * op.groups * s * s;
-  for_offsets([&](int i, int v, int u, int m) {
-    const int place = m < maps / 2 ? m % s : m / s % s;
-    const float initial = (static_cast<float>(place) - static_cast<float>(s - 1) / 2) / static_cast<float>(s);
-    arena.at(op.offset, i, v, u, m) = m < maps ? -4 * initial : 0;  // σ(0) / 2 = 1/4
-  });
-  arena.at(op.x, 0, 0, 0, 0) = -0.0f;
-  arena.at(op.x, op.x.n - 1, op.x.h - 1, op.x.w - 1, op.x.c - 1) = std::numeric_limits<float>::infinity();
+  make_nearest();
   Arena want = arena;
   upsample_reference({op.x, op.y, op.scale}, {want.data(), nullptr});
   for (const Arena& got : {reference(), cpu()})
@@ -83,10 +36,7 @@ TEST_P(DySampleTest, NearestUpsamplingBitForBit) {
 }
 
 TEST_P(DySampleTest, WildOffsetsStayWithin) {
-  constexpr float infinity = std::numeric_limits<float>::infinity();
-  const float wild[] = {std::numeric_limits<float>::quiet_NaN(), infinity, -infinity, 3e38f, -3e38f, 1e9f, -1e9f, 0};
-  unsigned at = 0;
-  for_offsets([&](int i, int v, int u, int m) { arena.at(op.offset, i, v, u, m) = wild[(at += 3 + m % 2) % 8]; });
+  make_wild();
   const Arena got = cpu(), want = reference();
   std::size_t written = 0;
   for (std::size_t e = 0; e < want.values.size(); ++e) {

@@ -2,27 +2,12 @@
 
 #include <string>
 
+#include "kernels/letterbox/nv12.h"
 #include "runtime/safetensors.h"
 #include "tests/kernels/compare.h"
+#include "tests/kernels/picture.h"
 
 namespace cudet::test {
-
-// Bytes of a picture whose rows lie as a Frame may have them.
-struct Picture {
-  Picture(int width, int height, PixelFormat format, int spare, bool bottom_up)
-      : row(static_cast<std::size_t>(width) * channels(format) + spare), bytes(row * height) {
-    const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(row);
-    frame = {bottom_up ? bytes.data() + row * (height - 1) : bytes.data(), width, height, bottom_up ? -stride : stride,
-             format};
-  }
-  void randomise(unsigned seed) {
-    std::mt19937 random(seed);
-    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
-  }
-  std::size_t row;
-  std::vector<std::uint8_t> bytes;
-  Frame frame;
-};
 
 struct LetterboxCase {
   int width, height;
@@ -43,14 +28,17 @@ const std::vector<LetterboxCase> kLetterboxCases = {
     {1, 100000, PixelFormat::bgr, {64, 32}, 1, 0, true},
     {128, 96, PixelFormat::rgb, {48, 64}, 1, 0, false},  // halved
     {64, 32, PixelFormat::bgra, {32, 64}, 1, 5, false},  // as it is
+    {322, 182, PixelFormat::nv12, {64, 128}, 1, 0, false},
+    {37, 23, PixelFormat::nv12, {64, 96}, 2, 1, true},  // the last column and row have pairs of their own
+    {301, 7, PixelFormat::nv12, {33, 601}, 1, 0, false},
+    {1, 1, PixelFormat::nv12, {32, 32}, 1, 0, true},
 };
 
 class LetterboxTest : public testing::TestWithParam<LetterboxCase> {};
 
 TEST_P(LetterboxTest, Cpu) {
   const auto [width, height, format, input, images, spare, bottom_up] = GetParam();
-  Picture picture(width, height, format, bottom_up ? 3 : 0, bottom_up);
-  picture.randomise(1);
+  const Picture picture = random_picture(width, height, format, bottom_up ? 3 : 0, bottom_up, 1);
   Arena arena(Space::arena);
   const Letterbox op{picture.frame, fit(width, height, input), arena.place(images, input.h, input.w, 3, spare),
                      images - 1};
@@ -63,6 +51,54 @@ TEST_P(LetterboxTest, Cpu) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Pictures, LetterboxTest, testing::ValuesIn(kLetterboxCases));
+
+// OpenCV's COLOR_YUV2RGB_NV12.
+TEST(Nv12Test, AsOpenCv) {
+  struct Case {
+    int luma, cb, cr;
+    Rgb rgb;
+  };
+  const Case cases[] = {
+      {0, 128, 128, {0, 0, 0}},     {16, 128, 128, {0, 0, 0}},        {17, 127, 129, {3, 1, 0}},
+      {93, 141, 77, {8, 126, 116}}, {200, 100, 150, {249, 207, 158}}, {235, 128, 128, {255, 255, 255}},
+      {81, 90, 240, {254, 0, 0}},   {145, 54, 34, {0, 255, 1}},       {41, 240, 110, {0, 0, 255}},
+      {120, 0, 0, {0, 255, 0}},     {120, 255, 255, {255, 0, 255}},
+  };
+  for (const auto& [luma, cb, cr, want] : cases) {
+    SCOPED_TRACE(luma);
+    const Rgb got = nv12_to_rgb(luma, cb, cr);
+    EXPECT_EQ(got.r, want.r);
+    EXPECT_EQ(got.g, want.g);
+    EXPECT_EQ(got.b, want.b);
+  }
+}
+
+// A picture of nv12 comes out as the same picture of rgb does.
+TEST(Nv12Test, EachPixelIsConvertedFirst) {
+  for (const bool bottom_up : {false, true}) {
+    const Picture nv12 = random_picture(13, 9, PixelFormat::nv12, 6, bottom_up, 2);
+    Picture rgb(13, 9, PixelFormat::rgb, 0, false);
+    for (int row = 0; row < 9; ++row)
+      for (int column = 0; column < 13; ++column) {
+        const std::uint8_t* pair = nv12.frame.chroma + row / 2 * nv12.frame.stride + column / 2 * 2;
+        const Rgb pixel = nv12_to_rgb(nv12.frame.data[row * nv12.frame.stride + column], pair[0], pair[1]);
+        std::uint8_t* to = rgb.bytes.data() + (row * 13 + column) * 3;
+        to[0] = static_cast<std::uint8_t>(pixel.r), to[1] = static_cast<std::uint8_t>(pixel.g);
+        to[2] = static_cast<std::uint8_t>(pixel.b);
+      }
+    Arena arena(Space::arena);
+    Letterbox op{rgb.frame, fit(13, 9, {32, 32}), arena.place(1, 32, 32, 3), 0};
+    Arena want = arena, got = arena, unset = arena;
+    letterbox_reference(op, {want.data(), nullptr});
+    op.frame = nv12.frame;
+    letterbox_reference(op, {got.data(), nullptr});
+    expect_close(got.values, want.values, 0);
+    if (bottom_up) continue;
+    op.frame.chroma = nullptr;  // right behind data, where Picture has it
+    letterbox_reference(op, {unset.data(), nullptr});
+    expect_close(unset.values, want.values, 0);
+  }
+}
 
 // Ultralytics' LetterBox on OpenCV: make_kernel_cases.py.
 class LetterboxGoldenTest : public testing::TestWithParam<int> {

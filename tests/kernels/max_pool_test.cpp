@@ -1,35 +1,10 @@
-#include "kernels/max_pool/max_pool.h"
-
-#include <limits>
-
-#include "tests/kernels/compare.h"
+#include "tests/kernels/max_pool_cases.h"
 
 namespace cudet::test {
 
-struct MaxPoolCase {
-  int n, h, w, c;
-  int kernel, stride, pad;
-  int spare_x, spare_y;  // further channels of the wider tensors that x and y are slices of
-};
-
-const std::vector<MaxPoolCase> kMaxPoolCases = {
-    {1, 20, 20, 128, 5, 1, 2, 384, 384},                               // SPPF of YOLOv8n, in and out of one wide tensor
-    {1, 1, 1, 1, 5, 1, 2, 0, 0},                                       // all but one of the window outside
-    {2, 3, 2, 5, 5, 1, 2, 0, 3},                                       // the window is larger than the picture
-    {3, 9, 17, 37, 3, 2, 1, 1, 0},       {2, 8, 7, 4, 2, 2, 0, 0, 0},  // the last column is of no window
-    {1, 6, 5, 9, 1, 1, 0, 0, 0},         {1, 11, 13, 19, 9, 3, 4, 2, 5},
-};
-
-class MaxPoolTest : public testing::TestWithParam<MaxPoolCase> {
+class MaxPoolTest : public testing::TestWithParam<MaxPoolCase>, protected MaxPoolProblem {
  protected:
-  void SetUp() override {
-    const auto [n, h, w, c, kernel, stride, pad, spare_x, spare_y] = GetParam();
-    op.kernel = kernel;
-    op.stride = stride;
-    op.pad = pad;
-    op.x = arena.place_random(n, h, w, c, spare_x, 1, -9, -1);  // negative: an outside taken for 0 would win
-    op.y = arena.place(n, (h + 2 * pad - kernel) / stride + 1, (w + 2 * pad - kernel) / stride + 1, c, spare_y);
-  }
+  MaxPoolTest() : MaxPoolProblem(GetParam()) {}
   Arena cpu() {
     Arena got = arena;
     for (int tile = op.tiles(); tile-- > 0;) max_pool_cpu(op, {got.data(), nullptr}, tile, tile + 1);
@@ -40,8 +15,6 @@ class MaxPoolTest : public testing::TestWithParam<MaxPoolCase> {
     max_pool_reference(op, {want.data(), nullptr});
     return want;
   }
-  MaxPool op{};
-  Arena arena{Space::arena};
 };
 
 TEST_P(MaxPoolTest, Cpu) {
@@ -49,11 +22,8 @@ TEST_P(MaxPoolTest, Cpu) {
 }
 
 TEST_P(MaxPoolTest, NanAndInfinityAsReference) {
-  arena.at(op.x, 0, op.x.h / 2, op.x.w / 2, op.x.c - 1) = std::numeric_limits<float>::quiet_NaN();
-  arena.at(op.x, op.x.n - 1, 0, 0, 0) = -std::numeric_limits<float>::infinity();
-  const Arena got = cpu(), want = reference();
-  for (std::size_t e = 0; e < want.values.size(); ++e)
-    ASSERT_TRUE(std::isnan(want.values[e]) ? std::isnan(got.values[e]) : got.values[e] == want.values[e]) << e;
+  place_nan_and_infinity(arena, op.x);
+  expect_same(cpu().values, reference().values);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, MaxPoolTest, testing::ValuesIn(kMaxPoolCases));

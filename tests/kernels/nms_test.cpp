@@ -1,66 +1,14 @@
 #include "kernels/nms/nms.h"
 
-#include <gtest/gtest.h>
-
-#include <limits>
-#include <random>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "runtime/safetensors.h"
+#include "tests/kernels/nms_cases.h"
 
 namespace cudet::test {
-namespace {
 
 using Run = int (*)(const Nms&, Candidate*);
-
-// What stays, with every other candidate's memory checked to be of use for nothing.
-std::vector<Candidate> run(Run nms, const Nms& op) {
-  constexpr int kGuard = -77;
-  std::vector<Candidate> candidates(op.anchors + 1);
-  candidates.back().anchor = kGuard;
-  const int count = nms(op, candidates.data());
-  EXPECT_EQ(candidates.back().anchor, kGuard) << "written past one candidate an anchor";
-  candidates.resize(count);
-  return candidates;
-}
-
-bool operator==(const Candidate& a, const Candidate& b) {
-  return a.x1 == b.x1 && a.y1 == b.y1 && a.x2 == b.x2 && a.y2 == b.y2 && a.score == b.score &&
-         a.class_id == b.class_id && a.anchor == b.anchor;
-}
-
-void expect_equal(const std::vector<Candidate>& got, const std::vector<Candidate>& want) {
-  ASSERT_EQ(got.size(), want.size());
-  for (std::size_t n = 0; n < want.size(); ++n)
-    ASSERT_TRUE(got[n] == want[n]) << "detection " << n << ": anchor " << got[n].anchor << ", expected "
-                                   << want[n].anchor;
-}
-
-// Rows of anchors around `clusters` places.
-std::vector<float> clustered(int anchors, int classes, int clusters, unsigned seed) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<float> place(0, 600), size(10, 120), jitter(-8, 8), score(0, 1);
-  std::vector<float> centres(4 * clusters), rows;
-  for (int c = 0; c < clusters; ++c)
-    for (int k = 0; k < 4; ++k) centres[4 * c + k] = k < 2 ? place(random) : size(random);
-  for (int a = 0; a < anchors; ++a) {
-    const float* centre = &centres[4 * (random() % clusters)];
-    for (int k = 0; k < 4; ++k) rows.push_back(centre[k] + jitter(random));
-    for (int k = 0; k < classes; ++k) rows.push_back(score(random));
-  }
-  return rows;
-}
-
-struct NmsCase {
-  int anchors, classes, clusters;
-  float confidence, iou;
-  bool agnostic;
-  int max_detections;
-};
-
-}  // namespace
 
 class NmsTest : public testing::TestWithParam<NmsCase> {};
 
@@ -77,12 +25,8 @@ TEST_P(NmsTest, Cpu) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Sizes, NmsTest,
-    testing::Values(NmsCase{1, 1, 1, 0.0f, 0.7f, false, 300}, NmsCase{2000, 80, 40, 0.9f, 0.7f, false, 300},
-                    NmsCase{2000, 3, 40, 0.25f, 0.45f, true, 300}, NmsCase{500, 7, 10, 0.1f, 0.3f, false, 5},
-                    NmsCase{500, 7, 10, 0.1f, 0.0f, false, 500}, NmsCase{500, 7, 10, 0.1f, 1.0f, true, 500},
-                    NmsCase{35000, 2, 20, 0.001f, 0.6f, false, 35000}));
+INSTANTIATE_TEST_SUITE_P(Sizes, NmsTest, testing::ValuesIn(kNmsCases));
+INSTANTIATE_TEST_SUITE_P(MoreThanCount, NmsTest, testing::Values(NmsCase{35000, 2, 20, 0.001f, 0.6f, false, 35000}));
 
 // Ultralytics' non_max_suppression: make_kernel_cases.py.
 class NmsGoldenTest : public testing::TestWithParam<int> {

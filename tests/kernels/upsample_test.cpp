@@ -1,28 +1,11 @@
-#include "kernels/upsample/upsample.h"
-
-#include "tests/kernels/compare.h"
+#include "tests/kernels/upsample_cases.h"
 
 namespace cudet::test {
-
-struct UpsampleCase {
-  int n, h, w, c, scale;
-  int spare_x, spare_y;  // further channels of the wider tensors that x and y are slices of
-};
-
-const std::vector<UpsampleCase> kUpsampleCases = {
-    {1, 20, 20, 256, 2, 0, 128}, {1, 1, 1, 1, 2, 0, 0}, {2, 7, 5, 3, 3, 5, 0},
-    {3, 5, 9, 37, 2, 1, 3},      {2, 3, 4, 8, 1, 0, 8}, {1, 1, 6, 5, 4, 0, 0},
-};
 
 class UpsampleTest : public testing::TestWithParam<UpsampleCase> {};
 
 TEST_P(UpsampleTest, Cpu) {
-  const auto [n, h, w, c, scale, spare_x, spare_y] = GetParam();
-  Arena arena(Space::arena);
-  Upsample op{};
-  op.scale = scale;
-  op.x = arena.place_random(n, h, w, c, spare_x, 1);
-  op.y = arena.place(n, scale * h, scale * w, c, spare_y);
+  const auto [arena, op] = UpsampleProblem(GetParam());
   Arena want = arena, got = arena;
   upsample_reference(op, {want.data(), nullptr});
   for (int tile = op.tiles(); tile-- > 0;) upsample_cpu(op, {got.data(), nullptr}, tile, tile + 1);

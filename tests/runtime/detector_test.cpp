@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <random>
 #include <thread>
 
 #include "runtime/cudet.h"
@@ -11,47 +10,18 @@
 #include "runtime/model.h"
 #include "tests/runtime/allocations.h"
 #include "tests/runtime/network.h"
+#include "tests/runtime/pictures.h"
 
 namespace cudet::test {
 namespace {
 
 const char* const kPlain = "tests/data/tiny/plain.json";
 
-/// A picture of noise and its frame.
-struct Picture {
-  Picture(int width, int height, unsigned seed, PixelFormat format = PixelFormat::rgb)
-      : pixels(static_cast<std::size_t>(width) * height * channels(format)),
-        frame{pixels.data(), width, height, static_cast<std::ptrdiff_t>(width) * channels(format), format} {
-    std::mt19937 random(seed);
-    for (std::uint8_t& p : pixels) p = static_cast<std::uint8_t>(random());
-  }
-  std::vector<std::uint8_t> pixels;
-  Frame frame;
-};
-
-template <class F>
-std::string error_of(F call) {
-  try {
-    call();
-    return "no error";
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
-
+const DetectorOptions kCpu{.device = Device::cpu};
 const DetectOptions kLow{.confidence = 0.01f, .iou = 0.7f, .classes = {}, .agnostic = false, .max_detections = 30000};
 
-void expect_equal(const Result& a, const Result& b) {
-  ASSERT_EQ(a.detections.size(), b.detections.size());
-  for (std::size_t i = 0; i < a.detections.size(); ++i) {
-    const Detection &x = a.detections[i], &y = b.detections[i];
-    EXPECT_EQ((std::tuple(x.x1, x.y1, x.x2, x.y2, x.score, x.class_id)),
-              (std::tuple(y.x1, y.y1, y.x2, y.y2, y.score, y.class_id)));
-  }
-}
-
 TEST(Detector, FindsBoxesWithinThePicture) {
-  Detector detector(Model::load(kPlain));
+  Detector detector(Model::load(kPlain), kCpu);
   const Picture picture(50, 41, 1);
   const Result result = detector.detect(picture.frame, kLow);
   ASSERT_FALSE(result.detections.empty());
@@ -68,7 +38,7 @@ TEST(Detector, FindsBoxesWithinThePicture) {
 }
 
 TEST(Detector, FormatsAndStridesShowTheSamePicture) {
-  Detector detector(Model::load(kPlain));
+  Detector detector(Model::load(kPlain), kCpu);
   const Picture rgb(30, 20, 2);
   const Result want = detector.detect(rgb.frame, kLow);
   for (const PixelFormat format : {PixelFormat::bgr, PixelFormat::rgba, PixelFormat::bgra}) {
@@ -85,7 +55,7 @@ TEST(Detector, FormatsAndStridesShowTheSamePicture) {
 }
 
 TEST(Detector, BatchesGiveWhatSinglePicturesGive) {
-  Detector detector(Model::load(kPlain));
+  Detector detector(Model::load(kPlain), kCpu);
   const Picture a(60, 40, 3), b(60, 40, 4);
   const Frame frames[] = {a.frame, b.frame, a.frame};
   const std::vector<Result> batch = detector.detect(frames, kLow);
@@ -105,20 +75,20 @@ TEST(Detector, InputFitsThePictures) {
     return raw.back().input;
   };
   const Picture wide(100, 30, 5), tall(30, 100, 6);
-  EXPECT_EQ(input_of({.input = {96, 96}}, {wide.frame}), (Size{32, 96}));
-  EXPECT_EQ(input_of({.input = {96, 96}}, {tall.frame}), (Size{96, 32}));
-  EXPECT_EQ(input_of({.input = {96, 96}}, {wide.frame, wide.frame}), (Size{32, 96}));
-  EXPECT_EQ(input_of({.input = {96, 96}}, {wide.frame, tall.frame}), (Size{96, 96}));
-  EXPECT_EQ(input_of({.input = {96, 96}, .fit = Fit::whole}, {wide.frame}), (Size{96, 96}));
-  EXPECT_EQ(input_of({.input = {33, 65}, .fit = Fit::whole}, {wide.frame}), (Size{64, 96}));
-  EXPECT_EQ(input_of({.fit = Fit::whole}, {wide.frame}), (Size{64, 96}));  // the model's own
+  EXPECT_EQ(input_of({.device = Device::cpu, .input = {96, 96}}, {wide.frame}), (Size{32, 96}));
+  EXPECT_EQ(input_of({.device = Device::cpu, .input = {96, 96}}, {tall.frame}), (Size{96, 32}));
+  EXPECT_EQ(input_of({.device = Device::cpu, .input = {96, 96}}, {wide.frame, wide.frame}), (Size{32, 96}));
+  EXPECT_EQ(input_of({.device = Device::cpu, .input = {96, 96}}, {wide.frame, tall.frame}), (Size{96, 96}));
+  EXPECT_EQ(input_of({.device = Device::cpu, .input = {96, 96}, .fit = Fit::whole}, {wide.frame}), (Size{96, 96}));
+  EXPECT_EQ(input_of({.device = Device::cpu, .input = {33, 65}, .fit = Fit::whole}, {wide.frame}), (Size{64, 96}));
+  EXPECT_EQ(input_of({.device = Device::cpu, .fit = Fit::whole}, {wide.frame}), (Size{64, 96}));  // the model's own
 }
 
 TEST(Detector, RawOutputIsTheNetworks) {
   const Safetensors golden = Safetensors::read("tests/data/tiny/plain.golden.safetensors");
   const StoredTensor& picture = *golden.find("input_u8");
   const Frame frame{reinterpret_cast<const std::uint8_t*>(picture.data.data()), 96, 64, 96 * 3, PixelFormat::rgb};
-  Detector detector(Model::load(kPlain));
+  Detector detector(Model::load(kPlain), kCpu);
   std::vector<RawOutput> raw;
   detector.detect({&frame, 1}, {}, &raw);
   ASSERT_EQ(raw.size(), 1u);
@@ -133,7 +103,7 @@ TEST(Detector, RawOutputIsTheNetworks) {
 }
 
 TEST(Detector, OptionsFilter) {
-  Detector detector(Model::load(kPlain));
+  Detector detector(Model::load(kPlain), kCpu);
   const Picture picture(60, 40, 3);
   const Result all = detector.detect(picture.frame, kLow);
   DetectOptions options = kLow;
@@ -150,7 +120,7 @@ TEST(Detector, OptionsFilter) {
 
 // Many sizes and batches: more than are kept, so that programs are dropped and come again.
 TEST(Detector, KeepsAnswersTheSameOverManySizes) {
-  Detector detector(Model::load(kPlain), {.input = {352, 352}});
+  Detector detector(Model::load(kPlain), {.device = Device::cpu, .input = {352, 352}});
   std::vector<Result> first;
   for (int round = 0; round < 2; ++round)
     for (int i = 0; i < 11; ++i) {
@@ -164,7 +134,7 @@ TEST(Detector, KeepsAnswersTheSameOverManySizes) {
 }
 
 TEST(Detector, ServesSeveralThreads) {
-  Detector detector(Model::load(kPlain));
+  Detector detector(Model::load(kPlain), kCpu);
   const Picture a(60, 40, 3), b(40, 60, 4);
   const Result want_a = detector.detect(a.frame, kLow), want_b = detector.detect(b.frame, kLow);
   std::vector<std::thread> threads;
@@ -178,7 +148,7 @@ TEST(Detector, ServesSeveralThreads) {
 
 TEST(Detector, MovesWithItsState) {
   const Picture picture(60, 40, 3);
-  Detector first(Model::load(kPlain));
+  Detector first(Model::load(kPlain), kCpu);
   const Result want = first.detect(picture.frame, kLow);
   Detector second = std::move(first);
   expect_equal(second.detect(picture.frame, kLow), want);
@@ -187,16 +157,16 @@ TEST(Detector, MovesWithItsState) {
 TEST(Detector, ThreadsChangeNothing) {
   const Picture picture(90, 60, 9);
   const Model model = Model::load("tests/data/tiny/dysample.json");
-  Detector one(model, {.threads = 1});
+  Detector one(model, {.device = Device::cpu, .threads = 1});
   const Result want = one.detect(picture.frame, kLow);
   for (const int threads : {2, 3, 7}) {
-    Detector many(model, {.threads = threads});
+    Detector many(model, {.device = Device::cpu, .threads = threads});
     expect_equal(many.detect(picture.frame, kLow), want);
   }
 }
 
 TEST(Detector, AllocatesOnlyItsResultsForAKnownSize) {
-  Detector detector(Model::load("tests/data/tiny/odd.json"), {.threads = 3});
+  Detector detector(Model::load("tests/data/tiny/odd.json"), {.device = Device::cpu, .threads = 3});
   const Picture picture(96, 32, 3);
   const DetectOptions none{.confidence = 1};
   detector.detect(picture.frame, none);
@@ -220,7 +190,7 @@ TEST(Executor, AllocatesNothing) {
 
 // A batch that no machine has the memory for, between calls that it has.
 TEST(Detector, GoesOnAfterAnArenaThatCannotBeHad) {
-  Detector detector(Model::load(kPlain), {.input = {1024, 1024}});
+  Detector detector(Model::load(kPlain), {.device = Device::cpu, .input = {1024, 1024}});
   const Picture picture(60, 40, 3);
   const Result want = detector.detect(picture.frame, kLow);
   const std::vector<Frame> many(500'000, picture.frame);
@@ -228,16 +198,72 @@ TEST(Detector, GoesOnAfterAnArenaThatCannotBeHad) {
   expect_equal(detector.detect(picture.frame, kLow), want);
 }
 
+TEST(Detector, ReadsNv12BottomUpToo) {
+  Detector detector(Model::load(kPlain), kCpu);
+  const int width = 30, height = 20;
+  const Picture plane(width, height * 3 / 2, 5, PixelFormat::grey);  // luma, then chroma
+  const Frame whole{plane.pixels.data(), width, height, width, PixelFormat::nv12};
+  const Result want = detector.detect(whole, kLow);
+  std::vector<std::uint8_t> turned;
+  for (int y = height * 3 / 2; y-- > 0;)
+    turned.insert(turned.end(), plane.pixels.begin() + y * width, plane.pixels.begin() + (y + 1) * width);
+  const std::uint8_t* const last = turned.data() + (height * 3 / 2 - 1) * width;
+  expect_equal(detector.detect({last, width, height, -width, PixelFormat::nv12, last - height * width}, kLow), want);
+}
+
+TEST(Detector, CollectsInTheOrderOfSubmission) {
+  Detector detector(Model::load(kPlain), kCpu);
+  const Picture a(60, 40, 3), b(40, 60, 4);
+  const Result want_a = detector.detect(a.frame, kLow), want_b = detector.detect(b.frame, kLow);
+  const Frame two[] = {b.frame, b.frame};
+  EXPECT_EQ(error_of([&] { detector.collect(); }), "collect: nothing was submitted");
+  for (int round = 0; round < 2; ++round) {
+    detector.submit({&a.frame, 1}, kLow);
+    detector.submit(two, kLow);
+    EXPECT_EQ(error_of([&] {
+                detector.submit({&a.frame, 1}, kLow);
+              }),
+              "submit: two batches have been submitted and not collected");
+    EXPECT_EQ(error_of([&] { detector.detect(a.frame); }), "detect: a batch that was submitted has not been collected");
+    const std::vector<Result> first = detector.collect();
+    ASSERT_EQ(first.size(), 1u);
+    expect_equal(first[0], want_a);
+    detector.submit({&a.frame, 1}, kLow);
+    const std::vector<Result> second = detector.collect(), third = detector.collect();
+    ASSERT_EQ(second.size(), 2u);
+    expect_equal(second[1], want_b);
+    expect_equal(third.at(0), want_a);
+  }
+  EXPECT_EQ(error_of([&] { detector.submit({}); }), "submit: a batch without frames");
+  EXPECT_EQ(error_of([&] { detector.submit(two, {.iou = 2}); }), "iou must be from 0 to 1");
+  EXPECT_EQ(error_of([&] { detector.collect(); }), "collect: nothing was submitted");
+}
+
+// Whatever this machine has: what is asked for, or one line that says why not.
+TEST(Detector, RunsOnCudaOrSaysWhyNot) {
+  const Model model = Model::load(kPlain);
+  const auto make = [&](DetectorOptions options) { return error_of([&] { Detector(model, options); }); };
+  if (const std::string error = make({.device = Device::cuda}); error != "no error") {
+    EXPECT_NE(error.find("CUDA"), std::string::npos) << error;
+    EXPECT_EQ(Detector(model).device(), Device::cpu);
+    EXPECT_NE(make({.precision = Precision::fp16}), "no error");
+  } else {
+    EXPECT_EQ(Detector(model).device(), Device::cuda);
+  }
+  EXPECT_EQ(Detector(model, kCpu).fallback(), "");
+}
+
 TEST(Detector, RefusesInOneLine) {
   const Model model = Model::load(kPlain);
   const auto make = [&](DetectorOptions options) { return error_of([&] { Detector(model, options); }); };
-  EXPECT_NE(make({.device = Device::cuda}).find("device cuda"), std::string::npos);
-  EXPECT_NE(make({.threads = -1}).find("threads must be"), std::string::npos);
-  EXPECT_NE(make({.threads = 100000}).find("threads must be"), std::string::npos);
-  EXPECT_NE(make({.input = {-3, 64}}).find("an input of -3x64"), std::string::npos);
-  EXPECT_NE(make({.input = {64, 100000}}).find("an input of 64x100000"), std::string::npos);
+  EXPECT_EQ(make({.device = Device::cpu, .precision = Precision::fp16}),
+            "precision fp16: the CPU executor has fp32 alone");
+  EXPECT_NE(make({.device = Device::cpu, .threads = -1}).find("threads must be"), std::string::npos);
+  EXPECT_NE(make({.device = Device::cpu, .threads = 100000}).find("threads must be"), std::string::npos);
+  EXPECT_NE(make({.device = Device::cpu, .input = {-3, 64}}).find("an input of -3x64"), std::string::npos);
+  EXPECT_NE(make({.device = Device::cpu, .input = {64, 100000}}).find("an input of 64x100000"), std::string::npos);
 
-  Detector detector(model);
+  Detector detector(model, kCpu);
   const Picture picture(20, 10, 1);
   const auto with_frame = [&](auto change) {
     Frame frame = picture.frame;
@@ -252,6 +278,14 @@ TEST(Detector, RefusesInOneLine) {
   EXPECT_EQ(with_frame([](Frame& f) { f.format = static_cast<PixelFormat>(9); }), "a frame of an unknown pixel format");
   EXPECT_EQ(with_frame([](Frame& f) { f.stride = -59; }), "a frame whose row stride is less than a row");
   EXPECT_EQ(with_frame([](Frame& f) { f.stride = 59; }), "a frame whose row stride is less than a row");
+  EXPECT_EQ(with_frame([](Frame& f) { f.on_device = true; }),
+            "a frame on the CUDA device, but the CPU runs the network");
+  const auto with_nv12 = [&](int width, std::ptrdiff_t stride) {
+    return with_frame([=](Frame& f) { f = {f.data, width, 10, stride, PixelFormat::nv12}; });
+  };
+  EXPECT_EQ(with_nv12(13, 14), "no error");
+  EXPECT_EQ(with_nv12(13, 13), "a frame whose row stride is less than a row");  // its pairs of chroma are 14 bytes
+  EXPECT_EQ(with_nv12(12, -12), "a frame of NV12 that is bottom up, without a pointer to its chroma");
 
   const auto with_options = [&](DetectOptions options) {
     return error_of([&] { detector.detect(picture.frame, options); });

@@ -99,7 +99,12 @@ void polled(const void* p, std::uint64_t value, Site site) {
 }
 
 void news() {
-  self->warp->block->news = true;
+  Thread& thread = *self;
+  Block& block = *thread.warp->block;
+  block.news = true;
+  if (draw(block.random) % 2 == 0) return;
+  block.left = true;
+  thread.fiber.leave_for(*block.home);
 }
 
 void fault(const char* format, ...) {
@@ -155,7 +160,7 @@ void Block::start(Grid& of, unsigned number) {
 
 void Block::turn(Fiber& on) {
   home = &on;
-  news = false;
+  news = left = false;
   blockIdx = index;
   blockDim = as_uint3(grid->launch.threads);
   gridDim = as_uint3(grid->launch.blocks);

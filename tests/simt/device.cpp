@@ -126,6 +126,8 @@ const char* cudaGetErrorName(cudaError_t error) {
     SIMT_NAME(cudaErrorInsufficientDriver);
     SIMT_NAME(cudaErrorNoDevice);
     SIMT_NAME(cudaErrorInvalidDevice);
+    SIMT_NAME(cudaErrorInvalidDeviceFunction);
+    SIMT_NAME(cudaErrorNoKernelImageForDevice);
     SIMT_NAME(cudaErrorInvalidResourceHandle);
     SIMT_NAME(cudaErrorNotReady);
     SIMT_NAME(cudaErrorLaunchFailure);

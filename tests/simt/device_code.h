@@ -66,7 +66,7 @@ void sync_warp(unsigned mask, Site site);
 unsigned ballot(unsigned mask, bool predicate, Site site);                            // the lanes whose predicate holds
 std::uint64_t shuffle(unsigned mask, std::uint64_t value, unsigned from, Site site);  // lane `from`'s value
 void polled(const void* p, std::uint64_t value, Site site);  // who sees there what he saw before lets others run
-void news();                                                 // the thread has written what others may look for
+void news();  // the thread has written what others may look for: now and then other blocks run, to see what they find
 
 template <class T>
 T shuffle_value(unsigned mask, T value, unsigned from, Site site) {

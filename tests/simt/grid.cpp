@@ -32,6 +32,8 @@ Pool& pool() {
   return pool;
 }
 
+constexpr std::size_t kAbreast = 3;  // blocks that take turns where none must wait for another
+
 bool polls(const Block& block) {
   return std::any_of(block.warps.begin(), block.warps.end(), [](const auto& warp) { return warp->polling != 0; });
 }
@@ -70,7 +72,7 @@ void Grid::work(unsigned worker) {
     }
     if (here.empty()) break;
     const std::uint64_t before = turns_;
-    bool news = false;
+    bool news = false, left = false;
     for (std::size_t i = 0; i < here.size() && !failed();) {
       Block& block = *here[i];
       block.turn(home);
@@ -82,9 +84,11 @@ void Grid::work(unsigned worker) {
         here.erase(here.begin() + static_cast<std::ptrdiff_t>(i));
         continue;
       }
-      if (!polls(block)) fail(stuck(block));
+      left |= block.left;
+      if (!block.left && !polls(block)) fail(stuck(block));
       ++i;
     }
+    if (left) wanted = std::max(wanted, std::min(kAbreast, share(resident_)));
     if (news) {
       ++turns_;
       continue;

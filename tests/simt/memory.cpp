@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <new>
 
@@ -14,10 +15,13 @@ namespace simt {
 namespace {
 
 constexpr std::size_t kGuard = 4096, kAlignment = 256;
+constexpr std::size_t kHugePage = 2 << 20;  // if the system has others, they are small, and opening takes longer
+
 }  // namespace
 
 bool untouched(const unsigned char* begin, const unsigned char* end) {
-  return std::all_of(begin, end, [](unsigned char c) { return c == kNaN; });
+  return begin == end ||
+         (*begin == kNaN && std::memcmp(begin, begin + 1, static_cast<std::size_t>(end - begin) - 1) == 0);
 }
 void protect([[maybe_unused]] const unsigned char* begin, [[maybe_unused]] const unsigned char* end) {
 #ifdef __SANITIZE_ADDRESS__
@@ -30,14 +34,17 @@ void expose([[maybe_unused]] const unsigned char* begin, [[maybe_unused]] const 
 #endif
 }
 
-Memory::Memory(std::size_t bytes) : bytes_(bytes) {
-  void* p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (p == MAP_FAILED) throw std::bad_alloc();
-  base_ = static_cast<unsigned char*>(p);
+// Every launch opens and closes the memory, which costs a step for each page in use: so pages are huge.
+Memory::Memory(std::size_t bytes) : bytes_(bytes), mapped_(bytes + kHugePage) {
+  mapping_ = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapping_ == MAP_FAILED) throw std::bad_alloc();
+  const std::uintptr_t start = reinterpret_cast<std::uintptr_t>(mapping_);
+  base_ = static_cast<unsigned char*>(mapping_) + (kHugePage - start % kHugePage) % kHugePage;
+  madvise(base_, bytes_, MADV_HUGEPAGE);
 }
 Memory::~Memory() {
   for (const auto& [start, bytes] : allocations_) expose(start - kGuard, start + bytes + kGuard);
-  munmap(base_, bytes_);
+  munmap(mapping_, mapped_);
 }
 
 bool Memory::open() {

@@ -38,7 +38,8 @@ class Memory {
 
  private:
   unsigned char* base_;
-  std::size_t bytes_;
+  std::size_t bytes_, mapped_;
+  void* mapping_;  // in which the range starts at a huge page
   bool open_ = false;
   std::map<unsigned char*, std::size_t> allocations_;
 };

@@ -68,6 +68,7 @@ struct Block {
   Site barrier;
   int sum = 0, total = 0;  // of the barrier's predicates: so far, of the last one
   bool news = false;       // in this turn some thread did more than look for news in vain
+  bool left = false;       // the turn ended for other blocks' sake, and threads can run
   std::uint32_t random = 1;
   std::vector<unsigned char> storage;
   unsigned char* shared = nullptr;

@@ -98,6 +98,7 @@ TEST(ParseOptions, ReadsEveryOption) {
   EXPECT_EQ(options.max_pixels, 500'000u);
   EXPECT_TRUE(options.quiet);
   EXPECT_EQ(parse({"--model", "m", "--imgsz", "320", "a"})->detector.fit, Fit::least);
+  EXPECT_EQ(parse({"--model", "m", "--precision", "fp16", "a"})->detector.precision, Precision::fp16);
 }
 
 TEST(ParseOptions, NamesTheOptionAtFault) {

@@ -50,6 +50,10 @@ TEST(InspectCommand, PrintsTheTable) {
   EXPECT_GT(peak, 0);
   EXPECT_GE(arena, peak);
   EXPECT_GT(all, arena);
+  const double fp32 = number_behind(outcome.out, "CUDA fp32, batch 8: "),
+               fp16 = number_behind(outcome.out, "CUDA fp16, batch 8: ");
+  EXPECT_GT(fp16, 2);  // a picture's strip alone
+  EXPECT_GT(fp32, fp16);
 }
 
 TEST(InspectCommand, PrintsTheProgramBelowALegend) {
@@ -69,6 +73,11 @@ TEST(InspectCommand, PrintsJson) {
   const nlohmann::json& memory = json["memory"];
   EXPECT_GE(memory["arena_bytes"], memory["live_peak_bytes"]);
   EXPECT_GE(memory["activation_bytes"], memory["arena_bytes"]);
+  const nlohmann::json& cuda = memory["cuda_fp16"];
+  std::size_t sum = 0;
+  for (const char* part : {"weight", "arena", "input", "candidate", "scratch", "picture"})
+    sum += cuda[std::string(part) + "_bytes"].get<std::size_t>();
+  EXPECT_EQ(cuda["bytes"], sum);
 }
 
 TEST(InspectCommand, SaysInOneLineWhatIsWrong) {

@@ -1,6 +1,6 @@
 // Every instruction against its definition, in loops. Nothing here knows what the device is made of: it runs on fibers,
 // on the emulated device and on a GPU.
-#include "tests/simt/tests/device.h"
+#include "tests/kernels/device.h"
 
 #include <gtest/gtest.h>
 

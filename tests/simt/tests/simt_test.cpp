@@ -8,7 +8,7 @@
 #include <cstring>
 #include <numeric>
 
-#include "tests/simt/tests/device.h"
+#include "tests/kernels/device.h"
 #include "tests/simt/tests/faults.h"
 #include "tests/simt/tests/probes.h"
 

@@ -6,6 +6,8 @@
 
 namespace cudet {
 
+inline void keep(unsigned&) {}
+
 inline unsigned char* shared_memory() {
   return simt::self->warp->block->shared;
 }
@@ -14,8 +16,10 @@ inline unsigned shared_address(const void* p) {
 }
 
 // Data land at the wait, at the last moment that the device would allow; until then the destination holds NaN.
-inline void cp_async_16(unsigned to, const void* from, int bytes = 16) {
-  unsigned char* destination = simt::shared_16(to, "cp.async");
+template <int kTo = 0, int kFrom = 0>
+void cp_async_16(unsigned to, const void* base, int bytes = 16) {
+  unsigned char* destination = simt::shared_16(to + kTo, "cp.async");
+  const void* from = static_cast<const unsigned char*>(base) + kFrom;
   if (reinterpret_cast<std::uintptr_t>(from) % 16 != 0 || bytes < 0 || bytes > 16)
     simt::fault("cp.async of %d bytes from %p: needs 0 to 16 bytes, aligned to 16", bytes, from);
   std::memset(destination, 0xff, 16);
@@ -47,8 +51,9 @@ void ldmatrix(unsigned (&r)[N], unsigned row, simt::Meeting what, simt::Site sit
   simt::meet(~0u, what, site);
   for (int i = 0; i < N; ++i) r[i] = x.matrix[i][lane];
 }
-inline void ldmatrix_x4(unsigned (&r)[4], unsigned row, SIMT_SITE) {
-  ldmatrix(r, row, simt::Meeting::ldmatrix_x4, site);
+template <int kOffset = 0>
+void ldmatrix_x4(unsigned (&r)[4], unsigned row, SIMT_SITE) {
+  ldmatrix(r, row + kOffset, simt::Meeting::ldmatrix_x4, site);
 }
 inline void ldmatrix_x4_trans(unsigned (&r)[4], unsigned row, SIMT_SITE) {
   ldmatrix(r, row, simt::Meeting::ldmatrix_x4_trans, site);
@@ -81,8 +86,9 @@ inline void red_release_add(unsigned* p, unsigned value) {
   simt::news();
 }
 inline unsigned fetch_add_acq_rel(unsigned* p, unsigned value) {
+  const unsigned before = __atomic_fetch_add(p, value, __ATOMIC_ACQ_REL);
   simt::news();
-  return __atomic_fetch_add(p, value, __ATOMIC_ACQ_REL);
+  return before;
 }
 
 inline float tanh_approx(float x) {

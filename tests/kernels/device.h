@@ -39,5 +39,11 @@ inline CudaStream default_stream() {
   check(cudaDeviceGetAttribute(&on.shared_bytes_per_block, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0), "device");
   return on;
 }
+/// The same, for launches that reckon with one multiprocessor, so that their few blocks have several tiles each.
+inline CudaStream stream_for_few_blocks() {
+  CudaStream on = default_stream();
+  on.multiprocessors = 1;
+  return on;
+}
 
 }  // namespace cudet::test

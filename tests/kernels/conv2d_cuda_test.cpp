@@ -1,0 +1,158 @@
+#include "kernels/conv2d/cuda_plan.h"
+#include "tests/kernels/conv2d_cases.h"
+#include "tests/kernels/device_arena.h"
+
+namespace cudet::test {
+namespace {
+
+// What the fast kernels are for: whole vectors of channels, tiles that the maps do not fill, tails of every kind.
+const std::vector<Case> kFastCases = {
+    {1, 30, 44, 3, 16, {3, 3}, {2, 2}, {1, 1}},                               // the stem
+    {2, 11, 18, 3, 80, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1, kNone},             // odd rows
+    {1, 20, 20, 64, 64, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 64},  // a bottleneck of C2f
+    {2, 13, 37, 16, 24, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 8},   // no tile is full
+    {1, 9, 16, 48, 80, {3, 3}, {1, 1}, {1, 1}},                               // 80 channels in one block
+    {1, 5, 7, 32, 48, {3, 3}, {1, 1}, {0, 0}, {1, 1}, 1, kNone},              // no padding
+    {1, 6, 8, 16, 16, {3, 3}, {1, 1}, {2, 2}},                                // more padding than a border
+    {1, 24, 20, 16, 64, {3, 3}, {2, 2}, {1, 1}},                              // between stages
+    {3, 13, 15, 32, 33, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1, kSilu, true, 24},  // 33 channels: a tail of one
+    {1, 3, 2, 48, 16, {3, 3}, {2, 2}, {1, 1}},                                // hardly a tile
+    {2, 9, 11, 48, 96, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kSilu, true, 16},   // half a chunk at the end
+    {1, 20, 20, 256, 128, {1, 1}},                                            // many chunks
+    {3, 7, 5, 16, 5, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kNone, false, 8},     // five classes
+    {1, 1, 1, 32, 32, {1, 1}},                                                // one pixel
+    {1, 10, 13, 80, 80, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kNone},            // the end of Detect
+};
+
+// A convolution on the device, and what the reference makes of the same values.
+struct Problem {
+  Problem(const Case& t, Type given) : type(given) {
+    const auto [v, u] = t.outputs();
+    op.kernel = t.kernel, op.stride = t.stride, op.pad = t.pad, op.dilation = t.dilation;
+    op.groups = t.groups, op.activation = t.activation, op.add = t.add;
+    // The network's input has pixels of pitch 4, of which the last channel is nobody's.
+    const bool picture = t.c == 3 && t.spare == 0;
+    op.x = picture ? arena.place_random(t.n, t.h, t.w, 3, 1, 1)
+                   : slice(arena.place_random(t.n, t.h, t.w, t.c + t.spare, 0, 1), t.c);
+    op.y = slice(arena.place(t.n, v, u, t.k + t.spare), t.k);
+    if (t.add) op.residual = slice(arena.place_random(t.n, v, u, t.k + 2 * t.spare, 0, 2), t.k);
+    op.weight = weights.place_random(t.k, t.kernel.h, t.kernel.w, t.c / t.groups, 0, 3);
+    op.bias = weights.place_random(1, 1, 1, t.k, 0, 4);
+    round_to(arena.values, type);
+    for (std::size_t e = 0; e < weights.values.size(); ++e)
+      if (e * sizeof(float) < op.bias.offset && type == Type::f16) weights.values[e] = as_f16(weights.values[e]);
+    want = arena.values;
+    conv2d_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
+  }
+
+  // The arena after the kernel on a device that says it has so many multiprocessors.
+  std::vector<float> run(int multiprocessors, bool scratch) {
+    Conv2d device = op;
+    for (Tensor* t : {&device.x, &device.y, &device.residual}) *t = retyped(*t, type);
+    device.weight.type = type;
+    const std::size_t bytes = conv2d_cuda_packed_bytes(device), bias = (bytes + 255) / 256 * 256;
+    std::vector<unsigned char> packed(bias + conv2d_cuda_bias_floats(device) * sizeof(float));
+    conv2d_cuda_pack(device, &weights.at(op.weight, 0, 0, 0, 0), reinterpret_cast<std::byte*>(packed.data()));
+    std::memcpy(packed.data() + bias, &weights.at(op.bias, 0, 0, 0, 0),
+                static_cast<std::size_t>(op.y.c) * sizeof(float));
+    device.weight.offset = 0;
+    device.bias.offset = bias;
+
+    const DeviceSpace space(arena.values, type);
+    const DeviceArray<unsigned char> constants(packed);
+    const std::size_t needed = std::max(conv2d_cuda_scratch_bytes(device, multiprocessors), kScratchCounters);
+    const DeviceArray<unsigned char> workspace(needed);
+    check(cudaMemset(workspace.data(), 0, kScratchCounters), "clear the counters");
+    CudaStream on = default_stream();
+    on.multiprocessors = multiprocessors;
+    on.scratch = scratch ? reinterpret_cast<std::byte*>(workspace.data()) : nullptr;
+    on.scratch_bytes = needed;
+    const Memory memory{space.data(), reinterpret_cast<const std::byte*>(constants.data())};
+    for (int twice = 0; twice < (scratch ? 2 : 1); ++twice)
+      conv2d_cuda(device, memory, on);  // counters end as they began
+    return space.values();
+  }
+
+  // Of the largest value. f32: 1e-5. f16: products are exact in f32 and so summed, so there is the rounding of the
+  // output, 2^-11 of itself, and of `depth` sums 2^-24 of the sum of the products' sizes at most.
+  double tolerance() const {
+    const double depth = static_cast<double>(op.kernel.h) * op.kernel.w * op.x.c / op.groups;
+    return type == Type::f32 ? 1e-5 : 0.0005 + depth * 6e-8;
+  }
+
+  Type type;
+  Arena arena{Space::arena}, weights{Space::weights};
+  std::vector<float> want;
+  Conv2d op{};
+
+ private:
+  static Tensor slice(Tensor wide, int c) {
+    wide.offset += static_cast<std::size_t>(wide.c - c) * sizeof(float);
+    wide.c = c;
+    return wide;
+  }
+};
+
+struct CudaCase {
+  Case shape;
+  Type type;
+};
+std::ostream& operator<<(std::ostream& out, const CudaCase& t) {
+  return out << t.shape << (t.type == Type::f16 ? ", f16" : ", f32");
+}
+std::vector<CudaCase> every_type(const std::vector<Case>& cases) {
+  std::vector<CudaCase> all;
+  for (const Case& t : cases)
+    for (const Type type : {Type::f32, Type::f16}) all.push_back({t, type});
+  return all;
+}
+
+class Conv2dCuda : public testing::TestWithParam<CudaCase> {};
+
+TEST_P(Conv2dCuda, IsAsTheReference) {
+  Problem problem(GetParam().shape, GetParam().type);
+  expect_close(problem.run(4, false), problem.want, problem.tolerance());
+}
+
+INSTANTIATE_TEST_SUITE_P(Odd, Conv2dCuda, testing::ValuesIn(every_type(kCases)));
+INSTANTIATE_TEST_SUITE_P(Fast, Conv2dCuda, testing::ValuesIn(every_type(kFastCases)));
+
+class Conv2dCudaSplit : public testing::TestWithParam<CudaCase> {};
+
+// More multiprocessors than tiles: blocks share sums, whatever order they come in.
+TEST_P(Conv2dCudaSplit, SumsAcrossBlocks) {
+  Problem problem(GetParam().shape, GetParam().type);
+  Conv2d device = problem.op;
+  device.weight.type = device.x.type = device.y.type = GetParam().type;
+  EXPECT_GT(conv2d_cuda_plan(device, 64, std::size_t{8} << 20).splits, 1);
+  expect_close(problem.run(64, true), problem.want, problem.tolerance());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Conv2dCudaSplit,
+    testing::ValuesIn(every_type({{1, 20, 20, 512, 64, {1, 1}},
+                                  {2, 7, 9, 128, 33, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 8},
+                                  {1, 9, 8, 112, 80, {3, 3}, {2, 2}, {1, 1}}})));
+
+// The network's maps take the fast kernels, and the input's stem the one for pairs of pixels.
+TEST(Conv2dCudaKind, IsFastForYolo) {
+  const auto kind = [](int c, int kernel, int stride, Type type) {
+    Conv2d op{};
+    op.x.c = c, op.y.c = 64, op.groups = 1, op.dilation = {1, 1};
+    op.kernel = {kernel, kernel}, op.stride = {stride, stride}, op.pad = {kernel / 2, kernel / 2};
+    op.weight.type = type;
+    return conv2d_cuda_kind(op);
+  };
+  for (const Type type : {Type::f32, Type::f16}) {
+    EXPECT_EQ(kind(48, 1, 1, type), Conv2dKind::pointwise);
+    EXPECT_EQ(kind(80, 3, 1, type), Conv2dKind::three);
+    EXPECT_EQ(kind(16, 3, 2, type), Conv2dKind::three_stride2);
+    EXPECT_EQ(kind(15, 1, 1, type), Conv2dKind::general);
+    EXPECT_EQ(kind(16, 5, 1, type), Conv2dKind::general);
+  }
+  EXPECT_EQ(kind(3, 3, 2, Type::f16), Conv2dKind::stem);
+  EXPECT_EQ(kind(3, 3, 2, Type::f32), Conv2dKind::three_stride2);
+}
+
+}  // namespace
+}  // namespace cudet::test

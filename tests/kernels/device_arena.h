@@ -1,0 +1,71 @@
+// A test's tensors on the device: the arena of compare.h, uploaded as f32 or f16, and brought back.
+#pragma once
+#include <cuda_fp16.h>
+
+#include <cstring>
+
+#include "tests/kernels/compare.h"
+#include "tests/kernels/device.h"
+
+namespace cudet::test {
+
+/// Values as f16 holds them.
+inline float as_f16(float value) {
+  return __half2float(__float2half_rn(value));
+}
+
+/// The tensor where its space holds elements of `type`.
+inline Tensor retyped(Tensor t, Type type) {
+  t.offset = t.offset / size_of(t.type) * size_of(type);
+  t.type = type;
+  return t;
+}
+
+/// A space of floats on the device, every element of it as `type`. Tensors placed in an Arena go by retyped().
+class DeviceSpace {
+ public:
+  DeviceSpace(const std::vector<float>& values, Type type) : type_(type), bytes_(encode(values, type)) {}
+
+  std::byte* data() const { return reinterpret_cast<std::byte*>(bytes_.data()); }
+  /// All elements, as floats, once the device has come to its end.
+  std::vector<float> values() const {
+    check(cudaDeviceSynchronize(), "finish");
+    const std::vector<unsigned char> bytes = bytes_.values();
+    std::vector<float> values(bytes.size() / size_of(type_));
+    for (std::size_t e = 0; e < values.size(); ++e) {
+      if (type_ == Type::f32) {
+        std::memcpy(&values[e], &bytes[4 * e], 4);
+      } else {
+        __half h;
+        std::memcpy(&h, &bytes[2 * e], 2);
+        values[e] = __half2float(h);
+      }
+    }
+    return values;
+  }
+
+ private:
+  static std::vector<unsigned char> encode(const std::vector<float>& values, Type type) {
+    std::vector<unsigned char> bytes(values.size() * size_of(type));
+    for (std::size_t e = 0; e < values.size(); ++e) {
+      if (type == Type::f32) {
+        std::memcpy(&bytes[4 * e], &values[e], 4);
+      } else {
+        const __half h = __float2half_rn(values[e]);
+        std::memcpy(&bytes[2 * e], &h, 2);
+      }
+    }
+    return bytes;
+  }
+
+  Type type_;
+  DeviceArray<unsigned char> bytes_;
+};
+
+/// Rounds every value of an arena to what `type` holds, so that a reference in f32 sees what the device sees.
+inline void round_to(std::vector<float>& values, Type type) {
+  if (type == Type::f16)
+    for (float& value : values) value = as_f16(value);
+}
+
+}  // namespace cudet::test

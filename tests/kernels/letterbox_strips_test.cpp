@@ -1,0 +1,130 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <string>
+
+#include "kernels/error.h"
+#include "kernels/letterbox/nv12.h"
+#include "kernels/letterbox/taps.h"
+#include "tests/kernels/picture.h"
+
+namespace cudet::test {
+
+struct StripsCase {
+  int width, height;
+  PixelFormat format;
+  Extent input;
+  bool bottom_up;
+};
+
+const std::vector<StripsCase> kStripsCases = {
+    {64, 48, PixelFormat::rgb, {96, 96}, false},    // enlarged
+    {63, 100, PixelFormat::bgr, {70, 64}, true},    // shrunk by less than 2
+    {64, 64, PixelFormat::rgba, {32, 32}, false},   // by 2
+    {30, 203, PixelFormat::grey, {64, 32}, true},   // by 3.2
+    {33, 101, PixelFormat::nv12, {128, 64}, true},  // enlarged
+    {64, 99, PixelFormat::nv12, {32, 32}, false},   // by 3.1: pairs of luma, all chroma
+    {35, 301, PixelFormat::nv12, {48, 32}, true},   // by 6.3: pairs of both
+    {300, 2, PixelFormat::nv12, {32, 64}, false},   // grey but for one row
+    {1, 1, PixelFormat::bgra, {8, 8}, true},
+};
+
+class LetterboxStripsTest : public testing::TestWithParam<StripsCase> {
+ protected:
+  LetterboxStripsTest()
+      : picture(random_picture(GetParam().width, GetParam().height, GetParam().format, 5, GetParam().bottom_up, 1)) {
+    const auto [width, height, format, input, bottom_up] = GetParam();
+    op = {picture.frame, fit(width, height, input), {Space::arena, Type::f32, 0, 1, input.h, input.w, 3, 3}, 0};
+    nv12 = format == PixelFormat::nv12;
+    row_bytes = static_cast<std::size_t>(width) * channels(format);
+    most_for_a_row = packed_pitch(op.frame) * (nv12 ? 4 : 2);
+  }
+  // The picture's rows that y's rows [first, last) need.
+  std::set<int> needed(int first, int last) const {
+    std::set<int> rows;
+    const double step = tap_step(op.place.height, op.frame.height);
+    for (int v = std::max(first - op.place.top, 0); v < std::min(last - op.place.top, op.place.height); ++v) {
+      const Taps tap = taps(v, step, op.frame.height, false);
+      rows.insert({tap.first, tap.second});
+    }
+    return rows;
+  }
+  std::size_t pack(int first, int last) const {
+    std::vector<std::uint8_t> packed(packed_pitch(op.frame) * 2 * (op.frame.height + 2 * op.y.h));
+    return letterbox_pack(op, {first, last, 0}, packed.data());
+  }
+  void expect_rows(const std::vector<std::uint8_t>& packed, const LetterboxStrip& strip) const;
+
+  Picture picture;
+  Letterbox op{};
+  bool nv12;
+  std::size_t row_bytes, most_for_a_row;
+};
+
+// Every row of the picture that is needed, each once, in order, and no other; of chroma none is missing, and there are
+// neither more than of luma nor more than all.
+void LetterboxStripsTest::expect_rows(const std::vector<std::uint8_t>& packed, const LetterboxStrip& strip) const {
+  const std::size_t pitch = packed_pitch(op.frame);
+  const std::set<int> luma = needed(strip.first, strip.last);
+  ASSERT_EQ(strip.rows, static_cast<int>(luma.size()));
+  const std::uint8_t* at = packed.data();
+  for (const int row : luma) {
+    ASSERT_EQ(std::memcmp(at, op.frame.data + row * op.frame.stride, row_bytes), 0) << "row " << row;
+    at += pitch;
+  }
+  if (!nv12 || luma.empty()) {
+    ASSERT_EQ(at, packed.data() + packed.size());
+    return;
+  }
+  std::set<int> left;
+  for (const int row : luma) left.insert(row / 2);
+  const std::size_t chroma_bytes = static_cast<std::size_t>(op.frame.width + 1) / 2 * 2;
+  const int chroma_rows = static_cast<int>((packed.data() + packed.size() - at) / static_cast<std::ptrdiff_t>(pitch));
+  EXPECT_LE(chroma_rows, std::min(strip.rows, (*luma.rbegin() - *luma.begin()) / 2 + 2));
+  for (; at != packed.data() + packed.size(); at += pitch)
+    for (const int row : left)
+      if (std::memcmp(at, op.frame.chroma + row * op.frame.stride, chroma_bytes) == 0) {
+        left.erase(row);
+        break;
+      }
+  EXPECT_TRUE(left.empty()) << "of chroma, row " << *left.begin() << " is missing";
+}
+
+TEST_P(LetterboxStripsTest, CoverEveryRowOnce) {
+  for (const std::size_t bytes : {most_for_a_row, most_for_a_row * 5 / 2, most_for_a_row * 1000}) {
+    SCOPED_TRACE(std::to_string(bytes) + " bytes");
+    for (int first = 0; first < op.y.h;) {
+      const LetterboxStrip strip = letterbox_strip(op, first, bytes);
+      ASSERT_EQ(strip.first, first);
+      ASSERT_GT(strip.last, first);
+      ASSERT_LE(strip.last, op.y.h);
+      std::vector<std::uint8_t> packed(bytes);
+      const std::size_t used = letterbox_pack(op, strip, packed.data());
+      ASSERT_LE(used, bytes);
+      packed.resize(used);
+      ASSERT_NO_FATAL_FAILURE(expect_rows(packed, strip));
+      if (strip.last < op.y.h) {
+        EXPECT_GT(pack(first, strip.last + 1), bytes) << "one more row would have fitted";
+      }
+      first = strip.last;
+    }
+  }
+}
+
+TEST_P(LetterboxStripsTest, ARowThatDoesNotFitIsAnError) {
+  const int first = op.place.top + op.place.height / 2;
+  const std::size_t least = pack(first, first + 1);
+  EXPECT_NO_THROW(letterbox_strip(op, first, least));
+  EXPECT_THROW(letterbox_strip(op, first, least - 1), Error);
+  if (op.place.top == 0) return;
+  const LetterboxStrip grey = letterbox_strip(op, 0, 0);  // needs no bytes
+  EXPECT_EQ(grey.last, op.place.top);
+  EXPECT_EQ(grey.rows, 0);
+  EXPECT_EQ(letterbox_pack(op, grey, nullptr), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Pictures, LetterboxStripsTest, testing::ValuesIn(kStripsCases));
+
+}  // namespace cudet::test

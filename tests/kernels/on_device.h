@@ -1,0 +1,40 @@
+// Kernels run on the device on a test's arena, and on tensors that start at any element.
+#pragma once
+#include "tests/kernels/device_arena.h"
+
+namespace cudet::test {
+
+/// Elements by which tensors x and y are moved from where they were placed; the margins leave room. Unmoved, both are
+/// 16-byte aligned in either type; by 4, in f32 alone.
+struct Shift {
+  int x, y;
+};
+inline constexpr Shift kShifts[] = {{0, 0}, {1, 0}, {0, 3}, {4, 4}};
+
+inline Tensor shifted(Tensor t, int elements) {
+  t.offset += elements * size_of(t.type);
+  return t;
+}
+
+/// Calls f(type, shift) for both types and every shift; only for the first shift if the arena is large.
+template <class F>
+void for_types_and_shifts(const Arena& arena, F f) {
+  for (const Type type : {Type::f32, Type::f16})
+    for (const Shift shift : kShifts) {
+      if (shift.x + shift.y > 0 && arena.values.size() > 100'000) break;
+      SCOPED_TRACE(testing::Message() << (type == Type::f32 ? "f32" : "f16") << ", shifted by " << shift.x << ", "
+                                      << shift.y);
+      f(type, shift);
+      if (testing::Test::HasFatalFailure()) return;
+    }
+}
+
+/// The arena after run(memory, stream) on the device, where its elements are of `type`.
+template <class Run>
+std::vector<float> on_device(const Arena& arena, Type type, Run run) {
+  const DeviceSpace space(arena.values, type);
+  run(Memory{space.data(), nullptr}, stream_for_few_blocks());
+  return space.values();
+}
+
+}  // namespace cudet::test

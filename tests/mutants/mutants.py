@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+"""Breaks the kernels one check at a time, and sees that their tests notice: see README.md."""
+import argparse
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+import sites
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+SEEDS = (1, 2, 3)
+BY_EMULATOR = "emulated device"  # how the reason starts of what only its checks see
+FIBERS = ("-DCUDET_CUDA", "-std=c++20", "-O1", "-march=native", "-ffp-contract=off", "-fPIC", "-pthread", "-w")
+DEVICE = ("-std=c++17", "-O3", "-w", "-gencode", "arch=compute_80,code=compute_80", "--cudart", "shared")
+
+
+def kernel_files():
+    return sorted(str(f.relative_to(ROOT)) for pattern in ("kernels/*/*.cu", "kernels/*/*.cuh", "kernels/grid_barrier.cuh")
+                  for f in ROOT.glob(pattern))
+
+
+def includes(file, known={}):
+    """The project's files that one includes, and they in turn."""
+    if file not in known:
+        known[file] = set()
+        for name in re.findall(r'^#include "([^"]+)"', (ROOT / file).read_text(), re.M):
+            if (ROOT / name).exists():
+                known[file] |= {name} | includes(name)
+    return known[file]
+
+
+def users(file):
+    """The files to compile where `file` changes."""
+    if file.endswith(".cu"):
+        return [file]
+    every = [str(f.relative_to(ROOT)) for folder in ("kernels", "runtime", "tests/simt") for f in (ROOT / folder).rglob("*.cu")]
+    return sorted(f for f in every if file in includes(f))
+
+
+def tests_of(sources):
+    """The tests of device code, by its operators."""
+    tests = set()
+    for source in sources:
+        folder = Path(source).parent
+        if folder.parts[0] == "kernels":
+            tests |= {str(f.relative_to(ROOT)) for f in (ROOT / "tests/kernels").glob(f"*{folder.name}*_cuda_test.cpp")}
+        elif folder.parts[0] == "tests":
+            tests |= {str(folder / "device_test.cpp")}
+    return sorted(tests)
+
+
+def run(command, limit=None, **environment):
+    """(exit status, output), by a process group that ends with its time."""
+    with subprocess.Popen([str(c) for c in command], cwd=ROOT, env={**os.environ, **environment}, start_new_session=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            output, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            output, _ = process.communicate()
+            return "time out", output.decode(errors="replace")
+        return process.returncode, output.decode(errors="replace")
+
+
+def compiled(command):
+    status, output = run(command)
+    if status != 0:
+        raise RuntimeError(output)
+
+
+class Fibers:
+    """Tests on tests/simt, linked with the objects of `make CONFIG=simt`."""
+
+    def __init__(self, objects, build, cache, threads):
+        self.objects, self.build, self.cache, self.threads = objects, build, cache, threads
+
+    def size(self, source):
+        return (self.objects / Path(source).with_suffix(".o")).stat().st_size
+
+    def compile(self, scratch, source, to):
+        path = scratch / source if (scratch / source).exists() else source
+        compiled(["g++", "-I", scratch, "-Itests/simt/include", "-I.", f"-ffile-prefix-map={scratch}/=", "-ffile-prefix-map=./=",
+                  *FIBERS, "-x", "c++", "-c", path, "-o", to])
+
+    def program(self, scratch, sources, changed=None):
+        """The tests of `sources`, of which `changed` sees the changed file that lies in `scratch`; False: to no effect."""
+        objects = []
+        if changed is not None:
+            objects.append(scratch / "changed.o")
+            self.compile(scratch, changed, objects[-1])
+            if objects[-1].read_bytes() == (self.cache / (changed.replace("/", "_") + ".fibers.o")).read_bytes():
+                return False
+        else:
+            for source in sources:
+                self.compile(self.cache, source, self.cache / (source.replace("/", "_") + ".fibers.o"))
+        objects += [self.objects / Path(t).with_suffix(".o") for t in [*tests_of(sources), "tests/main.cpp"]]
+        objects += [self.objects / Path(s).with_suffix(".o") for s in sources if not s.startswith("kernels/") and s != changed]
+        compiled(["g++", "-pthread", *objects, self.build / "libcudet.a", "-o", scratch / "tests", "-lgtest", "-lhwy",
+                  "-lboost_context", "-ldl"])
+        return True
+
+    def test(self, scratch, limit):
+        for seed in SEEDS:
+            status, output = run([scratch / "tests", "--gtest_brief=1", "--gtest_fail_fast"], limit, SIMT_SEED=str(seed),
+                                 SIMT_THREADS=str(self.threads))
+            if status != 0:
+                return reason(status, output)
+        return None
+
+
+class Emulator:
+    """Tests on an emulated device, a libcudart.so.13 that runs PTX: its checks see races and order between blocks."""
+
+    def __init__(self, library, build, cache, threads):
+        self.library, self.build, self.cache, self.threads = library, build, cache, threads
+        nvcc = shutil.which("nvcc") or "/usr/local/cuda/bin/nvcc"
+        self.nvcc, self.cuda = nvcc, Path(nvcc).resolve().parents[1]
+
+    def program(self, scratch, sources, changed=None):
+        objects = []
+        for source in sources:
+            path = scratch / source if source == changed and (scratch / source).exists() else source
+            objects.append((scratch if source == changed else self.cache) / (source.replace("/", "_") + ".o"))
+            if not objects[-1].exists():
+                first = ["-I", scratch] if source == changed else []
+                compiled([self.nvcc, *first, "-I.", *DEVICE, "-c", path, "-o", objects[-1]])
+        for test in [*tests_of(sources), "tests/main.cpp"]:
+            objects.append(self.cache / (test.replace("/", "_") + ".o"))
+            if not objects[-1].exists():
+                compiled(["g++", "-I.", "-isystem", self.cuda / "include", "-DCUDET_CUDA", "-std=c++20", "-O1", "-w", "-c", test,
+                          "-o", objects[-1]])
+        # libcudart first: what the library of the fibers has of the same names stays there.
+        compiled(["g++", "-pthread", *objects, f"-L{self.cuda}/lib64", "-lcudart", self.build / "libcudet.a", "-o",
+                  scratch / "tests", "-lgtest", "-lhwy", "-lboost_context", "-ldl"])
+        return True
+
+    def test(self, scratch, limit):
+        status, output = run([scratch / "tests", "--gtest_brief=1", "--gtest_fail_fast"], limit, LD_LIBRARY_PATH=str(self.library),
+                             EMU_CHECK="race,init,grace", EMU_THREADS=str(self.threads))
+        return None if status == 0 else reason(status, output)
+
+
+def reason(status, output):
+    """One line of what the tests said."""
+    if status == "time out":
+        return status
+    for pattern in (r"simt: (.*)", r"(?:race|emu\w*): (.*)", r"\[  FAILED  \] ([^\n(]*)"):
+        found = re.search(pattern, output)
+        if found:
+            return found[1].strip()
+    return f"ended with {status}"
+
+
+class Bench:
+    """Everything that trying a mutant needs."""
+
+    def __init__(self, devices, scratch, keep):
+        self.devices, self.scratch, self.keep = devices, scratch, keep
+        self.limits = {}
+
+    def sources(self, file):
+        """What to compile where `file` changes, the largest first: it has most of the code."""
+        return tuple(sorted(users(file), key=lambda source: -self.devices[0].size(source)))
+
+    def measure(self, file):
+        """The tests on what is not broken must pass; a mutant's may take five times as long, and 10 s."""
+        sources = self.sources(file)
+        if not sources or not tests_of(sources):
+            raise SystemExit(f"{file}: no test")
+        for device in self.devices:
+            if (device, sources) in self.limits:
+                continue
+            scratch = Path(tempfile.mkdtemp(dir=self.scratch))
+            device.program(scratch, sources)
+            start = time.monotonic()
+            said = device.test(scratch, 600)
+            if said is not None:
+                raise SystemExit(f"{file}: its tests fail before anything is broken: {said}")
+            self.limits[device, sources] = 10 + 5 * (time.monotonic() - start)
+            shutil.rmtree(scratch)
+
+    def attempt(self, mutant, devices):
+        """(what became of it, what the tests said)."""
+        sources = self.sources(mutant.file)
+        scratch = Path(tempfile.mkdtemp(dir=self.scratch))
+        try:
+            changed = scratch / mutant.file
+            changed.parent.mkdir(parents=True)
+            changed.write_text(mutant.apply((ROOT / mutant.file).read_text()))
+            for device in devices:
+                for source in sources:
+                    try:
+                        if not device.program(scratch, sources, source):
+                            continue
+                    except RuntimeError as error:
+                        return "invalid", str(error)
+                    said = device.test(scratch, self.limits[device, sources])
+                    if said is not None:
+                        return type(device).__name__, said
+            return "survived", ""
+        finally:
+            if not self.keep:
+                shutil.rmtree(scratch)
+
+
+def kept_list():
+    """The mutants known to survive, and why; those that only the emulated device sees say so."""
+    known = {}
+    for number, line in enumerate((HERE / "survivors.txt").read_text().splitlines(), 1):
+        if line.strip() and not line.startswith("#"):
+            key, _, why = line.partition(" :: ")
+            if not why:
+                raise SystemExit(f"survivors.txt:{number}: no reason")
+            known[key] = why
+    return known
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("paths", nargs="*", help="only files whose path contains one of these")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--match", default="", help="only mutants whose line in the list contains this")
+    parser.add_argument("--build", type=Path, default=ROOT / "build/simt", help="of make CONFIG=simt")
+    parser.add_argument("--objects", type=Path, default=ROOT / "build/obj/simt")
+    parser.add_argument("--emulator", type=Path, default=os.environ.get("EMULATOR"),
+                        help="folder of an emulated device's libcudart.so.13, for what survives the fibers (or $EMULATOR)")
+    parser.add_argument("--list", action="store_true", help="print the mutants, and try none")
+    parser.add_argument("--keep", action="store_true", help="keep what was built")
+    options = parser.parse_args()
+
+    files = [f for f in kernel_files() if not options.paths or any(p in f for p in options.paths)]
+    mutants = [(kind, m) for f in files for kind, m in sites.find(f, (ROOT / f).read_text()) if options.match in m.key]
+    if options.list:
+        for kind, mutant in mutants:
+            print(f"{mutant.line:4} {kind:10} {mutant.key}")
+        return 0
+
+    known = kept_list()
+    scratch = Path(tempfile.mkdtemp(prefix="mutants-"))
+    threads = max(1, (os.cpu_count() or 1) // options.jobs)
+    devices = [Fibers(options.objects, options.build, scratch, threads)]
+    if options.emulator:
+        devices.append(Emulator(options.emulator.resolve(), options.build, scratch, threads))
+    bench = Bench(devices, scratch, options.keep)
+    for file in sorted({m.file for _, m in mutants}):
+        bench.measure(file)
+
+    table, unexplained, stale, invalid = {}, [], [], []
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        def attempt(found):
+            why = known.get(found[1].key, BY_EMULATOR)
+            return bench.attempt(found[1], devices if why.startswith(BY_EMULATOR) else devices[:1])
+
+        tried = pool.map(attempt, mutants)
+        for (kind, mutant), (fate, said) in zip(mutants, tried):
+            row = table.setdefault(str(Path(mutant.file).parent), dict.fromkeys(("mutants", "caught", "explained", "unexplained"), 0))
+            why = known.get(mutant.key)
+            if fate == "invalid":
+                invalid.append(mutant.key)
+                print(f"NOT COMPILED {mutant.file}:{mutant.line}: {mutant.key}\n{said}", flush=True)
+                continue
+            row["mutants"] += 1
+            if fate == "survived":
+                row["explained" if why else "unexplained"] += 1
+                if not why:
+                    unexplained.append(mutant.key)
+                print(f"{'explained' if why else 'SURVIVED'}  {mutant.file}:{mutant.line}: {mutant.key}", flush=True)
+            else:
+                row["caught"] += 1
+                if why and not (fate == "Emulator" and why.startswith(BY_EMULATOR)):
+                    stale.append(mutant.key)
+                print(f"caught by {fate}  {mutant.file}:{mutant.line}: {mutant.was} -> {mutant.becomes}: {said}", flush=True)
+    if not options.keep:
+        shutil.rmtree(scratch)
+
+    print(f"\n{'kernel':24}{'mutants':>10}{'caught':>10}{'explained':>12}{'unexplained':>14}")
+    for name, row in [*table.items(), ("all", {k: sum(r[k] for r in table.values()) for k in
+                                               ("mutants", "caught", "explained", "unexplained")})]:
+        print(f"{name:24}{row['mutants']:10}{row['caught']:10}{row['explained']:12}{row['unexplained']:14}")
+    if not options.match:
+        present = {m.key for _, m in mutants}
+        stale += [k for k in known if k.split(" ", 1)[0] in files and k not in present]
+    for title, keys in (("no test saw", unexplained), ("in survivors.txt, and caught or gone", stale),
+                        ("did not compile", invalid)):
+        for key in keys:
+            print(f"{title}: {key}")
+    return 1 if unexplained or stale or invalid else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
