@@ -124,27 +124,25 @@ struct Conv2dTile {
     if (plan.splits == 1) return true;
     unsigned* finished = reinterpret_cast<unsigned*>(shared_memory());
     unsigned* counter = reinterpret_cast<unsigned*>(scratch) + place.tile;
-    float4* partial = reinterpret_cast<float4*>(scratch + kScratchCounters);
-    const auto at = [&](int split, int v) {
-      return partial + ((static_cast<std::size_t>(place.tile) * plan.splits + split) * kVectors + v) * kThreads +
-             threadIdx.x;
-    };
+    constexpr int kShare = kVectors * kThreads;  // float4 of a block
+    float4* shares = reinterpret_cast<float4*>(scratch + kScratchCounters) +
+                     static_cast<std::size_t>(place.tile) * plan.splits * kShare + threadIdx.x;
+    float4* own = shares + place.split * kShare;
 #pragma unroll
-    for (int v = 0; v < kVectors; ++v)
-      *at(place.split, v) = make_float4(sums[v][0], sums[v][1], sums[v][2], sums[v][3]);
+    for (int v = 0; v < kVectors; ++v) own[v * kThreads] = make_float4(sums[v][0], sums[v][1], sums[v][2], sums[v][3]);
     __syncthreads();
     if (threadIdx.x == 0) *finished = fetch_add_acq_rel(counter, 1u);
     __syncthreads();
     if (*finished + 1 != static_cast<unsigned>(plan.splits)) return false;
     if (threadIdx.x == 0) *counter = 0;  // for the next launch
 #pragma unroll
-    for (int v = 0; v < kVectors; ++v) {
-      float4 total = *at(0, v);
-      for (int split = 1; split < plan.splits; ++split) {
-        const float4 more = *at(split, v);
-        total.x += more.x, total.y += more.y, total.z += more.z, total.w += more.w;
+    for (int v = 0; v < kVectors; ++v) sums[v][0] = sums[v][1] = sums[v][2] = sums[v][3] = 0;
+    for (int split = 0; split < plan.splits; ++split, shares += kShare) {
+#pragma unroll
+      for (int v = 0; v < kVectors; ++v) {
+        const float4 share = shares[v * kThreads];
+        sums[v][0] += share.x, sums[v][1] += share.y, sums[v][2] += share.z, sums[v][3] += share.w;
       }
-      sums[v][0] = total.x, sums[v][1] = total.y, sums[v][2] = total.z, sums[v][3] = total.w;
     }
     return true;
   }

@@ -57,6 +57,13 @@ def tests_of(sources):
     return sorted(tests)
 
 
+def kernels_of(tests):
+    """The device code of all operators whose headers the tests include."""
+    headers = {Path(header) for test in tests for header in includes(test)}
+    folders = {h.parent for h in headers if len(h.parts) == 3 and h.parts[0] == "kernels"}
+    return {str(f.relative_to(ROOT)) for folder in folders for f in (ROOT / folder).glob("*.cu")}
+
+
 def run(command, limit=None, **environment):
     """(exit status, output), by a process group that ends with its time."""
     with subprocess.Popen([str(c) for c in command], cwd=ROOT, env={**os.environ, **environment}, start_new_session=True,
@@ -126,7 +133,7 @@ class Emulator:
 
     def program(self, scratch, sources, changed=None):
         objects = []
-        for source in sources:
+        for source in sorted({*sources, *kernels_of(tests_of(sources))}):
             path = scratch / source if source == changed and (scratch / source).exists() else source
             objects.append((scratch if source == changed else self.cache) / (source.replace("/", "_") + ".o"))
             if not objects[-1].exists():
@@ -183,7 +190,7 @@ class Bench:
             start = time.monotonic()
             said = device.test(scratch, 600)
             if said is not None:
-                raise SystemExit(f"{file}: its tests fail before anything is broken: {said}")
+                raise SystemExit(f"{file}: its tests fail on {type(device).__name__} before anything is broken: {said}")
             self.limits[device, sources] = 10 + 5 * (time.monotonic() - start)
             shutil.rmtree(scratch)
 
