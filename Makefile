@@ -82,13 +82,14 @@ LINK = $(CXX) -pthread $(INSTRUMENT) $(CROSS_LIBRARIES) $(LDFLAGS)
 ifeq ($(CONFIG),release)
 CUDA ?= $(if $(NVCC),yes,no)
 endif
-ifneq ($(filter simt%,$(CONFIG)),)
+ifneq ($(filter simt asan,$(CONFIG)),)
 # Before all else: it stands in for CUDA's headers and kernels/ptx.cuh.
 FLAGS := -Itests/simt/include $(FLAGS) -DCUDET_CUDA
 CUDA_LIBS := -lboost_context -ldl
 else ifeq ($(CUDA),yes)
 CUDA_HOME := $(abspath $(dir $(realpath $(NVCC)))..)
-FLAGS += -isystem $(CUDA_HOME)/include -DCUDET_CUDA
+CUDA_INCLUDES := -isystem $(CUDA_HOME)/include
+FLAGS += $(CUDA_INCLUDES) -DCUDET_CUDA
 CUDA_LIBS := -L$(CUDA_HOME)/lib64 $(if $(filter static,$(CUDART)),-lcudart_static -ldl -lrt,-lcudart -Wl$(,)-rpath$(,)$(CUDA_HOME)/lib64)
 NVCC_FLAGS := -I. -std=c++17 -O3 -lineinfo -ccbin $(CXX) -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra \
   -Werror all-warnings $(foreach A,$(CUDA_ARCHS),-gencode arch=compute_$A,code=sm_$A) \
@@ -99,19 +100,22 @@ endif
 objects = $(patsubst %,$O/%.o,$(basename $(sort $1)))
 LIBRARY := $(call objects,$(wildcard kernels/*.cpp kernels/*/*.cpp layers/*.cpp runtime/*.cpp) \
   $(if $(CUDA_LIBS),$(wildcard kernels/*/*.cu runtime/cuda/*.cpp runtime/cuda/*.cu)) \
-  $(if $(filter simt%,$(CONFIG)),$(wildcard tests/simt/*.cpp)))
+  $(if $(filter simt asan,$(CONFIG)),$(wildcard tests/simt/*.cpp)))
+SEEDS ?= $(if $(filter asan,$(CONFIG)),1,1 2 3)
 APPS := $(call objects,$(wildcard apps/*/*.cpp apps/*/*.S))
 MAINS := $(filter %/main.o,$(APPS))
 PROGRAMS := $(MAINS:$O/apps/%/main.o=$D/%)
 SHARED_APPS := $(filter-out $(foreach M,$(MAINS),$(dir $M)%),$(APPS))
 # What is installed is the release, so only its tests do that.
 TESTS := $(call objects,$(shell find tests -name '*.cpp' ! -path 'tests/fuzz/*' ! -path 'tests/simt/*' ! -path 'tests/counts/*' \
-  ! -name '*_cuda_test.cpp' $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
+  ! -path 'tests/gpu/*' ! -name '*_cuda_test.cpp' $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
 CUDA_TESTS := $(call objects,$(shell find tests -name '*_cuda_test.cpp') tests/main.cpp \
-  $(if $(filter simt%,$(CONFIG)),$(wildcard tests/simt/library/*.cpp)))
+  $(if $(filter simt asan,$(CONFIG)),$(wildcard tests/simt/library/*.cpp)))
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$D/%,$(sort $(wildcard tests/fuzz/*_fuzz.cpp)))
 SOURCES := $(sort $(shell find apps kernels layers runtime tests -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh'))
 HEADERS := runtime/cudet.h kernels/error.h kernels/frame.h
+
+EMULATOR := $(abspath build/emulator)
 
 # record(FILE,TEXT): FILE holds TEXT, and is new where TEXT is, so that what depends on FILE is made again.
 record = $(if $(findstring |$(strip $2)|,|$(file <$1)|),,$(shell mkdir -p $(dir $1))$(file >$1,$(strip $2)))
@@ -134,14 +138,29 @@ test: deps  ## build and run all tests; the last line counts them
 	@$(MAKE) run-tests
 run-tests: $(if $(filter release,$(CONFIG)),all) $D/tests
 	@rm -f $D/report.*
-	@status=0; $(RUN) $D/tests --gtest_brief=1 $(TESTFLAGS) || status=1; \
+	@status=0; $(if $(filter asan,$(CONFIG)),SIMT_DEVICES=0) $(RUN) $D/tests --gtest_brief=1 $(TESTFLAGS) || status=1; \
 	  for r in $D/report.*; do [ ! -e $$r ] || { cat $$r >&2; status=1; }; done; exit $$status
 simt: deps  ## build the CUDA device out of fibers (tests/simt) and run its tests, in several orders
 	@[ $(DEPS) = no ] || .ci/deps.sh $(SIMT_PACKAGES)
 	@$(MAKE) CONFIG=simt run-simt
 run-simt: $D/tests-of-simt $D/tests-of-cuda $D/detect
-	@for seed in 1 2 3; do for tests in $D/tests-of-simt $D/tests-of-cuda; do \
-	  SIMT_SEED=$$seed $$tests --gtest_brief=1 2>$D/log || { cat $D/log >&2; exit 1; }; done; done
+	@for seed in $(SEEDS); do for tests in $D/tests-of-simt $D/tests-of-cuda; do \
+	  only=; [ $$seed = 1 ] || only=--gtest_filter=-*WholeNetwork*; \
+	  SIMT_SEED=$$seed $$tests --gtest_brief=1 $$only 2>$D/log || { cat $D/log $D/report.* >&2; exit 1; }; \
+	done; done
+emulator: deps  ## run what nvcc makes of the kernels on the emulated device of ../shared, where that is
+	@.ci/emulator.sh
+mutants: deps  ## take out the kernels' barriers, waits and bounds checks, one at a time: does a test notice? (an hour)
+	@[ $(DEPS) = no ] || .ci/deps.sh $(SIMT_PACKAGES)
+	@$(MAKE) CONFIG=simt build/simt/tests-of-simt build/simt/tests-of-cuda
+	@tests/mutants/mutants.py --jobs $(shell nproc) $(if $(wildcard $(EMULATOR)/*.so.13),--emulator $(EMULATOR))
+counts: $D/convolutions $(EMULATOR)/libcudart.so.13  ## count what convolutions execute on the emulated device: tests/counts/table.md
+	@tests/counts/counts.py $< weights/yolov8.json $(EMULATOR) >tests/counts/table.md
+	@cat tests/counts/table.md
+counts-cutlass: $(EMULATOR)/libcudart.so.13  ## the same of CUTLASS, whose headers are fetched
+	@mkdir -p build/cutlass && tests/counts/cutlass.sh $(NVCC) $(EMULATOR) $(abspath build/cutlass)
+gpu-check:  ## on a machine with a GPU: all tests, compute-sanitizer, and the network's time
+	@.ci/gpu-check.sh
 demo: deps  ## build, and detect in the pictures of weights/demo: a table here, drawn pictures in out/
 	@$(MAKE) $D/detect
 	@$D/detect --model weights/shapes.json --out out weights/demo
@@ -160,7 +179,7 @@ install: all  ## install programs, libraries, headers and a pkg-config file unde
 	  sed -E 's|#include "[a-z_/]+/([a-z_]+\.h)"|#include "\1"|' $$h >$(TO)/include/cudet/$${h##*/} || exit; done
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: cudet' \
 	  'Description: YOLOv8 and YOLOv8-DySample runtime' 'Version: $(VERSION)' 'Cflags: -I$${includedir}' \
-	  'Libs: -L$${libdir} -lcudet' 'Libs.private: -lhwy -pthread' >$(TO)/lib/pkgconfig/cudet.pc
+	  'Libs: -L$${libdir} -lcudet' 'Libs.private: -lhwy -pthread $(filter -L% -l%,$(CUDA_LIBS))' >$(TO)/lib/pkgconfig/cudet.pc
 	[ -n '$(DESTDIR)' ] || ldconfig 2>/dev/null || true
 uninstall:  ## remove what install put there
 	rm -rf $(PROGRAMS:$D/%=$(TO)/bin/%) $(TO)/lib/libcudet.* $(TO)/lib/pkgconfig/cudet.pc $(TO)/include/cudet
@@ -169,8 +188,9 @@ clean:  ## remove build/
 	rm -rf build
 
 # ---- Checks
-asan: deps  ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(MAKE) CONFIG=asan run-tests
+asan: deps  ## run the tests, those of CUDA on fibers too, under AddressSanitizer and UndefinedBehaviorSanitizer
+	@[ $(DEPS) = no ] || .ci/deps.sh $(SIMT_PACKAGES)
+	@$(MAKE) CONFIG=asan run-tests run-simt
 tsan: deps  ## run the tests of threads under ThreadSanitizer
 	@$(MAKE) CONFIG=tsan TESTFLAGS='--gtest_filter=*Executor*:*ThreadPool*:*Detector*:*Loader*:*Interrupt*' run-tests
 fuzz: deps-checks  ## run each fuzz target for FUZZ_SECONDS=20
@@ -181,7 +201,7 @@ format: deps-checks  ## rewrite the sources as clang-format has them
 format-check: deps-checks  ## whether clang-format would change a source
 	@clang-format --dry-run -Werror $(SOURCES)
 tidy: deps-checks  ## clang-tidy the sources that changed since it last passed them
-	@$(MAKE) $(patsubst %.cpp,$O/%.tidy,$(filter-out tests/%,$(filter %.cpp,$(SOURCES))))
+	@$(MAKE) $(patsubst %.cpp,$O/%.tidy,$(filter-out tests/% $(if $(CUDA_LIBS),,runtime/cuda/%),$(filter %.cpp,$(SOURCES))))
 includes-check:  ## whether includes point one way: apps, runtime, layers, kernels
 	@.ci/includes.sh $(SOURCES)
 
@@ -207,14 +227,16 @@ $D/libcudet.so: $(LIBRARY) $O/flags $O/sources
 	$Q$(LINK) -shared -Wl,-soname,$(SONAME) $(filter %.o,$^) -o $@ $(LDLIBS) -lhwy $(CUDA_LIBS)
 
 $(foreach P,$(PROGRAMS:$D/%=%),$(eval $D/$P: $(filter $O/apps/$P/%,$(APPS))))
-$D/convert $D/tests $(FUZZERS): LIBS := -lzip -lyaml-cpp
+$D/convert $D/tests $D/tests-of-cuda $(FUZZERS): LIBS := -lzip -lyaml-cpp
 $(PROGRAMS): $O/libapps.a $D/libcudet.a
 $D/tests: $(filter-out $(MAINS),$(APPS)) $(TESTS) $D/libcudet.a
-$D/tests-of-cuda: $(CUDA_TESTS) $D/libcudet.a
+$D/tests-of-cuda: $(CUDA_TESTS) $(filter-out $(MAINS),$(APPS)) $D/libcudet.a
+$D/network-time: $O/tests/gpu/network_time.o $D/libcudet.a
+$D/convolutions: $O/tests/counts/convolutions.o $D/libcudet.a
 $D/tests $D/tests-of-cuda: LIBS += -lgtest
 $(FUZZERS): $D/%: $O/tests/fuzz/%.o $(filter-out $(MAINS),$(APPS)) $D/libcudet.a
 $(FUZZERS): LIBS += -fsanitize=fuzzer
-$(PROGRAMS) $D/tests $D/tests-of-cuda $(FUZZERS): $O/flags $O/sources
+$(PROGRAMS) $D/tests $D/tests-of-cuda $D/network-time $D/convolutions $(FUZZERS): $O/flags $O/sources
 	@mkdir -p $(@D)
 	$Q$(LINK) $(filter %.o %.a,$^) -o $@ $(LDLIBS) $(LIBS) -lhwy $(CUDA_LIBS)
 ifeq ($(CUDA),yes)
@@ -232,12 +254,14 @@ endif
 $D/tests-of-simt: $(call objects,$(wildcard tests/simt/*.cpp tests/simt/tests/*.cpp tests/simt/tests/*.cu) tests/main.cpp)
 	@mkdir -p $(@D)
 	$Q$(LINK) $^ -o $@ $(LDLIBS) -lgtest $(CUDA_LIBS)
+$(EMULATOR)/libcudart.so.13:
+	@$(MAKE) MAKEFLAGS=-j$(shell nproc) -C $(or $(CUDET_SHARED),../shared)/emulator NVCC=$(NVCC) B=$(EMULATOR)
 $(FUZZERS:%=%.run): %.run: %
 	@.ci/fuzz.sh $< $(FUZZ_SECONDS)
 
 $O/%.tidy: %.cpp $O/%.o .clang-tidy
 	@echo '  tidy $<'
-	$Qclang-tidy --quiet --warnings-as-errors='*' $< -- $(filter -I% -D% -std=%,$(FLAGS)) 2>$@.log || \
+	$Qclang-tidy --quiet --warnings-as-errors='*' $< -- $(filter -I% -D% -std=%,$(FLAGS)) $(CUDA_INCLUDES) 2>$@.log || \
 	  { cat $@.log >&2; false; }
 	@touch $@
 
@@ -255,4 +279,4 @@ endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps deps-checks test run-tests test-aarch64 install uninstall clean asan tsan fuzz run-fuzzers
-.PHONY: simt run-simt demo format format-check tidy includes-check $(FUZZERS:%=%.run)
+.PHONY: simt run-simt emulator mutants counts counts-cutlass gpu-check demo format format-check tidy includes-check $(FUZZERS:%=%.run)

@@ -53,7 +53,7 @@ CudaMemory cuda_memory(const Program& program, int multiprocessors) {
   for (const Program::NamedStep& named : program.steps)
     if (const Conv2d* conv = convolution(named.step)) {
       memory.weights +=
-          align_up(conv2d_cuda_packed_bytes(*conv)) + align_up(static_cast<std::size_t>(conv->y.c) * sizeof(float));
+          align_up(conv2d_cuda_packed_bytes(*conv)) + align_up(conv2d_cuda_bias_floats(*conv) * sizeof(float));
       memory.scratch = std::max(memory.scratch, conv2d_cuda_scratch_bytes(*conv, multiprocessors));
     }
   memory.arena = program.memory.bytes;

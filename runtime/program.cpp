@@ -10,7 +10,7 @@
 namespace cudet {
 namespace {
 
-constexpr double kMostElements = 1e13;  // of a tensor: byte offsets stay far within their type
+constexpr double kMostElements = 1e13;  // of a tensor: byte offsets stay far within their type. CUDA: 2^31 an image
 
 /// Lowers a graph whose values have extents and places.
 class Lowering {
@@ -46,7 +46,8 @@ class Lowering {
 
   std::size_t value_bytes(ValueId v) const {
     const Extent e = extents_[index(v)];
-    if (static_cast<double>(batch_) * e.h * e.w * pitch(v) > kMostElements)
+    const double of_image = static_cast<double>(e.h) * e.w * pitch(v);
+    if (batch_ * of_image > kMostElements || (target_.cuda && of_image > std::numeric_limits<int>::max()))
       throw Error("a tensor of " + std::to_string(e.h) + "x" + std::to_string(e.w) + " pixels of " +
                   std::to_string(graph_.channels[index(v)]) + " channels is too large");
     return index(batch_) * index(e.h) * index(e.w) * index(pitch(v)) * size_of(types_[index(v)]);

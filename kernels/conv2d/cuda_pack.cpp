@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -19,23 +20,35 @@ std::uint16_t to_f16(float value) {
   return static_cast<std::uint16_t>(sign | ((size - 0x38000000u + 0xfffu + (size >> 13 & 1u)) >> 13));
 }
 
+template <class Element, class Convert>
+void pack(const Conv2dPacking& packing, const float* weight, std::byte* packed, Convert convert) {
+  // Channels that lie apart by a fixed step, so that index() is asked once for all of them.
+  const bool by_lanes = packing.kind != Conv2dKind::general && packing.kind != Conv2dKind::stem;
+  const int together = by_lanes ? packing.form.lanes : packing.c;
+  const std::size_t step =
+      by_lanes && packing.type == Type::f32 ? static_cast<std::size_t>(packing.channels_of_block) : 1;
+  for (int k = 0; k < packing.k; ++k)
+    for (int r = 0; r < packing.taps_h; ++r)
+      for (int s = 0; s < packing.taps_w; ++s)
+        for (int c = 0; c < packing.c; c += together) {
+          std::byte* out = packed + packing.index(k, r, s, c) * sizeof(Element);
+          const int count = std::min(together, packing.c - c);
+          for (int i = 0; i < count; ++i, ++weight, out += step * sizeof(Element)) {
+            const Element element = convert(*weight);
+            std::memcpy(out, &element, sizeof element);
+          }
+        }
+}
+
 }  // namespace
 
 void conv2d_cuda_pack(const Conv2d& op, const float* weight, std::byte* packed) {
   const Conv2dPacking packing = conv2d_packing(op);
   std::memset(packed, 0, conv2d_cuda_packed_bytes(op));
-  for (int k = 0; k < packing.k; ++k)
-    for (int r = 0; r < packing.taps_h; ++r)
-      for (int s = 0; s < packing.taps_w; ++s)
-        for (int c = 0; c < packing.c; ++c, ++weight) {
-          const std::size_t at = packing.index(k, r, s, c);
-          if (packing.type == Type::f16) {
-            const std::uint16_t half = to_f16(*weight);
-            std::memcpy(packed + at * sizeof half, &half, sizeof half);
-          } else {
-            std::memcpy(packed + at * sizeof(float), weight, sizeof(float));
-          }
-        }
+  if (packing.type == Type::f16)
+    pack<std::uint16_t>(packing, weight, packed, to_f16);
+  else
+    pack<float>(packing, weight, packed, [](float value) { return value; });
 }
 
 }  // namespace cudet

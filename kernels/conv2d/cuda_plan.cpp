@@ -141,6 +141,7 @@ Conv2dPacking conv2d_packing(const Conv2d& op) {
   p.taps_w = op.kernel.w;
   // The least padding; of equal ones the widest block.
   int least = 0;
+  p.channels_of_block = 16;
   for (const int width : {80, 64, 48, 32, 16}) {
     if (p.type == Type::f32 && width % 32 == 16 && width != 16) continue;  // a row of threads must divide the block
     const int padded = ceil_div(p.k, width) * width;

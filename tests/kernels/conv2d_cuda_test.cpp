@@ -26,7 +26,8 @@ const std::vector<Case> kFastCases = {
 
 // A convolution on the device, and what the reference makes of the same values.
 struct Problem {
-  Problem(const Case& t, Type given) : type(given) {
+  // `in_front`: slices are the first channels of their tensors, not the last ones.
+  Problem(const Case& t, Type given, bool in_front = false) : type(given), in_front_(in_front) {
     const auto [v, u] = t.outputs();
     op.kernel = t.kernel, op.stride = t.stride, op.pad = t.pad, op.dilation = t.dilation;
     op.groups = t.groups, op.activation = t.activation, op.add = t.add;
@@ -45,10 +46,17 @@ struct Problem {
     conv2d_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
   }
 
-  // The arena after the kernel on a device that says it has so many multiprocessors.
-  std::vector<float> run(int multiprocessors, bool scratch) {
+  // The arena after the kernel on a device that says it has so many multiprocessors; with `wide`, one of f32 that has y
+  // alone, whatever the type of x.
+  std::vector<float> run(int multiprocessors, bool scratch, bool wide = false) {
+    const DeviceSpace space(arena.values, type), other(arena.values, Type::f32);
     Conv2d device = op;
     for (Tensor* t : {&device.x, &device.y, &device.residual}) *t = retyped(*t, type);
+    if (wide) {
+      device.y = op.y;
+      device.y.offset += static_cast<std::size_t>(reinterpret_cast<std::uintptr_t>(other.data()) -
+                                                  reinterpret_cast<std::uintptr_t>(space.data()));
+    }
     device.weight.type = type;
     const std::size_t bytes = conv2d_cuda_packed_bytes(device), bias = (bytes + 255) / 256 * 256;
     std::vector<unsigned char> packed(bias + conv2d_cuda_bias_floats(device) * sizeof(float));
@@ -58,7 +66,6 @@ struct Problem {
     device.weight.offset = 0;
     device.bias.offset = bias;
 
-    const DeviceSpace space(arena.values, type);
     const DeviceArray<unsigned char> constants(packed);
     const std::size_t needed = std::max(conv2d_cuda_scratch_bytes(device, multiprocessors), kScratchCounters);
     const DeviceArray<unsigned char> workspace(needed);
@@ -70,7 +77,7 @@ struct Problem {
     const Memory memory{space.data(), reinterpret_cast<const std::byte*>(constants.data())};
     for (int twice = 0; twice < (scratch ? 2 : 1); ++twice)
       conv2d_cuda(device, memory, on);  // counters end as they began
-    return space.values();
+    return (wide ? other : space).values();
   }
 
   // Of the largest value. f32: 1e-5. f16: products are exact in f32 and so summed, so there is the rounding of the
@@ -86,11 +93,12 @@ struct Problem {
   Conv2d op{};
 
  private:
-  static Tensor slice(Tensor wide, int c) {
-    wide.offset += static_cast<std::size_t>(wide.c - c) * sizeof(float);
+  Tensor slice(Tensor wide, int c) const {
+    if (!in_front_) wide.offset += static_cast<std::size_t>(wide.c - c) * sizeof(float);
     wide.c = c;
     return wide;
   }
+  bool in_front_;
 };
 
 struct CudaCase {
@@ -107,7 +115,12 @@ std::vector<CudaCase> every_type(const std::vector<Case>& cases) {
   return all;
 }
 
-class Conv2dCuda : public testing::TestWithParam<CudaCase> {};
+class Conv2dCuda : public testing::TestWithParam<CudaCase> {
+ protected:
+  void SetUp() override {
+    if (const std::string why = GetParam().type == Type::f16 ? why_no_fp16() : ""; !why.empty()) GTEST_SKIP() << why;
+  }
+};
 
 TEST_P(Conv2dCuda, IsAsTheReference) {
   Problem problem(GetParam().shape, GetParam().type);
@@ -117,7 +130,35 @@ TEST_P(Conv2dCuda, IsAsTheReference) {
 INSTANTIATE_TEST_SUITE_P(Odd, Conv2dCuda, testing::ValuesIn(every_type(kCases)));
 INSTANTIATE_TEST_SUITE_P(Fast, Conv2dCuda, testing::ValuesIn(every_type(kFastCases)));
 
-class Conv2dCudaSplit : public testing::TestWithParam<CudaCase> {};
+// Where vectors would be aligned but for the last channels, the neighbours' channels behind them stay as they are.
+TEST(Conv2dCudaPlaces, LeaveTheChannelsBehindTheirOwn) {
+  for (const Type type : {Type::f32, Type::f16}) {
+    if (type == Type::f16 && !why_no_fp16().empty()) GTEST_SKIP() << why_no_fp16();
+    for (const Case& t : {Case{2, 9, 11, 16, 18, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kSilu, true, 6},
+                          Case{1, 9, 11, 16, 18, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 6}}) {
+      Problem problem(t, type, true);
+      problem.op.x = problem.arena.place_random(t.n, t.h, t.w, t.c, 0, 7);
+      round_to(problem.arena.values, type);
+      problem.want = problem.arena.values;
+      conv2d_reference(problem.op, {reinterpret_cast<std::byte*>(problem.want.data()), problem.weights.data()});
+      expect_close(problem.run(4, false), problem.want, problem.tolerance());
+      if (type == Type::f16) expect_close(problem.run(4, false, true), problem.want, problem.tolerance());
+    }
+  }
+}
+
+// Sums of f16 products go to an f32 tensor unrounded, as offsets of DySample do.
+TEST(Conv2dCudaPlaces, MayBeF32ForF16) {
+  if (!why_no_fp16().empty()) GTEST_SKIP() << why_no_fp16();
+  for (const Case& t : {Case{1, 20, 20, 64, 32, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kNone},
+                        Case{1, 7, 5, 48, 33, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 8},
+                        Case{1, 7, 5, 9, 5, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, false, 1}}) {
+    Problem problem(t, Type::f16);
+    expect_close(problem.run(4, false, true), problem.want, 1e-5);
+  }
+}
+
+class Conv2dCudaSplit : public Conv2dCuda {};
 
 // More multiprocessors than tiles: blocks share sums, whatever order they come in.
 TEST_P(Conv2dCudaSplit, SumsAcrossBlocks) {

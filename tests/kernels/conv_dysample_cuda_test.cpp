@@ -146,6 +146,9 @@ std::vector<CudaCase> fitting() {
 
 class ConvDySampleCuda : public testing::TestWithParam<CudaCase> {
  protected:
+  void SetUp() override {
+    if (const std::string why = GetParam().type == Type::f16 ? why_no_fp16() : ""; !why.empty()) GTEST_SKIP() << why;
+  }
   Problem problem{GetParam().shape, GetParam().type};
 };
 

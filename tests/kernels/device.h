@@ -7,6 +7,23 @@
 
 namespace cudet::test {
 
+/// What a test that is skipped for want of a device says; empty where there is one.
+inline std::string why_no_device() {
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaSuccess && count > 0) return "";
+  cudaGetLastError();
+  return std::string("NOT RUN, no CUDA device: ") + (error == cudaSuccess ? "none" : cudaGetErrorString(error));
+}
+
+/// The same for want of tensor cores of compute capability 8.0.
+inline std::string why_no_fp16() {
+  int major = 0;
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0), "device");
+  return major >= 8 ? ""
+                    : "NOT RUN: fp16 needs compute capability 8.0, this device has " + std::to_string(major) + ".x";
+}
+
 /// Memory on the device, with the vector's values or nobody's.
 template <class T>
 class DeviceArray {

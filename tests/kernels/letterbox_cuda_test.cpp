@@ -33,10 +33,12 @@ const std::vector<LetterboxCudaCase> kLetterboxCudaCases = {
     {128, 96, PixelFormat::rgb, {48, 64}, 2, 1, 0, 0, false},     // halved
     {64, 32, PixelFormat::bgra, {32, 64}, 1, 1, 0, 0, false},     // as it is
     {131, 150, PixelFormat::rgb, {160, 290}, 1, 1, 0, 0, false},  // more tiles than blocks
+    {400, 300, PixelFormat::bgr, {60, 40}, 1, 1, 0, 0, false},    // pairs of rows, and tiles with grey above and below
     {322, 182, PixelFormat::nv12, {64, 128}, 1, 1, 0, 0, false},
     {37, 23, PixelFormat::nv12, {64, 96}, 2, 1, 0, 3, true},
     {301, 7, PixelFormat::nv12, {33, 601}, 1, 5, 0, 0, false},
     {35, 301, PixelFormat::nv12, {48, 32}, 3, 0, 0, 1, true},  // every row of y has rows of luma and chroma of its own
+    {400, 300, PixelFormat::nv12, {60, 40}, 1, 1, 0, 0, false},
     {64, 99, PixelFormat::nv12, {32, 32}, 1, 1, 0, 0, false},
     {1, 1, PixelFormat::nv12, {16, 32}, 1, 1, 0, 0, true},
 };
@@ -96,8 +98,10 @@ TEST_P(LetterboxCudaTest, Strips) {
       moved.frame.data = moved.frame.chroma = nullptr;
       const DeviceSpace got(arena.values, type);
       std::vector<LetterboxStrip> strips;
-      for (int first = 0; first < op.y.h; first = strips.back().last)
+      for (int first = 0; first < op.y.h; first = strips.back().last) {
         strips.push_back(letterbox_strip(op, first, budget));
+        if (budget == 7 * least && first < op.place.top) strips.back() = {first, op.place.top, 0};  // all grey
+      }
       std::reverse(strips.begin(), strips.end());  // so that none can mend what another wrote beyond its rows
       std::vector<std::unique_ptr<DeviceArray<std::uint8_t>>> uploaded;  // until the device has come to its end
       for (const LetterboxStrip& strip : strips) {

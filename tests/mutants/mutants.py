@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -16,23 +17,26 @@ import sites
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+COPY = Path(tempfile.mkdtemp(prefix="mutants-"))  # of the sources, so that who edits them disturbs nothing
 SEEDS = (1, 2, 3)
+COLUMNS = ("mutants", "caught", "explained", "unexplained")
 BY_EMULATOR = "emulated device"  # how the reason starts of what only its checks see
 FIBERS = ("-DCUDET_CUDA", "-std=c++20", "-O1", "-march=native", "-ffp-contract=off", "-fPIC", "-pthread", "-w")
+LIBRARIES = ("-lgtest", "-lhwy", "-lboost_context", "-ldl")
 DEVICE = ("-std=c++17", "-O3", "-w", "-gencode", "arch=compute_80,code=compute_80", "--cudart", "shared")
 
 
 def kernel_files():
-    return sorted(str(f.relative_to(ROOT)) for pattern in ("kernels/*/*.cu", "kernels/*/*.cuh", "kernels/grid_barrier.cuh")
-                  for f in ROOT.glob(pattern))
+    patterns = ("kernels/*/*.cu", "kernels/*/*.cuh", "kernels/grid_barrier.cuh")
+    return sorted(str(f.relative_to(COPY)) for pattern in patterns for f in COPY.glob(pattern))
 
 
 def includes(file, known={}):
     """The project's files that one includes, and they in turn."""
     if file not in known:
         known[file] = set()
-        for name in re.findall(r'^#include "([^"]+)"', (ROOT / file).read_text(), re.M):
-            if (ROOT / name).exists():
+        for name in re.findall(r'^#include "([^"]+)"', (COPY / file).read_text(), re.M):
+            if (COPY / name).exists():
                 known[file] |= {name} | includes(name)
     return known[file]
 
@@ -41,7 +45,8 @@ def users(file):
     """The files to compile where `file` changes."""
     if file.endswith(".cu"):
         return [file]
-    every = [str(f.relative_to(ROOT)) for folder in ("kernels", "runtime", "tests/simt") for f in (ROOT / folder).rglob("*.cu")]
+    every = [str(f.relative_to(COPY)) for folder in ("kernels", "runtime", "tests/simt")
+             for f in (COPY / folder).rglob("*.cu")]
     return sorted(f for f in every if file in includes(f))
 
 
@@ -51,7 +56,7 @@ def tests_of(sources):
     for source in sources:
         folder = Path(source).parent
         if folder.parts[0] == "kernels":
-            tests |= {str(f.relative_to(ROOT)) for f in (ROOT / "tests/kernels").glob(f"*{folder.name}*_cuda_test.cpp")}
+            tests |= {str(f.relative_to(COPY)) for f in (COPY / "tests/kernels").glob(f"*{folder.name}*_cuda_test.cpp")}
         elif folder.parts[0] == "tests":
             tests |= {str(folder / "device_test.cpp")}
     return sorted(tests)
@@ -61,13 +66,13 @@ def kernels_of(tests):
     """The device code of all operators whose headers the tests include."""
     headers = {Path(header) for test in tests for header in includes(test)}
     folders = {h.parent for h in headers if len(h.parts) == 3 and h.parts[0] == "kernels"}
-    return {str(f.relative_to(ROOT)) for folder in folders for f in (ROOT / folder).glob("*.cu")}
+    return {str(f.relative_to(COPY)) for folder in folders for f in (COPY / folder).glob("*.cu")}
 
 
 def run(command, limit=None, **environment):
     """(exit status, output), by a process group that ends with its time."""
-    with subprocess.Popen([str(c) for c in command], cwd=ROOT, env={**os.environ, **environment}, start_new_session=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen([str(c) for c in command], cwd=COPY, env={**os.environ, **environment},
+                          start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
             output, _ = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
@@ -94,11 +99,11 @@ class Fibers:
 
     def compile(self, scratch, source, to):
         path = scratch / source if (scratch / source).exists() else source
-        compiled(["g++", "-I", scratch, "-Itests/simt/include", "-I.", f"-ffile-prefix-map={scratch}/=", "-ffile-prefix-map=./=",
-                  *FIBERS, "-x", "c++", "-c", path, "-o", to])
+        compiled(["g++", "-I", scratch, "-Itests/simt/include", "-I.", f"-ffile-prefix-map={scratch}/=",
+                  "-ffile-prefix-map=./=", *FIBERS, "-x", "c++", "-c", path, "-o", to])
 
     def program(self, scratch, sources, changed=None):
-        """The tests of `sources`, of which `changed` sees the changed file that lies in `scratch`; False: to no effect."""
+        """The tests of `sources`, of which `changed` sees the changed file in `scratch`; False: to no effect."""
         objects = []
         if changed is not None:
             objects.append(scratch / "changed.o")
@@ -108,16 +113,15 @@ class Fibers:
         else:
             for source in sources:
                 self.compile(self.cache, source, self.cache / (source.replace("/", "_") + ".fibers.o"))
-        objects += [self.objects / Path(t).with_suffix(".o") for t in [*tests_of(sources), "tests/main.cpp"]]
-        objects += [self.objects / Path(s).with_suffix(".o") for s in sources if not s.startswith("kernels/") and s != changed]
-        compiled(["g++", "-pthread", *objects, self.build / "libcudet.a", "-o", scratch / "tests", "-lgtest", "-lhwy",
-                  "-lboost_context", "-ldl"])
+        others = [s for s in sources if not s.startswith("kernels/") and s != changed]  # not in the library
+        objects += [self.objects / Path(f).with_suffix(".o") for f in [*tests_of(sources), "tests/main.cpp", *others]]
+        compiled(["g++", "-pthread", *objects, self.build / "libcudet.a", "-o", scratch / "tests", *LIBRARIES])
         return True
 
     def test(self, scratch, limit):
         for seed in SEEDS:
-            status, output = run([scratch / "tests", "--gtest_brief=1", "--gtest_fail_fast"], limit, SIMT_SEED=str(seed),
-                                 SIMT_THREADS=str(self.threads))
+            status, output = run([scratch / "tests", "--gtest_brief=1", "--gtest_fail_fast"], limit,
+                                 SIMT_SEED=str(seed), SIMT_THREADS=str(self.threads))
             if status != 0:
                 return reason(status, output)
         return None
@@ -142,16 +146,17 @@ class Emulator:
         for test in [*tests_of(sources), "tests/main.cpp"]:
             objects.append(self.cache / (test.replace("/", "_") + ".o"))
             if not objects[-1].exists():
-                compiled(["g++", "-I.", "-isystem", self.cuda / "include", "-DCUDET_CUDA", "-std=c++20", "-O1", "-w", "-c", test,
-                          "-o", objects[-1]])
+                compiled(["g++", "-I.", "-isystem", self.cuda / "include", "-DCUDET_CUDA", "-std=c++20", "-O1", "-w",
+                          "-c", test, "-o", objects[-1]])
         # libcudart first: what the library of the fibers has of the same names stays there.
         compiled(["g++", "-pthread", *objects, f"-L{self.cuda}/lib64", "-lcudart", self.build / "libcudet.a", "-o",
-                  scratch / "tests", "-lgtest", "-lhwy", "-lboost_context", "-ldl"])
+                  scratch / "tests", *LIBRARIES])
         return True
 
     def test(self, scratch, limit):
-        status, output = run([scratch / "tests", "--gtest_brief=1", "--gtest_fail_fast"], limit, LD_LIBRARY_PATH=str(self.library),
-                             EMU_CHECK="race,init,grace", EMU_THREADS=str(self.threads))
+        status, output = run([scratch / "tests", "--gtest_brief=1", "--gtest_fail_fast"], limit,
+                             LD_LIBRARY_PATH=str(self.library), EMU_CHECK="race,init,grace",
+                             EMU_THREADS=str(self.threads))
         return None if status == 0 else reason(status, output)
 
 
@@ -171,28 +176,27 @@ class Bench:
 
     def __init__(self, devices, scratch, keep):
         self.devices, self.scratch, self.keep = devices, scratch, keep
-        self.limits = {}
+        self.limits, self.lock = {}, threading.Lock()
 
     def sources(self, file):
         """What to compile where `file` changes, the largest first: it has most of the code."""
         return tuple(sorted(users(file), key=lambda source: -self.devices[0].size(source)))
 
-    def measure(self, file):
-        """The tests on what is not broken must pass; a mutant's may take five times as long, and 10 s."""
-        sources = self.sources(file)
-        if not sources or not tests_of(sources):
-            raise SystemExit(f"{file}: no test")
-        for device in self.devices:
-            if (device, sources) in self.limits:
-                continue
-            scratch = Path(tempfile.mkdtemp(dir=self.scratch))
-            device.program(scratch, sources)
-            start = time.monotonic()
-            said = device.test(scratch, 600)
-            if said is not None:
-                raise SystemExit(f"{file}: its tests fail on {type(device).__name__} before anything is broken: {said}")
-            self.limits[device, sources] = 10 + 5 * (time.monotonic() - start)
-            shutil.rmtree(scratch)
+    def limit(self, device, file, sources):
+        """Seconds that a mutant's tests may take: five times what they take of what is not broken, and 10."""
+        with self.lock:
+            if (device, sources) not in self.limits:
+                if not sources or not tests_of(sources):
+                    raise SystemExit(f"{file}: no test")
+                scratch = Path(tempfile.mkdtemp(dir=self.scratch))
+                device.program(scratch, sources)
+                start = time.monotonic()
+                said = device.test(scratch, 600)
+                if said is not None:
+                    raise SystemExit(f"{file}: unbroken, its tests fail on {type(device).__name__}: {said}")
+                self.limits[device, sources] = 10 + 5 * (time.monotonic() - start)
+                shutil.rmtree(scratch)
+            return self.limits[device, sources]
 
     def attempt(self, mutant, devices):
         """(what became of it, what the tests said)."""
@@ -201,15 +205,16 @@ class Bench:
         try:
             changed = scratch / mutant.file
             changed.parent.mkdir(parents=True)
-            changed.write_text(mutant.apply((ROOT / mutant.file).read_text()))
+            changed.write_text(mutant.apply((COPY / mutant.file).read_text()))
             for device in devices:
+                limit = self.limit(device, mutant.file, sources)
                 for source in sources:
                     try:
                         if not device.program(scratch, sources, source):
                             continue
                     except RuntimeError as error:
                         return "invalid", str(error)
-                    said = device.test(scratch, self.limits[device, sources])
+                    said = device.test(scratch, limit)
                     if said is not None:
                         return type(device).__name__, said
             return "survived", ""
@@ -238,27 +243,29 @@ def main():
     parser.add_argument("--build", type=Path, default=ROOT / "build/simt", help="of make CONFIG=simt")
     parser.add_argument("--objects", type=Path, default=ROOT / "build/obj/simt")
     parser.add_argument("--emulator", type=Path, default=os.environ.get("EMULATOR"),
-                        help="folder of an emulated device's libcudart.so.13, for what survives the fibers (or $EMULATOR)")
+                        help="folder of an emulated device's libcudart.so.13, for what survives (or $EMULATOR)")
     parser.add_argument("--list", action="store_true", help="print the mutants, and try none")
     parser.add_argument("--keep", action="store_true", help="keep what was built")
     options = parser.parse_args()
 
+    for part in ("kernels", "tests/kernels", "tests/simt", "runtime"):
+        shutil.copytree(ROOT / part, COPY / part)
+    shutil.copy(ROOT / "tests/main.cpp", COPY / "tests")
     files = [f for f in kernel_files() if not options.paths or any(p in f for p in options.paths)]
-    mutants = [(kind, m) for f in files for kind, m in sites.find(f, (ROOT / f).read_text()) if options.match in m.key]
+    mutants = [(kind, m) for f in files for kind, m in sites.find(f, (COPY / f).read_text()) if options.match in m.key]
     if options.list:
         for kind, mutant in mutants:
             print(f"{mutant.line:4} {kind:10} {mutant.key}")
         return 0
 
     known = kept_list()
-    scratch = Path(tempfile.mkdtemp(prefix="mutants-"))
+    scratch = COPY / "build"
+    scratch.mkdir()
     threads = max(1, (os.cpu_count() or 1) // options.jobs)
-    devices = [Fibers(options.objects, options.build, scratch, threads)]
+    devices = [Fibers(options.objects.resolve(), options.build.resolve(), scratch, threads)]
     if options.emulator:
-        devices.append(Emulator(options.emulator.resolve(), options.build, scratch, threads))
+        devices.append(Emulator(options.emulator.resolve(), options.build.resolve(), scratch, threads))
     bench = Bench(devices, scratch, options.keep)
-    for file in sorted({m.file for _, m in mutants}):
-        bench.measure(file)
 
     table, unexplained, stale, invalid = {}, [], [], []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -268,7 +275,7 @@ def main():
 
         tried = pool.map(attempt, mutants)
         for (kind, mutant), (fate, said) in zip(mutants, tried):
-            row = table.setdefault(str(Path(mutant.file).parent), dict.fromkeys(("mutants", "caught", "explained", "unexplained"), 0))
+            row = table.setdefault(str(Path(mutant.file).parent), dict.fromkeys(COLUMNS, 0))
             why = known.get(mutant.key)
             if fate == "invalid":
                 invalid.append(mutant.key)
@@ -276,21 +283,20 @@ def main():
                 continue
             row["mutants"] += 1
             if fate == "survived":
-                row["explained" if why else "unexplained"] += 1
-                if not why:
+                explained = why and not (options.emulator and why.startswith(BY_EMULATOR))
+                row["explained" if explained else "unexplained"] += 1
+                if not explained:
                     unexplained.append(mutant.key)
-                print(f"{'explained' if why else 'SURVIVED'}  {mutant.file}:{mutant.line}: {mutant.key}", flush=True)
+                print(f"{'explained' if explained else 'SURVIVED'}  {mutant.file}:{mutant.line}: {mutant.key}", flush=True)
             else:
                 row["caught"] += 1
                 if why and not (fate == "Emulator" and why.startswith(BY_EMULATOR)):
                     stale.append(mutant.key)
-                print(f"caught by {fate}  {mutant.file}:{mutant.line}: {mutant.was} -> {mutant.becomes}: {said}", flush=True)
-    if not options.keep:
-        shutil.rmtree(scratch)
+                change = f"{mutant.file}:{mutant.line}: {mutant.was} -> {mutant.becomes}"
+                print(f"caught by {fate}  {change}: {said}", flush=True)
 
     print(f"\n{'kernel':24}{'mutants':>10}{'caught':>10}{'explained':>12}{'unexplained':>14}")
-    for name, row in [*table.items(), ("all", {k: sum(r[k] for r in table.values()) for k in
-                                               ("mutants", "caught", "explained", "unexplained")})]:
+    for name, row in [*table.items(), ("all", {c: sum(r[c] for r in table.values()) for c in COLUMNS})]:
         print(f"{name:24}{row['mutants']:10}{row['caught']:10}{row['explained']:12}{row['unexplained']:14}")
     if not options.match:
         present = {m.key for _, m in mutants}
@@ -303,4 +309,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:
+        if "--keep" not in sys.argv:
+            shutil.rmtree(COPY)

@@ -172,17 +172,20 @@ def waits(code, start, end):
 
 
 # What is weaker than the helpers of ptx.cuh. Fibers know one order alone: there, the same as before.
-WEAKER = {
-    "load_acquire": (("relaxed", "const unsigned* p", "p",
-                      'unsigned v; asm volatile("ld.relaxed.gpu.u32 %0, [%1];" : "=r"(v) : "l"(p) : "memory"); return v;'),),
-    "store_release": (("relaxed", "unsigned* p, unsigned v", "p, v",
-                       'asm volatile("st.relaxed.gpu.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory");'),),
-    "red_release_add": (("relaxed", "unsigned* p, unsigned v", "p, v",
-                         'asm volatile("red.relaxed.gpu.add.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory");'),),
-    "fetch_add_acq_rel": tuple(
-        (order, "unsigned* p, unsigned v", "p, v",
-         f'unsigned b; asm volatile("atom.{order}.gpu.add.u32 %0, [%1], %2;" : "=r"(b) : "l"(p), "r"(v) : "memory"); return b;')
-        for order in ("acquire", "release", "relaxed")),
+WEAKER = {  # (order, parameters, arguments, body)
+    "load_acquire": [(
+        "relaxed", "const unsigned* p", "p",
+        'unsigned v; asm volatile("ld.relaxed.gpu.u32 %0, [%1];" : "=r"(v) : "l"(p) : "memory"); return v;')],
+    "store_release": [(
+        "relaxed", "unsigned* p, unsigned v", "p, v",
+        'asm volatile("st.relaxed.gpu.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory");')],
+    "red_release_add": [(
+        "relaxed", "unsigned* p, unsigned v", "p, v",
+        'asm volatile("red.relaxed.gpu.add.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory");')],
+    "fetch_add_acq_rel": [(
+        order, "unsigned* p, unsigned v", "p, v",
+        f'unsigned b; asm volatile("atom.{order}.gpu.add.u32 %0, [%1], %2;" : "=r"(b) : "l"(p), "r"(v) : "memory"); '
+        "return b;") for order in ("acquire", "release", "relaxed")],
 }
 
 

@@ -20,18 +20,6 @@ const DetectOptions kLow{.confidence = 0.01f, .iou = 0.7f, .classes = {}, .agnos
 
 class CudaEngine : public testing::Test {
  protected:
-  void SetUp() override {
-    int count = 0;
-    const cudaError_t error = cudaGetDeviceCount(&count);
-    if (error != cudaSuccess || count == 0) GTEST_SKIP() << "NOT RUN, no CUDA device: " << cudaGetErrorString(error);
-  }
-  /// Compute capability, 10 · major + minor.
-  static int capability() {
-    int major = 0, minor = 0;
-    check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0), "device");
-    check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0), "device");
-    return 10 * major + minor;
-  }
   static Detector on_cuda(const char* model, DetectorOptions options = {}) {
     options.device = Device::cuda;
     return Detector(Model::load(model), options);
@@ -84,7 +72,7 @@ RawDifference typical_difference(const std::vector<float>& got, const std::vecto
 // more of it: a few tenths of a pixel, and pixels at worst.
 TEST_P(CudaGolden, RawOutput) {
   const bool half = GetParam().precision == Precision::fp16;
-  if (half && capability() < 80) GTEST_SKIP() << "NOT RUN: fp16 needs compute capability 8.0";
+  if (const std::string why = half ? why_no_fp16() : ""; !why.empty()) GTEST_SKIP() << why;
   const std::string stem = std::string("tests/data/tiny/") + GetParam().name;
   const Safetensors golden = Safetensors::read(stem + ".golden.safetensors");
   const StoredTensor& picture = *golden.find("input_u8");

@@ -175,7 +175,10 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
 
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 0;
-  return Device::get().call(cudaErrorNoDevice, [&] { return *count = 1, cudaSuccess; });
+  return Device::get().call(cudaErrorNoDevice, [&] {
+    *count = static_cast<int>(simt::setting("SIMT_DEVICES", 1));
+    return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
+  });
 }
 cudaError_t cudaGetDevice(int* ordinal) {
   return Device::get().call(cudaErrorUnknown, [&] { return *ordinal = 0, cudaSuccess; });

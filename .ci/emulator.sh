@@ -1,0 +1,81 @@
+#!/bin/bash
+# emulator.sh: what nvcc makes of the kernels, on the emulated CUDA device of the shared folder, which interprets PTX and
+# reports races between warps and between blocks, and reads of what nobody wrote. Compute capability 8.0, and 7.5, whose
+# kernels are without cp.async.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+shared=${CUDET_SHARED:-../shared}
+not_run() { echo "NOT RUN: $*"; }
+# Its own jobs, not one of the make that calls this; what was said on that one's command line is in the environment.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+nvcc=${NVCC:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}
+if [ ! -f "$shared/emulator/Makefile" ]; then
+  not_run "the kernels on the emulated device: $shared/emulator is not there (CUDET_SHARED)"
+  exit
+fi
+if [ ! -x "$nvcc" ]; then
+  not_run "the kernels on the emulated device: nvcc is not there"
+  exit
+fi
+
+start=$SECONDS
+took() { printf '%-40s %4d s\n' "emulator: $1" $((SECONDS - start)) && start=$SECONDS; }
+device=$PWD/build/emulator
+mkdir -p "$device"
+make -s -j"$(nproc)" -C "$shared/emulator" NVCC="$nvcc" B="$device" >"$device/log" 2>&1 || { cat "$device/log" >&2; exit 1; }
+took "the device is built"
+programs=build/emulated
+# No code of a GPU's own, which nobody would run; the CPU's part need not be quick.
+make CONFIG=emulated CUDA=yes CUDA_ARCHS= CUDA_PTX="75 80" CUDART=shared NVCC="$nvcc" OPTIMIZE=-O1 \
+  $programs/tests-of-cuda $programs/detect $programs/network-time
+took "the programs are built"
+
+export LD_LIBRARY_PATH=$device${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} EMU_CC=8.0 EMU_THREADS
+EMU_THREADS=$(nproc)
+EMU_CHECK=race,init,grace $programs/tests-of-cuda --gtest_brief=1 --gtest_filter='-*WholeNetwork*'
+took "tests of kernels, every check"
+
+# near CPU CUDA PIXELS SCORE: whether two tables of detections have the same boxes, but for those that the threshold of
+# 0.25 may decide either way.
+near() {
+  awk -F, -v pixels="$3" -v score="$4" '
+    function apart(a, b) { return a > b ? a - b : b - a }
+    FNR == 1 { file++; next }
+    { count[file]++; for (f = 2; f <= 8; f++) value[file, count[file], f] = $f }
+    function strangers(of, among,  i, j, f, found, many) {
+      for (i = 1; i <= count[of]; i++) {
+        found = value[of, i, 4] < 0.28
+        for (j = 1; j <= count[among] && !found; j++) {
+          found = value[of, i, 2] == value[among, j, 2] && apart(value[of, i, 4], value[among, j, 4]) <= score
+          for (f = 5; f <= 8; f++) found = found && apart(value[of, i, f], value[among, j, f]) <= pixels
+        }
+        many += !found
+      }
+      return many + 0
+    }
+    END { exit !(count[1] >= 5 && strangers(1, 2) + strangers(2, 1) == 0) }' "$1" "$2"
+}
+tables=$programs/tables
+mkdir -p $tables
+boxes() { $programs/detect --model weights/shapes.json --no-draw --quiet --csv - weights/demo/wide.png "$@"; }
+boxes --device cpu >$tables/cpu.csv
+for how in "8.0 fp32 0.01 0.0001" "7.5 fp32 0.01 0.0001" "8.0 fp16 1.5 0.02"; do
+  read -r capability precision pixels score <<<"$how"
+  EMU_CC=$capability boxes --device cuda --precision "$precision" >$tables/cuda.csv
+  if ! near $tables/cpu.csv $tables/cuda.csv "$pixels" "$score"; then
+    echo "emulator: detect finds other boxes in $precision at compute capability $capability than on the CPU:" >&2
+    cat $tables/cpu.csv $tables/cuda.csv >&2
+    exit 1
+  fi
+  took "detect, $precision, capability $capability"
+done
+$programs/network-time --runs 1 --side 64
+took "network-time"
+
+if [ -f "$shared/weights/yolov8n.pt" ]; then
+  $programs/tests-of-cuda --gtest_brief=1 --gtest_filter='*WholeNetworkCuda.RawOutput/0:*WholeNetworkCuda.HalfPrecision/1'
+  took "real networks"
+else
+  not_run "real networks on the emulated device: $shared/weights is not there (CUDET_SHARED)"
+fi

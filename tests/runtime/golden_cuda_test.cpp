@@ -1,0 +1,72 @@
+// Real networks on a CUDA device, at their full size: against the values of the PyTorch reference, and against the CPU.
+// They take seconds where a device is made of fibers, so few are run; `--gtest_filter=-WholeNetwork*` leaves them out.
+#include "tests/kernels/device.h"
+#include "tests/runtime/golden.h"
+#include "tests/runtime/network.h"
+
+namespace cudet::test {
+namespace {
+
+constexpr DetectorOptions on_cuda(Precision precision, Fit fit = Fit::least) {
+  return {.device = Device::cuda, .precision = precision, .input = {640, 640}, .fit = fit};
+}
+
+class WholeNetworkCuda : public GoldenTest {};
+
+TEST_P(WholeNetworkCuda, RawOutput) {
+  const Safetensors file = golden();
+  const std::string name = GetParam() == std::string("yolov8n") ? "bus" : "zidane384x640";
+  const StoredTensor& input = *file.find(name + ".input_u8");
+  const int height = static_cast<int>(input.shape[0]), width = static_cast<int>(input.shape[1]);
+  const Frame frame{reinterpret_cast<const std::uint8_t*>(input.data.data()), width, height, 3 * width,
+                    PixelFormat::rgb};
+  DetectorOptions options = on_cuda(Precision::fp32, Fit::whole);
+  options.input = {height, width};  // the letterbox then changes nothing
+  std::vector<RawOutput> raw;
+  Detector(*model_, options).detect({&frame, 1}, {}, &raw);
+  ASSERT_EQ(raw.at(0).input, options.input);
+  const std::vector<float> want = file.find(name + ".output0")->to_f32();
+  ASSERT_EQ(raw[0].values.size(), want.size());
+  const RawDifference off = raw_difference(raw[0].values, want, static_cast<std::size_t>(raw[0].anchors));
+  EXPECT_TRUE(off.box <= 0.02) << off.box << " px";
+  EXPECT_TRUE(off.score <= 5e-5) << off.score;
+}
+
+// What f16 adds is far less than what is allowed to it: 2^-11 of each layer's values, mostly averaged away.
+TEST_P(WholeNetworkCuda, HalfPrecision) {
+  if (const std::string why = why_no_fp16(); !why.empty()) GTEST_SKIP() << why;
+  const DecodedImage bus = picture("bus.jpg");
+  const Frame frame = bus.image.frame();
+  const std::vector<Detection> half = Detector(*model_, on_cuda(Precision::fp16)).detect(frame).detections,
+                               single = Detector(*model_, on_cuda(Precision::fp32)).detect(frame).detections;
+  const Apart halved{1.5, 0.02};
+  expect_detections(half, single, halved);
+  const std::vector<Detection> want =
+      detections_of(read_json("golden/detections.json")[GetParam() + std::string(" rect")]["bus.jpg"]);
+  ASSERT_FALSE(want.empty());
+  expect_detections(single, want, kDecoder);
+  expect_detections(half, want, {kDecoder.corner + halved.corner, kDecoder.score + halved.score});
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, WholeNetworkCuda, testing::Values("yolov8n", "yolov8n-dysample"));
+
+// The project's own network needs no file that is not here.
+class WholeNetworkCudaShapes : public testing::TestWithParam<Precision> {};
+
+TEST_P(WholeNetworkCudaShapes, FindsWhatTheCpuFinds) {
+  const bool half = GetParam() == Precision::fp16;
+  if (const std::string why = half ? why_no_fp16() : ""; !why.empty()) GTEST_SKIP() << why;
+  const Model model = Model::load("weights/shapes.json");
+  const std::string name = "weights/demo/wide.png";
+  const DecodedImage wide = decode_image(read_file(name), name, 100'000'000);
+  const std::vector<Detection> want = Detector(model, {.device = Device::cpu}).detect(wide.image.frame()).detections;
+  EXPECT_GE(want.size(), 5u);
+  Detector detector(model, {.device = Device::cuda, .precision = GetParam()});
+  expect_detections(detector.detect(wide.image.frame()).detections, want, half ? Apart{1.5, 0.02} : Apart{0.01, 1e-4});
+}
+
+INSTANTIATE_TEST_SUITE_P(Precisions, WholeNetworkCudaShapes, testing::Values(Precision::fp32, Precision::fp16),
+                         [](const auto& test) { return test.param == Precision::fp16 ? "fp16" : "fp32"; });
+
+}  // namespace
+}  // namespace cudet::test

@@ -1,0 +1,193 @@
+// DySample in every style on a CUDA device, from PyTorch's weights to PyTorch's values: built, compiled and launched as
+// a network is, fused with its convolution where there is a kernel for both, and apart.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "layers/layer.h"
+#include "runtime/cuda/executor.h"
+#include "runtime/executor.h"
+#include "runtime/passes.h"
+#include "runtime/safetensors.h"
+#include "tests/kernels/device_arena.h"
+
+namespace cudet::test {
+namespace {
+
+class GoldenWeights final : public WeightSource {
+ public:
+  explicit GoldenWeights(const Safetensors& file) : file_(file) {}
+  bool has(const std::string& name) const override { return file_.find(name) != nullptr; }
+  std::vector<float> read(const std::string& name, const std::vector<int>&) const override {
+    return file_.find(name)->to_f32();
+  }
+
+ private:
+  const Safetensors& file_;
+};
+
+struct GoldenCase {
+  explicit GoldenCase(int number) : name("case" + std::to_string(100 + number).substr(1)) {
+    x = file().find(name + ".x"), y = file().find(name + ".y");
+    const StoredTensor& offset = *file().find(name + ".offset.weight");
+    const int channels = side(*x, 1), scale = side(*y, 2) / side(*x, 2);
+    const bool dyscope = file().find(name + ".scope.weight") != nullptr, pl = side(offset, 1) != channels;
+    const int groups = side(offset, 0) / (pl ? 2 : 2 * scale * scale);
+
+    graph.add_value(channels);
+    graph.rows.push_back({"row", kNone});
+    const GoldenWeights weights(file());
+    const Scaling scaling;
+    LayerContext context{graph, weights, scaling, 1, 0, 0, name, {0}, 1, {}};
+    context.arguments = Arguments(
+        {static_cast<double>(scale), std::string(pl ? "pl" : "lp"), static_cast<double>(groups), dyscope}, {});
+    graph.rows[0].output = dysample_layer(context);
+    graph.output = graph.add_value(1);  // a network's output is f32; the module's result has the network's type
+    place_concats(graph);
+  }
+  static int side(const StoredTensor& t, std::size_t axis) { return static_cast<int>(t.shape[axis]); }
+  static const Safetensors& file() {
+    static const Safetensors golden = Safetensors::read("tests/data/dysample.safetensors");
+    return golden;
+  }
+
+  Program compiled(const PackedWeights& weights, Target target) const {
+    return compile(graph, weights, side(*x, 0), {side(*x, 2), side(*x, 3)}, true, target);
+  }
+  std::vector<float> values(Type type) const {
+    std::vector<float> rounded = x->to_f32();
+    round_to(rounded, type);
+    return rounded;
+  }
+
+  std::string name;
+  const StoredTensor *x, *y;
+  Graph graph;
+};
+
+/// Values as PyTorch has them, N, C, H, W, to where the tensor is in the arena, or from there.
+class Bytes {
+ public:
+  explicit Bytes(std::size_t size) : bytes(size, 0xff) {}  // NaN
+  void put(const Tensor& t, const std::vector<float>& values) {
+    std::size_t i = 0;
+    for_each(t, [&](unsigned char* at) {
+      const float value = values[i++];
+      const __half half = __float2half_rn(value);
+      std::memcpy(at, t.type == Type::f32 ? static_cast<const void*>(&value) : &half, size_of(t.type));
+    });
+  }
+  std::vector<float> get(const Tensor& t) {
+    std::vector<float> values;
+    for_each(t, [&](const unsigned char* at) {
+      float value;
+      __half half;
+      std::memcpy(t.type == Type::f32 ? static_cast<void*>(&value) : &half, at, size_of(t.type));
+      values.push_back(t.type == Type::f32 ? value : __half2float(half));
+    });
+    return values;
+  }
+
+  std::vector<unsigned char> bytes;
+
+ private:
+  template <class F>
+  void for_each(const Tensor& t, F f) {
+    for (int i = 0; i < t.n; ++i)
+      for (int c = 0; c < t.c; ++c)
+        for (int v = 0; v < t.h; ++v)
+          for (int u = 0; u < t.w; ++u)
+            f(bytes.data() + t.offset + (t.pixel(i, v, u) + static_cast<std::size_t>(c)) * size_of(t.type));
+  }
+};
+
+std::vector<float> run(const Program& program, const PackedWeights& weights, const std::vector<float>& x) {
+  Bytes arena(program.memory.bytes);
+  arena.put(program.input, x);
+  const DeviceArray<unsigned char> device_arena(arena.bytes);
+  const auto* constants = reinterpret_cast<const unsigned char*>(weights.bytes.data());
+  const DeviceArray<unsigned char> device_weights(
+      std::vector<unsigned char>(constants, constants + weights.bytes.bytes()));
+  const Memory memory{reinterpret_cast<std::byte*>(device_arena.data()),
+                      reinterpret_cast<const std::byte*>(device_weights.data())};
+  for (const Program::NamedStep& named : program.steps) run_on_cuda(named, memory, default_stream());
+  check(cudaDeviceSynchronize(), "finish");
+  arena.bytes = device_arena.values();
+  return arena.get(program.rows[0]);
+}
+
+/// What the reference makes of x and of the convolution's weights as `type` has them.
+std::vector<float> reference(GoldenCase golden, Type type) {
+  round_to(golden.graph.parameters[0].values, type);
+  const PackedWeights weights = pack_for_reference(golden.graph);
+  const Program program = golden.compiled(weights, {});
+  Bytes arena(program.memory.bytes);
+  arena.put(program.input, golden.values(type));
+  run_reference(program, {reinterpret_cast<std::byte*>(arena.bytes.data()), weights.bytes.data()});
+  return arena.get(program.rows[0]);
+}
+
+/// Within `tolerance` of the largest value.
+void expect_near(const std::vector<float>& got, const std::vector<float>& want, double tolerance) {
+  ASSERT_EQ(got.size(), want.size());
+  double largest = 0, worst = 0;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(want[i])));
+    const double gap = std::abs(static_cast<double>(got[i]) - want[i]);
+    if (!(gap <= worst)) worst = gap;  // NaN stays, and fails
+  }
+  EXPECT_GT(largest, 0.1);
+  EXPECT_TRUE(worst <= tolerance * largest) << worst / largest << " of the largest";
+}
+
+class GoldenDySampleCuda : public testing::TestWithParam<int> {
+ protected:
+  // f16 rounds y by 2^-11, and samples elsewhere than PyTorch, as it has other weights: by hundredths of a pixel where
+  // offsets are several pixels.
+  void expect(Type type) {
+    const GoldenCase golden(GetParam());
+    const PackedWeights weights = pack_for_cuda(golden.graph, type);
+    Program program = golden.compiled(weights, {type, true});
+    const auto as_expected = [&] {
+      const std::vector<float> got = run(program, weights, golden.values(type));
+      expect_near(got, golden.y->to_f32(), type == Type::f32 ? 1e-5 : 0.02);
+      expect_near(got, reference(golden, type), type == Type::f32 ? 1e-5 : 0x1p-11 + 1e-5);
+    };
+    as_expected();
+    const auto* fused = std::get_if<ConvDySample>(&program.steps.at(0).step);
+    if (fused == nullptr) {
+      EXPECT_EQ(program.steps.size(), 2u);
+      return;
+    }
+    EXPECT_EQ(program.steps.size(), 1u);
+    SCOPED_TRACE("apart");
+    program.steps = {{fused->conv, golden.name, 0}, {fused->sample, golden.name, 0}};
+    as_expected();
+  }
+};
+
+TEST_P(GoldenDySampleCuda, SinglePrecision) {
+  expect(Type::f32);
+}
+TEST_P(GoldenDySampleCuda, HalfPrecision) {
+  if (const std::string why = why_no_fp16(); !why.empty()) GTEST_SKIP() << why;
+  expect(Type::f16);
+}
+
+INSTANTIATE_TEST_SUITE_P(PyTorch, GoldenDySampleCuda, testing::Range(0, 20));
+
+TEST(GoldenDySample, SomeAreFused) {
+  for (const Type type : {Type::f32, Type::f16}) {
+    int fused = 0;
+    for (int i = 0; i < 20; ++i) {
+      const GoldenCase golden(i);
+      const PackedWeights weights = pack_for_cuda(golden.graph, type);
+      fused += golden.compiled(weights, {type, true}).steps.size() == 1;
+    }
+    EXPECT_GE(fused, 8);
+    EXPECT_LT(fused, 20);
+  }
+}
+
+}  // namespace
+}  // namespace cudet::test
