@@ -5,11 +5,15 @@ SONAME := libcudet.so.0
 PREFIX ?= /usr/local
 DEPS ?= yes
 FUZZ_SECONDS ?= 20
-# The CUDA executor is built where nvcc is (CUDA=no: never), for these compute capabilities and, by its PTX, all later
-# ones; CUDA_PTX: whose PTX goes along; CUDART=static: programs that need no CUDA runtime library beside them.
-CUDA_ARCHS ?= 75 80 86 87 89 90 100 120
-CUDA_PTX ?= $(lastword $(CUDA_ARCHS))
-CUDART ?= shared
+# For boards. STATIC=yes: programs that use nothing of the system they run on, whose C library may be older than ours.
+# HIGHWAY=FOLDER of its sources, where the system's is older than 1.0.3; HIGHWAY=headers: the system's, not its library.
+# With headers alone, kernels are for the least processor of the target's kind; on aarch64 that means NEON.
+STATIC ?= no
+HIGHWAY ?= $(if $(filter yes,$(STATIC)),headers)
+# The CUDA executor is built where nvcc of CUDA 12 or later is (CUDA=no: never), for those of its list of compute
+# capabilities that nvcc knows (CUDA_ARCHS: for these) and, by PTX, all later ones. CUDART=static: programs that need no
+# CUDA runtime library beside them. With CROSS: CUDA=yes, CUDA_LIB=the folder of the board's libcudart.
+CUDART ?= $(if $(CROSS),static,shared)
 NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 # A part of the programs, which label boxes with it.
 FONT ?= /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
@@ -75,12 +79,14 @@ endif
 
 # CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS are the user's. No -march: kernels pick their instruction set at run time.
 FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(CROSS_INCLUDES) -std=c++20 $(OPTIMIZE) -g1 -ffp-contract=off -fPIC -fvisibility=hidden \
-  -pthread $(WARNINGS) $(INSTRUMENT)
+  -pthread $(WARNINGS) $(INSTRUMENT) \
+  $(if $(HIGHWAY),-DHWY_COMPILE_ONLY_STATIC $(patsubst %,-isystem %,$(filter-out headers,$(HIGHWAY))))
+HIGHWAY_LIBS := $(if $(HIGHWAY),,-lhwy)
 COMPILE = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK = $(CXX) -pthread $(INSTRUMENT) $(CROSS_LIBRARIES) $(LDFLAGS)
 
 ifeq ($(CONFIG),release)
-CUDA ?= $(if $(NVCC),yes,no)
+CUDA ?= $(if $(NVCC),$(if $(shell $(NVCC) --version | grep -E 'release (1[2-9]|[2-9][0-9])\.'),yes,no),no)
 endif
 ifneq ($(filter simt asan,$(CONFIG)),)
 # Before all else: it stands in for CUDA's headers and kernels/ptx.cuh.
@@ -88,11 +94,17 @@ FLAGS := -Itests/simt/include $(FLAGS) -DCUDET_CUDA
 CUDA_LIBS := -lboost_context -ldl
 else ifeq ($(CUDA),yes)
 CUDA_HOME := $(abspath $(dir $(realpath $(NVCC)))..)
-CUDA_INCLUDES := -isystem $(CUDA_HOME)/include
+# A distribution's own lies where compilers look anyway, and must not be named.
+CUDA_INCLUDES := $(if $(filter-out /usr,$(CUDA_HOME)),-isystem $(CUDA_HOME)/include)
+CUDA_LIB ?= $(if $(filter-out /usr,$(CUDA_HOME)),$(CUDA_HOME)/lib64)
+CUDA_ARCHS ?= $(filter $(patsubst sm_%,%,$(shell $(NVCC) --list-gpu-code)),75 80 86 87 89 90 100 110 120)
+# nvcc makes the same PTX for all from 80 to 90, and for all from 100 on, so it is made once. The last is kept.
+compute = $(if $(filter 75,$1),75,$(if $(filter 8% 90,$1),80,100))
+CUDA_PTX ?= $(call compute,$(lastword $(CUDA_ARCHS)))
 FLAGS += $(CUDA_INCLUDES) -DCUDET_CUDA
-CUDA_LIBS := -L$(CUDA_HOME)/lib64 $(if $(filter static,$(CUDART)),-lcudart_static -ldl -lrt,-lcudart -Wl$(,)-rpath$(,)$(CUDA_HOME)/lib64)
-NVCC_FLAGS := -I. -std=c++17 -O3 -lineinfo -ccbin $(CXX) -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra \
-  -Werror all-warnings $(foreach A,$(CUDA_ARCHS),-gencode arch=compute_$A,code=sm_$A) \
+CUDA_LIBS := $(CUDA_LIB:%=-L%) $(if $(filter static,$(CUDART)),-lcudart_static -ldl -lrt,-lcudart $(CUDA_LIB:%=-Wl$(,)-rpath$(,)%))
+NVCC_FLAGS := -I. $(CUDA_INCLUDES) -std=c++17 -O3 -lineinfo -ccbin $(CXX) -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra \
+  -Werror all-warnings $(foreach A,$(CUDA_ARCHS),-gencode arch=compute_$(call compute,$A),code=sm_$A) \
   $(foreach A,$(CUDA_PTX),-gencode arch=compute_$A,code=compute_$A)
 endif
 
@@ -162,7 +174,7 @@ counts-cutlass: $(EMULATOR)/libcudart.so.13  ## the same of CUTLASS, whose heade
 gpu-check:  ## on a machine with a GPU: all tests, compute-sanitizer, and the network's time
 	@.ci/gpu-check.sh
 demo: deps  ## build, and detect in the pictures of weights/demo: a table here, drawn pictures in out/
-	@$(MAKE) $D/detect
+	@$(MAKE) $(if $(wildcard $D/detect),,CUDA=no) $D/detect
 	@$D/detect --model weights/shapes.json --out out weights/demo
 test-aarch64:  ## the same, cross-compiled for aarch64 and run under qemu-user
 	@$(MAKE) CROSS=aarch64-linux-gnu- test
@@ -179,7 +191,7 @@ install: all  ## install programs, libraries, headers and a pkg-config file unde
 	  sed -E 's|#include "[a-z_/]+/([a-z_]+\.h)"|#include "\1"|' $$h >$(TO)/include/cudet/$${h##*/} || exit; done
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: cudet' \
 	  'Description: YOLOv8 and YOLOv8-DySample runtime' 'Version: $(VERSION)' 'Cflags: -I$${includedir}' \
-	  'Libs: -L$${libdir} -lcudet' 'Libs.private: -lhwy -pthread $(filter -L% -l%,$(CUDA_LIBS))' >$(TO)/lib/pkgconfig/cudet.pc
+	  'Libs: -L$${libdir} -lcudet' 'Libs.private: $(HIGHWAY_LIBS) -pthread $(filter -L% -l%,$(CUDA_LIBS))' >$(TO)/lib/pkgconfig/cudet.pc
 	[ -n '$(DESTDIR)' ] || ldconfig 2>/dev/null || true
 uninstall:  ## remove what install put there
 	rm -rf $(PROGRAMS:$D/%=$(TO)/bin/%) $(TO)/lib/libcudet.* $(TO)/lib/pkgconfig/cudet.pc $(TO)/include/cudet
@@ -202,6 +214,8 @@ format-check: deps-checks  ## whether clang-format would change a source
 	@clang-format --dry-run -Werror $(SOURCES)
 tidy: deps-checks  ## clang-tidy the sources that changed since it last passed them
 	@$(MAKE) $(patsubst %.cpp,$O/%.tidy,$(filter-out tests/% $(if $(CUDA_LIBS),,runtime/cuda/%),$(filter %.cpp,$(SOURCES))))
+archs:  ## compile the CUDA kernels for every compute capability that nvcc knows
+	@.ci/archs.sh $(NVCC) $(wildcard kernels/*/*.cu runtime/cuda/*.cu)
 includes-check:  ## whether includes point one way: apps, runtime, layers, kernels
 	@.ci/includes.sh $(SOURCES)
 
@@ -224,7 +238,7 @@ $D/libcudet.a $O/libapps.a:
 	$Q$(AR) qcs $@ $(filter %.o,$^)
 $D/libcudet.so: $(LIBRARY) $O/flags $O/sources
 	@mkdir -p $(@D)
-	$Q$(LINK) -shared -Wl,-soname,$(SONAME) $(filter %.o,$^) -o $@ $(LDLIBS) -lhwy $(CUDA_LIBS)
+	$Q$(LINK) -shared -Wl,-soname,$(SONAME) $(filter %.o,$^) -o $@ $(LDLIBS) $(HIGHWAY_LIBS) $(CUDA_LIBS)
 
 $(foreach P,$(PROGRAMS:$D/%=%),$(eval $D/$P: $(filter $O/apps/$P/%,$(APPS))))
 $D/convert $D/tests $D/tests-of-cuda $(FUZZERS): LIBS := -lzip -lyaml-cpp
@@ -238,7 +252,7 @@ $(FUZZERS): $D/%: $O/tests/fuzz/%.o $(filter-out $(MAINS),$(APPS)) $D/libcudet.a
 $(FUZZERS): LIBS += -fsanitize=fuzzer
 $(PROGRAMS) $D/tests $D/tests-of-cuda $D/network-time $D/convolutions $(FUZZERS): $O/flags $O/sources
 	@mkdir -p $(@D)
-	$Q$(LINK) $(filter %.o %.a,$^) -o $@ $(LDLIBS) $(LIBS) -lhwy $(CUDA_LIBS)
+	$Q$(LINK) $(if $(filter yes,$(STATIC)),-static) $(filter %.o %.a,$^) -o $@ $(LDLIBS) $(LIBS) $(HIGHWAY_LIBS) $(CUDA_LIBS)
 ifeq ($(CUDA),yes)
 $O/%.o: %.cu $O/flags
 	@mkdir -p $(@D)
@@ -274,9 +288,10 @@ $(SYSROOT)/ready:
 	@touch $@
 endif
 
--include $(patsubst %.o,%.d,$(wildcard $(LIBRARY) $(APPS) $(TESTS) $(CUDA_TESTS) $(FUZZERS:$D/%=$O/tests/fuzz/%.o)))
+-include $(patsubst %.o,%.d,$(wildcard $(LIBRARY) $(APPS) $(TESTS) $(CUDA_TESTS) $(FUZZERS:$D/%=$O/tests/fuzz/%.o) \
+  $O/tests/gpu/*.o $O/tests/counts/*.o $O/tests/simt/tests/*.o))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps deps-checks test run-tests test-aarch64 install uninstall clean asan tsan fuzz run-fuzzers
-.PHONY: simt run-simt emulator mutants counts counts-cutlass gpu-check demo format format-check tidy includes-check $(FUZZERS:%=%.run)
+.PHONY: archs simt run-simt emulator mutants counts counts-cutlass gpu-check demo format format-check tidy includes-check $(FUZZERS:%=%.run)

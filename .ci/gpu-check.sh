@@ -53,7 +53,8 @@ part tests build/tests --gtest_brief=1
 sanitizer=$(command -v compute-sanitizer || echo "$(dirname "$(realpath "$nvcc")")/compute-sanitizer")
 for tool in memcheck racecheck initcheck synccheck; do
   if [ -x "$sanitizer" ]; then
-    part $tool "$sanitizer" --tool $tool --error-exitcode 9 build/tests-of-cuda --gtest_brief=1 --gtest_filter='-*WholeNetwork*'
+    part $tool "$sanitizer" --tool $tool --error-exitcode 9 \
+      build/tests-of-cuda --gtest_brief=1 --gtest_filter='-*WholeNetwork*'
   else
     not_run $tool "compute-sanitizer is not there"
   fi
@@ -68,7 +69,7 @@ for network in yolov8n yolov8n-dysample; do
 done
 [ ${#models[@]} = 1 ] || models=("${models[@]:1}")
 for model in "${models[@]}"; do
-  part "time $(basename "$model" .json)" build/network-time ${model:+"$model"}
+  part "time $(basename "${model:-YOLOv8n, random}" .json)" build/network-time ${model:+"$model"}
 done
 
 printf '\n%s\n%s' "$gpu" $'\n'"$table"

@@ -1,4 +1,4 @@
-// A barrier for all blocks of a launch.
+// A barrier for all blocks of a launch: for kernels that walk a whole Program.
 #pragma once
 #include "kernels/ptx.cuh"
 

@@ -135,13 +135,4 @@ __device__ __forceinline__ unsigned fetch_add_acq_rel(unsigned* p, unsigned valu
   return before;
 }
 
-// ---- Arithmetic
-
-/// tanh within 2^-11 relative ("tanh"); one instruction.
-__device__ __forceinline__ float tanh_approx(float x) {
-  float y;
-  asm("tanh.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
 }  // namespace cudet

@@ -54,7 +54,8 @@ CudaMemory cuda_memory(const Program& program, int multiprocessors) {
     if (const Conv2d* conv = convolution(named.step)) {
       memory.weights +=
           align_up(conv2d_cuda_packed_bytes(*conv)) + align_up(conv2d_cuda_bias_floats(*conv) * sizeof(float));
-      memory.scratch = std::max(memory.scratch, conv2d_cuda_scratch_bytes(*conv, multiprocessors));
+      if (std::holds_alternative<Conv2d>(named.step))  // fused with DySample it never splits sums
+        memory.scratch = std::max(memory.scratch, conv2d_cuda_scratch_bytes(*conv, multiprocessors));
     }
   memory.arena = program.memory.bytes;
   memory.input = program.input.pixel(program.batch, 0, 0) * size_of(program.input.type);

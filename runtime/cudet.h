@@ -79,7 +79,9 @@ struct DetectOptions {
   std::vector<int> classes{};  ///< class indices that count; empty: all
   bool agnostic = false;       ///< boxes of different classes may suppress each other
   int max_detections = 300;    ///< a picture
-  void* stream = nullptr;      ///< CUDA: the stream (cudaStream_t) whose work frames on the device wait for
+  /// CUDA: the stream (cudaStream_t) whose work frames on the device wait for; null: the legacy default stream, which
+  /// waits for every blocking stream.
+  void* stream = nullptr;
 };
 
 /// One object found: corners in pixels of the picture, x1 <= x2, y1 <= y2.

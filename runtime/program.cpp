@@ -49,7 +49,8 @@ class Lowering {
     const double of_image = static_cast<double>(e.h) * e.w * pitch(v);
     if (batch_ * of_image > kMostElements || (target_.cuda && of_image > std::numeric_limits<int>::max()))
       throw Error("a tensor of " + std::to_string(e.h) + "x" + std::to_string(e.w) + " pixels of " +
-                  std::to_string(graph_.channels[index(v)]) + " channels is too large");
+                  std::to_string(graph_.channels[index(v)]) + " channels is too large" +
+                  (target_.cuda ? " for CUDA" : ""));
     return index(batch_) * index(e.h) * index(e.w) * index(pitch(v)) * size_of(types_[index(v)]);
   }
 

@@ -29,7 +29,8 @@ struct PackedWeights {
 struct Target {
   Type type =
       Type::f32;      // of activations and of convolutions' weights; offset maps of DySample and the output stay f32
-  bool cuda = false;  // pixels start at multiples of 16 bytes (of at most 4 channels: of 4 elements), fused steps
+  bool cuda = false;  // fused steps; pixels, but the output's, start at multiples of 16 bytes (of at most 4 channels:
+                      // of 4 elements)
 };
 
 /// Convolution weights as conv2d_cpu reads them.

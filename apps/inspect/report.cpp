@@ -104,11 +104,16 @@ void print_memory(const Report& report, std::ostream& out) {
       << mega(report.packed_bytes) << " MB, arena " << mega(program.memory.bytes) << " MB (all buffers together "
       << mega(program.activation_bytes) << " MB, the most that are needed at once " << mega(program.memory.live_peak)
       << " MB)\n";
-  for (const auto& [precision, memory] : {std::pair("fp32", report.cuda_fp32), std::pair("fp16", report.cuda_fp16)})
+  for (const auto& [precision, memory] : {std::pair("fp32", report.cuda_fp32), std::pair("fp16", report.cuda_fp16)}) {
+    if (memory.arena == 0) {
+      out << "memory, CUDA " << precision << ": too large for CUDA\n";
+      continue;
+    }
     out << "memory, CUDA " << precision << ", batch " << report.batch << ": " << mega(memory.total()) << " MB (weights "
         << mega(memory.weights) << ", arena " << mega(memory.arena) << ", next input " << mega(memory.input)
         << ", candidates " << mega(memory.candidates) << ", scratch " << mega(memory.scratch) << " for "
         << Report::kMultiprocessors << " multiprocessors, picture " << mega(memory.strip) << ")\n";
+  }
 }
 
 Json cuda_json(const CudaMemory& memory) {
@@ -146,7 +151,11 @@ Report make_report(const std::string& path, const std::string& scale, int batch,
     if (const auto* conv = std::get_if<Conv2d>(&named.step))
       report.packed_bytes += (conv2d_cpu_packed_floats(*conv) + static_cast<std::size_t>(conv->y.c)) * sizeof(float);
   const auto on_cuda = [&](Type type) {
-    return cuda_memory(compile(graph, none, batch, report.input, false, {type, true}), Report::kMultiprocessors);
+    try {
+      return cuda_memory(compile(graph, none, batch, report.input, false, {type, true}), Report::kMultiprocessors);
+    } catch (const Error&) {
+      return CudaMemory{};  // too large for CUDA, though not for the CPU
+    }
   };
   report.cuda_fp32 = on_cuda(Type::f32);
   report.cuda_fp16 = on_cuda(Type::f16);

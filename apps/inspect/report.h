@@ -18,7 +18,7 @@ struct Report {
   std::vector<RowStatistics> rows;
   Program program;
   std::size_t packed_bytes;             // of the weights as the CPU reads them
-  CudaMemory cuda_fp32{}, cuda_fp16{};  // on a device of kMultiprocessors
+  CudaMemory cuda_fp32{}, cuda_fp16{};  // on a device of kMultiprocessors; zeros where it is too large
   static constexpr int kMultiprocessors = 16;
 };
 

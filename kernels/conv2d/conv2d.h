@@ -47,7 +47,8 @@ std::size_t conv2d_cuda_bias_floats(const Conv2d& op);
 /// Bytes of CudaStream::scratch with which the kernel can split sums among blocks, on a device of so many
 /// multiprocessors.
 std::size_t conv2d_cuda_scratch_bytes(const Conv2d& op, int multiprocessors);
-/// x and weight f32, or both f16; residual of x's type; y f32 or f16. Sums are f32.
+/// x and weight f32, or both f16; residual of x's type; y of x's type, or f32. Sums are f32. Weight and bias, packed,
+/// start at multiples of 16 bytes; a tensor has fewer than 2^31 elements an image.
 void conv2d_cuda(const Conv2d&, const Memory&, const CudaStream&);
 
 }  // namespace cudet

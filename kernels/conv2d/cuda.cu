@@ -53,8 +53,10 @@ void conv2d_cuda(const Conv2d& op, const Memory& memory, const CudaStream& on) {
       return conv2d_three_cuda(op, memory, plan, on);
     case Conv2dKind::three_stride2:
       return conv2d_three_stride2_cuda(op, memory, plan, on);
-    default:
+    case Conv2dKind::stem:
       return conv2d_stem_cuda(op, memory, plan, on);
+    case Conv2dKind::general:
+      break;  // has no tile
   }
 }
 

@@ -1,14 +1,12 @@
 // The convolution's kernel: a tile's sums, then its outputs with all that follows.
 #pragma once
-#include <algorithm>
-
 #include "kernels/conv2d/cuda_tile.cuh"
 #include "kernels/vector.cuh"
 
 namespace cudet {
 
 /// What follows a sum: activation, residual, store. A thread's view of the outputs from one pixel and channel on;
-/// within an image 32-bit offsets reach every element (runtime/program.cpp sees to that).
+/// within an image 32-bit offsets reach every element.
 template <class T>
 class Conv2dOutputs {
  public:
@@ -167,20 +165,10 @@ void conv2d_launch(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan&
 /// The instance for the plan's tile.
 template <class T, Conv2dKind kind, int pixel_blocks>
 void conv2d_launch(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan, const CudaStream& on) {
-  if constexpr (conv2d_has_instance(type_of<T>, kind, pixel_blocks)) {
-    switch (plan.packing.channels_of_block) {
-      case 16:
-        return conv2d_launch<T, kind, pixel_blocks, 16>(op, memory, plan, on);
-      case 32:
-        return conv2d_launch<T, kind, pixel_blocks, 32>(op, memory, plan, on);
-      case 64:
-        return conv2d_launch<T, kind, pixel_blocks, 64>(op, memory, plan, on);
-    }
-    if constexpr (sizeof(T) == 2) {
-      if (plan.packing.channels_of_block == 48) return conv2d_launch<T, kind, pixel_blocks, 48>(op, memory, plan, on);
-      if (plan.packing.channels_of_block == 80) return conv2d_launch<T, kind, pixel_blocks, 80>(op, memory, plan, on);
-    }
-  }
+  if constexpr (conv2d_has_instance(type_of<T>, kind, pixel_blocks))
+    conv2d_with_width<type_of<T>>(plan.packing.channels_of_block, [&](auto width) {
+      conv2d_launch<T, kind, pixel_blocks, decltype(width)::value>(op, memory, plan, on);
+    });
 }
 template <class T, Conv2dKind kind>
 void conv2d_launch(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan, const CudaStream& on) {

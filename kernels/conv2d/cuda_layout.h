@@ -1,6 +1,10 @@
 // A block's shared memory, and which instances of the kernel there are: host and device agree here.
 #pragma once
+#include <string>
+#include <type_traits>
+
 #include "kernels/conv2d/cuda_plan.h"
+#include "kernels/error.h"
 
 namespace cudet {
 
@@ -8,6 +12,25 @@ namespace cudet {
 constexpr bool conv2d_has_instance(Type type, Conv2dKind kind, int pixel_blocks) {
   if (kind == Conv2dKind::stem) return pixel_blocks == 2;
   return pixel_blocks == 1 || (pixel_blocks == 2 && type == Type::f16 && kind != Conv2dKind::three_stride2);
+}
+
+/// Calls f(std::integral_constant<int, width>) for a block's output channels. Throws Error where no kernel is built for
+/// them.
+template <Type type, class F>
+void conv2d_with_width(int channels, F f) {
+  switch (channels) {
+    case 16:
+      return f(std::integral_constant<int, 16>{});
+    case 32:
+      return f(std::integral_constant<int, 32>{});
+    case 64:
+      return f(std::integral_constant<int, 64>{});
+  }
+  if constexpr (type == Type::f16) {
+    if (channels == 48) return f(std::integral_constant<int, 48>{});
+    if (channels == 80) return f(std::integral_constant<int, 80>{});
+  }
+  throw Error("conv2d: no kernel for blocks of " + std::to_string(channels) + " channels");
 }
 
 /// Bytes. First patches and weights of the steps under way; once all is summed, the outputs on their way to be stored

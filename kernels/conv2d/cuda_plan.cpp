@@ -16,8 +16,8 @@ constexpr double kLatency = 1400;                         // of a block's start,
 constexpr double kReuse[] = {0.7, 0.85};                  // of the products' rate, by pixel_blocks: loads of fragments
 constexpr double kEpilogue = 0.15;                        // an output element's SiLU and store
 constexpr double kExchange = 2000;                        // of blocks that wait for each other's sums
-constexpr double kThrift = 0.05;
-constexpr double kResident = 2;  // blocks that hide each other's latency
+constexpr double kThrift = 0.05;                          // of all blocks' work: the less of it, at equal time
+constexpr double kResident = 2;                           // blocks that hide each other's latency
 constexpr int kMostSplits = 8;
 constexpr int kMostSplitTiles = static_cast<int>(kScratchCounters / sizeof(unsigned));
 
@@ -56,10 +56,17 @@ bool place_patch(Conv2dCudaPlan& plan) {
       while (plan.patch_pitch % 8 != plan.tile_w % 8) ++plan.patch_pitch;
     return (plan.tile_h + 2) * plan.patch_pitch <= capacity;
   }
-  plan.odd_columns = plan.tile_w + 1;
-  if (plan.tile_w % 8 == 4)
-    while (4 * plan.odd_columns % 8 != 4) ++plan.odd_columns;
-  plan.patch_pitch = kind == Conv2dKind::stem ? plan.tile_w + 1 : 2 * plan.odd_columns;
+  // The next row of outputs is two of the patch on.
+  if (kind == Conv2dKind::stem) {
+    plan.patch_pitch = plan.tile_w + 1;
+    if (plan.tile_w % 8 == 4)
+      while (plan.patch_pitch % 4 != 2) ++plan.patch_pitch;
+  } else {
+    plan.odd_columns = plan.tile_w + 1;
+    if (plan.tile_w % 8 == 4)
+      while (plan.odd_columns % 2 != 1) ++plan.odd_columns;
+    plan.patch_pitch = 2 * plan.odd_columns;
+  }
   return (2 * plan.tile_h + 1) * plan.patch_pitch <= capacity;
 }
 
@@ -142,7 +149,7 @@ Conv2dPacking conv2d_packing(const Conv2d& op) {
   // The least padding; of equal ones the widest block.
   int least = 0;
   p.channels_of_block = 16;
-  for (const int width : {80, 64, 48, 32, 16}) {
+  for (const int width : {80, 64, 48, 32, 16}) {                           // as conv2d_with_width has them
     if (p.type == Type::f32 && width % 32 == 16 && width != 16) continue;  // a row of threads must divide the block
     const int padded = ceil_div(p.k, width) * width;
     if (least != 0 && padded >= least) continue;

@@ -103,8 +103,8 @@ struct Conv2dCudaPlan {
 ///
 ///   waves · (latency + resident blocks · (max(products / rate, bytes / bandwidth) + epilogue + exchange of splits))
 ///
-/// over all choices of pixel_blocks, tile_h, tile_w and splits; the constants are in cuda_plan.cpp. `kind` general
-/// where the tensors' places do not allow the fast kernel.
+/// over all choices of pixel_blocks, tile_h, tile_w and splits; the constants are in cuda_plan.cpp. `pixel_blocks` 0
+/// where the tensors' places do not allow the fast kernel: the general one runs then, on weights as `packing` has them.
 Conv2dCudaPlan conv2d_cuda_plan(const Conv2d& op, int multiprocessors, std::size_t scratch_bytes);
 
 /// Bytes of a block's shared memory.

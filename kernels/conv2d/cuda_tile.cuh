@@ -69,8 +69,8 @@ struct Conv2dTile {
   static __device__ int y_offset(int m) { return tables()[kPixels + m]; }
   static __device__ int residual_offset(int m) { return tables()[2 * kPixels + m]; }
 
-  /// The block's share of the tile: bias (split 0) and products. All warps have left the patches when it returns only
-  /// after a further barrier.
+  /// The block's share of the tile: bias (split 0) and products. Other warps may still read the patches when it
+  /// returns.
   static __device__ void accumulate(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan,
                                     const Conv2dPlace& place, Sums& sums) {
     PatchCopies patch(op, memory, plan, place);

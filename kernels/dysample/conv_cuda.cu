@@ -183,18 +183,9 @@ void conv_dysample_launch(const ConvDySample& op, const Memory& memory, const Co
 template <class T>
 void conv_dysample_launch(const ConvDySample& op, const Memory& memory, const CudaStream& on) {
   const ConvDySamplePlan plan = conv_dysample_plan(op, on.multiprocessors);
-  switch (plan.conv.packing.channels_of_block) {
-    case 16:
-      return conv_dysample_launch<T, 16>(op, memory, plan, on);
-    case 32:
-      return conv_dysample_launch<T, 32>(op, memory, plan, on);
-    case 64:
-      return conv_dysample_launch<T, 64>(op, memory, plan, on);
-  }
-  if constexpr (sizeof(T) == 2) {
-    if (plan.conv.packing.channels_of_block == 48) return conv_dysample_launch<T, 48>(op, memory, plan, on);
-    if (plan.conv.packing.channels_of_block == 80) return conv_dysample_launch<T, 80>(op, memory, plan, on);
-  }
+  conv2d_with_width<type_of<T>>(plan.conv.packing.channels_of_block, [&](auto width) {
+    conv_dysample_launch<T, decltype(width)::value>(op, memory, plan, on);
+  });
 }
 
 }  // namespace

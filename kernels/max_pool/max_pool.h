@@ -19,7 +19,7 @@ struct MaxPool {
 /// So y[i] is the maximum over a window of (i + 1)(kernel - 1) + 1.
 struct MaxPoolChain {
   static constexpr int kMost = 4;
-  Tensor x, y[kMost];  // of one shape; none may overlap another, being slices of one tensor apart
+  Tensor x, y[kMost];  // of one shape; no two share an element, though all may be slices of one tensor
   int count;           // of y
   int kernel;          // pixels, odd
 

@@ -46,6 +46,8 @@ CudaDevice find_cuda_device(Precision precision) {
                       attribute(cudaDevAttrComputeCapabilityMinor, device.ordinal);
   device.multiprocessors = attribute(cudaDevAttrMultiProcessorCount, device.ordinal);
   device.shared_bytes_per_block = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, device.ordinal);
+  if (device.capability < 75)
+    throw Error("CUDA needs compute capability 7.5 or later; this device has " + dotted(device.capability));
   if (precision == Precision::fp16 && device.capability < 80)
     throw Error("precision fp16 needs compute capability 8.0 or later; this device has " + dotted(device.capability));
   const cudaError_t error = probe_kernels();

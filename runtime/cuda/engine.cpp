@@ -112,9 +112,9 @@ class CudaEngine : public Engine {
   CudaDevice device_;
   Type type_;
   Stream pictures_ = make_stream(), network_ = make_stream();
-  Event callers_ = make_event();      // what a caller's stream was to do before its frames are read
-  Event input_taken_ = make_event();  // input_ can be written to
-  PackedWeights packed_;              // where each parameter is in weights_; its bytes are there alone
+  Event callers_ = make_order_event();      // what a caller's stream was to do before its frames are read
+  Event input_taken_ = make_order_event();  // input_ can be written to
+  PackedWeights packed_;                    // where each parameter is in weights_; its bytes are there alone
   DeviceBuffer weights_, arena_, input_, candidates_, scratch_;  // see CudaMemory
   PictureSender sender_;
   RecentPrograms<CudaProgram> programs_;
@@ -160,6 +160,8 @@ void CudaEngine::reserve(const CudaMemory& needed) {
     DeviceBuffer larger(bytes);
     if (buffer == &scratch_)
       check(cudaMemsetAsync(larger.data(), 0, kScratchCounters, network_.get()), "scratch memory");
+    if (buffer == &candidates_)  // boxes are copied to the host whether there are as many or not
+      check(cudaMemsetAsync(larger.data(), 0, bytes, network_.get()), "memory for candidates");
     *buffer = std::move(larger);
   }
 }
@@ -210,6 +212,7 @@ void CudaEngine::start(std::span<const Frame> frames, const DetectOptions& optio
                           flight.room * sizeof(Candidate), frames.size(), cudaMemcpyDeviceToHost, stream),
         "detections from the device");
   check(cudaEventRecord(flight.done.get(), stream), "network");
+  if (!program.graph) program.capture(memory(), candidates_.data(), on_network());  // while the device works
 }
 
 /// Letterboxes the frames into the network's input; the network's stream waits for it.
@@ -253,7 +256,6 @@ void CudaEngine::run(CudaProgram& program, std::vector<RawOutput>* raw) {
   }
   program.run(memory(), candidates_.data(), network, raw != nullptr);
   if (raw) copy_outputs(program, *raw);
-  if (!program.graph) program.capture(memory(), candidates_.data(), network);
 }
 
 void CudaEngine::copy_pixels(const CudaProgram& program, std::vector<RawOutput>& raw) {

@@ -41,6 +41,13 @@ inline Event make_event() {
   return Event(event);
 }
 
+/// An event for order alone, which is quicker.
+inline Event make_order_event() {
+  cudaEvent_t event;
+  check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "an event");
+  return Event(event);
+}
+
 inline void check_memory(cudaError_t error, std::size_t bytes, const char* where) {
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();

@@ -4,7 +4,8 @@
 
 namespace cudet {
 
-PictureSender::PictureSender() : pinned_(2 * kStripBytes), strip_(kStripBytes), sent_{make_event(), make_event()} {}
+PictureSender::PictureSender()
+    : pinned_(2 * kStripBytes), strip_(kStripBytes), sent_{make_order_event(), make_order_event()} {}
 
 void PictureSender::letterbox(const Letterbox& op, const Memory& memory, const CudaStream& on) {
   if (op.frame.on_device) return letterbox_cuda(op, memory, on);

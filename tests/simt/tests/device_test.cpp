@@ -279,7 +279,7 @@ TEST_F(Device, GraphReplay) {
   const int n = 1000;
   cudaStream_t stream;
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "stream");
-  const CudaStream capturing{stream, on.multiprocessors, on.shared_bytes_per_block};
+  const CudaStream capturing{stream, on.multiprocessors, on.shared_bytes_per_block, nullptr, 0};
   const DeviceArray<float> a(n), b(n), c(n);
   check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), "capture");
   check(cudaMemsetAsync(b.data(), 0, n * sizeof(float), stream), "memset");

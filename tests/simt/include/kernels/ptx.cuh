@@ -91,8 +91,4 @@ inline unsigned fetch_add_acq_rel(unsigned* p, unsigned value) {
   return before;
 }
 
-inline float tanh_approx(float x) {
-  return std::tanh(x);
-}
-
 }  // namespace cudet
