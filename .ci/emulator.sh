@@ -28,10 +28,16 @@ if ! make -s -j"$(nproc)" -C "$shared/emulator" NVCC="$nvcc" B="$device" >"$devi
   exit 1
 fi
 took "the device is built"
-programs=build/emulated
-# No code of a GPU's own, which nobody would run; the CPU's part need not be quick.
-make CONFIG=emulated CUDA=yes CUDA_ARCHS= CUDA_PTX="75 80" CUDART=shared NVCC="$nvcc" OPTIMIZE=-O1 \
-  $programs/tests-of-cuda $programs/detect $programs/network-time
+# A configuration of its own, without code of a GPU's, which nobody would run, and with a CPU's part that need not be
+# quick; EMULATED=build: the release, built with this PTX already.
+programs=${EMULATED:-build/emulated}
+export CUDA_PTX="75 80" CUDART=shared
+if [ "$programs" = build ]; then
+  make CUDA=yes NVCC="$nvcc" build/tests-of-cuda build/detect build/network-time
+else
+  make CONFIG=emulated CUDA=yes CUDA_ARCHS= NVCC="$nvcc" OPTIMIZE=-O1 \
+    $programs/tests-of-cuda $programs/detect $programs/network-time
+fi
 took "the programs are built"
 
 export LD_LIBRARY_PATH=$device${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} EMU_CC=8.0 EMU_THREADS
@@ -68,7 +74,7 @@ near() {
     }
     END { exit !(count[1] >= 5 && !broken && strangers(1, 2) + strangers(2, 1) == 0) }' "$1" "$2"
 }
-tables=$programs/tables
+tables=build/emulator/tables
 mkdir -p $tables
 boxes() { $programs/detect --model weights/shapes.json --no-draw --quiet --csv - weights/demo/wide.png "$@"; }
 boxes --device cpu >$tables/cpu.csv

@@ -11,7 +11,9 @@ enum class PixelFormat : unsigned char { rgb, bgr, rgba, bgra, grey, nv12 };
 
 /// Channels of a pixel, which are its bytes; nv12: of its luma.
 constexpr int channels(PixelFormat format) {
-  return format == PixelFormat::grey || format == PixelFormat::nv12 ? 1 : format == PixelFormat::rgb || format == PixelFormat::bgr ? 3 : 4;
+  return format == PixelFormat::grey || format == PixelFormat::nv12 ? 1
+         : format == PixelFormat::rgb || format == PixelFormat::bgr ? 3
+                                                                    : 4;
 }
 
 /// Plain view of pixels that the caller owns: row y starts at `data + y * stride`.

@@ -14,6 +14,6 @@ struct Copy {
 
 void copy_reference(const Copy&, const Memory&);                 // f32
 void copy_cpu(const Copy&, const Memory&, int first, int last);  // f32; tiles [first, last)
-void copy_cuda(const Copy&, const Memory&, const CudaStream&);  // f32 or f16
+void copy_cuda(const Copy&, const Memory&, const CudaStream&);   // f32 or f16
 
 }  // namespace cudet

@@ -15,8 +15,8 @@ struct MaxPool {
   CUDET_HD int tiles() const { return y.n * y.h; }
 };
 
-/// Poolings of stride 1 one after the other, as in SPPF: y[0] = pool(x), y[i] = pool(y[i - 1]), each with pad kernel / 2.
-/// So y[i] is the maximum over a window of (i + 1)(kernel - 1) + 1.
+/// Poolings of stride 1 one after the other, as in SPPF: y[0] = pool(x), y[i] = pool(y[i - 1]), each with pad kernel
+/// / 2. So y[i] is the maximum over a window of (i + 1)(kernel - 1) + 1.
 struct MaxPoolChain {
   static constexpr int kMost = 4;
   Tensor x, y[kMost];  // of one shape; no two share an element, though all may be slices of one tensor
@@ -28,7 +28,8 @@ struct MaxPoolChain {
 
 void max_pool_reference(const MaxPool&, const Memory&);                 // f32
 void max_pool_cpu(const MaxPool&, const Memory&, int first, int last);  // f32; tiles [first, last)
-void max_pool_chain_cuda(const MaxPoolChain&, const Memory&, const CudaStream&);  // f32 or f16; one launch if the map is small
+void max_pool_chain_cuda(const MaxPoolChain&, const Memory&,
+                         const CudaStream&);                           // f32 or f16; one launch if the map is small
 void max_pool_cuda(const MaxPool&, const Memory&, const CudaStream&);  // f32 or f16
 
 }  // namespace cudet

@@ -16,6 +16,6 @@ struct Upsample {
 
 void upsample_reference(const Upsample&, const Memory&);                 // f32
 void upsample_cpu(const Upsample&, const Memory&, int first, int last);  // f32; tiles [first, last)
-void upsample_cuda(const Upsample&, const Memory&, const CudaStream&);  // f32 or f16
+void upsample_cuda(const Upsample&, const Memory&, const CudaStream&);   // f32 or f16
 
 }  // namespace cudet

@@ -2,8 +2,8 @@
 // activation. Needs its headers (PyPI: nvidia-cutlass), and nothing of cudet.
 //
 //   cutlass TILE ROWS COLUMNS C K KERNEL      TILE: 0 for 128x64x32, 1 for 64x64x64; stride 1, f16, sums in f32
-#include <cutlass/conv/convolution.h>
 #include <cutlass/conv/conv2d_problem_size.h>
+#include <cutlass/conv/convolution.h>
 #include <cutlass/conv/device/implicit_gemm_convolution.h>
 #include <cutlass/conv/kernel/default_conv2d_fprop.h>
 #include <cutlass/epilogue/thread/linear_combination.h>
