@@ -11,9 +11,16 @@ enum class PixelFormat : unsigned char { rgb, bgr, rgba, bgra, grey, nv12 };
 
 /// Channels of a pixel, which are its bytes; nv12: of its luma.
 constexpr int channels(PixelFormat format) {
-  return format == PixelFormat::grey || format == PixelFormat::nv12 ? 1
-         : format == PixelFormat::rgb || format == PixelFormat::bgr ? 3
-                                                                    : 4;
+  switch (format) {
+    case PixelFormat::grey:
+    case PixelFormat::nv12:
+      return 1;
+    case PixelFormat::rgb:
+    case PixelFormat::bgr:
+      return 3;
+    default:
+      return 4;
+  }
 }
 
 /// Plain view of pixels that the caller owns: row y starts at `data + y * stride`.
@@ -22,8 +29,10 @@ struct Frame {
   int width, height;      // pixels
   std::ptrdiff_t stride;  // bytes from one row to the next, at least width * channels(format); negative: bottom up
   PixelFormat format;
-  const std::uint8_t* chroma = nullptr;  // nv12: row y / 2 starts at `chroma + y / 2 * stride`; null: right behind data
-  bool on_device = false;                // the pointers are the CUDA device's
+  /// nv12: its pairs, (width + 1) / 2 a row; row y / 2 starts at `chroma + y / 2 * stride`. Null: at data + height *
+  /// stride, which a negative stride does not allow.
+  const std::uint8_t* chroma = nullptr;
+  bool on_device = false;  // the pointers are the CUDA device's
 };
 
 }  // namespace cudet

@@ -253,7 +253,11 @@ PackedWeights pack_convolutions(const Graph& graph, Bytes bytes_of, Floats bias_
       };
       channels_last.resize(weight.values.size());
       to_channels_last(weight, channels_last.data());
-      pack(describe(graph, *op), channels_last, at(op->weight));
+      try {
+        pack(describe(graph, *op), channels_last, at(op->weight));
+      } catch (const Error& error) {
+        throw Error(node.name + ": " + error.what());
+      }
       std::memset(at(op->bias), 0, bias_floats(describe(graph, *op)) * sizeof(float));
       std::memcpy(at(op->bias), bias.values.data(), bias.values.size() * sizeof(float));
     }

@@ -35,7 +35,8 @@ struct Target {
 
 /// Convolution weights as conv2d_cpu reads them.
 PackedWeights pack_for_cpu(const Graph& graph);
-/// Convolution weights as conv2d_cuda reads them, of this type; biases f32.
+/// Convolution weights as conv2d_cuda reads them, of this type; biases f32. Throws Error that names the module whose
+/// weights are beyond f16.
 PackedWeights pack_for_cuda(const Graph& graph, Type type);
 /// The values of the graph's parameters, out of what pack_for_cpu made of them.
 void unpack_from_cpu(const PackedWeights& packed, Graph& graph);

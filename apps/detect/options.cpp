@@ -26,7 +26,7 @@ constexpr const char* kFooter =
     "  camera | detect --model best.json --conf 0.5 -          a picture from a pipe\n"
     "\n"
     "Exit status: 0 all done; 1 some pictures failed, or the run was cut short: what is finished is written;\n"
-    "2 nothing was started.";
+    "2 nothing was done.";
 
 template <class T>
 T parse(const std::string& option, const std::string& text, T low, T high, const char* kind) {

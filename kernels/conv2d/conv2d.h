@@ -41,6 +41,7 @@ void conv2d_cpu(const Conv2d&, const Memory&, int first, int last);  // f32; til
 /// Bytes of the weights as conv2d_cuda reads them: a function of the channels, kernel, stride, pad, dilation, groups
 /// and weight.type of `op` alone, as is their order (cuda_plan.h has it).
 std::size_t conv2d_cuda_packed_bytes(const Conv2d& op);
+/// Throws Error where a weight is beyond f16.
 void conv2d_cuda_pack(const Conv2d& op, const float* weight, std::byte* packed);
 /// Floats that bias has for CUDA: K, and zeros up to whole blocks of output channels.
 std::size_t conv2d_cuda_bias_floats(const Conv2d& op);

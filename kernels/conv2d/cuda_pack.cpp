@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "kernels/conv2d/cuda_plan.h"
+#include "kernels/error.h"
 
 namespace cudet {
 namespace {
@@ -46,7 +48,12 @@ void conv2d_cuda_pack(const Conv2d& op, const float* weight, std::byte* packed) 
   const Conv2dPacking packing = conv2d_packing(op);
   std::memset(packed, 0, conv2d_cuda_packed_bytes(op));
   if (packing.type == Type::f16)
-    pack<std::uint16_t>(packing, weight, packed, to_f16);
+    pack<std::uint16_t>(packing, weight, packed, [](float value) {
+      const std::uint16_t half = to_f16(value);
+      if ((half & 0x7fffu) == 0x7c00u && std::isfinite(value))
+        throw Error("a weight of " + std::to_string(value) + " is beyond fp16");
+      return half;
+    });
   else
     pack<float>(packing, weight, packed, [](float value) { return value; });
 }

@@ -175,6 +175,17 @@ INSTANTIATE_TEST_SUITE_P(
                                   {2, 7, 9, 128, 33, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 8},
                                   {1, 9, 8, 112, 80, {3, 3}, {2, 2}, {1, 1}}})));
 
+TEST(Conv2dCudaPack, RefusesWhatF16CannotHold) {
+  Conv2d op{};
+  op.x.c = op.y.c = 1, op.groups = 1;
+  op.kernel = op.stride = op.dilation = {1, 1};
+  op.weight.type = Type::f16;
+  const float large = 70000, fits = 65504;
+  std::vector<std::byte> packed(conv2d_cuda_packed_bytes(op));
+  conv2d_cuda_pack(op, &fits, packed.data());
+  EXPECT_THROW(conv2d_cuda_pack(op, &large, packed.data()), Error);
+}
+
 // The network's maps take the fast kernels, and the input's stem the one for pairs of pixels.
 TEST(Conv2dCudaKind, IsFastForYolo) {
   const auto kind = [](int c, int kernel, int stride, Type type) {

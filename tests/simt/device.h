@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "tests/simt/memory.h"
@@ -32,6 +33,8 @@ struct CUevent_st {
 struct CUgraph_st {
   std::vector<simt::Work> nodes;  // in the order of their capture, which is one that their dependencies allow
   CUstream_st* origin = nullptr;
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;  // whom calls that cannot be captured are forbidden
+  std::thread::id thread;                                    // that began it
 };
 struct CUgraphExec_st {
   std::shared_ptr<const std::vector<simt::Work>> nodes;
@@ -68,7 +71,7 @@ struct Device {
   void finish(CUstream_st&, std::uint64_t ticket);  // does its pending work up to there
   void finish(CUstream_st& s) { finish(s, s.enqueued); }
   void finish_all();
-  bool capturing() const;
+  bool capturing() const;  // so that this thread may not call what cannot be captured
   void end_capture(CUgraph_st*);
   std::size_t left() const;  // objects that were made and not given up
 

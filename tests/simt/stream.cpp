@@ -1,5 +1,7 @@
 // Streams, events and graphs. A stream is a queue of work; an event, a place in one; a graph, work that a stream was
 // given while it captured.
+#include <algorithm>
+
 #include "tests/simt/device.h"
 
 using simt::Device;
@@ -47,9 +49,12 @@ void Device::finish_all() {
 }
 
 bool Device::capturing() const {
-  for (const auto& [handle, stream] : streams)
-    if (stream->capture != nullptr) return true;
-  return false;
+  return std::any_of(streams.begin(), streams.end(), [](const auto& entry) {
+    const CUgraph_st* const graph = entry.second->capture;
+    return graph != nullptr &&
+           (graph->mode == cudaStreamCaptureModeGlobal ||
+            (graph->mode == cudaStreamCaptureModeThreadLocal && graph->thread == std::this_thread::get_id()));
+  });
 }
 
 void Device::end_capture(CUgraph_st* graph) {
@@ -227,11 +232,13 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
   });
 }
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode) {
-  return simt::on_stream(handle, cudaErrorUnknown, [](Device& device, CUstream_st& stream) {
+cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {
+  return simt::on_stream(handle, cudaErrorUnknown, [mode](Device& device, CUstream_st& stream) {
     if (&stream == device.legacy.get() || stream.capture != nullptr) return cudaErrorStreamCaptureUnsupported;
     simt::make(device.graphs, &stream.capture);
     stream.capture->origin = &stream;
+    stream.capture->mode = mode;
+    stream.capture->thread = std::this_thread::get_id();
     return cudaSuccess;
   });
 }

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <numeric>
+#include <thread>
 
 #include "tests/kernels/device.h"
 #include "tests/simt/tests/faults.h"
@@ -200,6 +201,18 @@ TEST_F(Streams, EventsAndQueries) {
   EXPECT_GT(milliseconds, 0);
   check(cudaEventDestroy(begin), "event");
   check(cudaEventDestroy(end), "event");
+}
+
+// What a capture forbids, by its mode, is forbidden to its own thread alone.
+TEST_F(Streams, ACaptureOfAThreadLeavesOthersFree) {
+  void *own = nullptr, *other = nullptr;
+  check(cudaStreamBeginCapture(first.stream, cudaStreamCaptureModeThreadLocal), "capture");
+  EXPECT_EQ(cudaMalloc(&own, 4), cudaErrorStreamCaptureUnsupported);
+  std::thread([&] { EXPECT_EQ(cudaMalloc(&other, 4), cudaSuccess); }).join();
+  cudaGraph_t graph;
+  check(cudaStreamEndCapture(first.stream, &graph), "capture");
+  check(cudaGraphDestroy(graph), "graph");
+  check(cudaFree(other), "free");
 }
 
 TEST_F(Streams, ACaptureForksAndJoins) {
