@@ -158,7 +158,8 @@ simt: deps  ## build the CUDA device out of fibers (tests/simt) and run its test
 run-simt: $D/tests-of-simt $D/tests-of-cuda $D/detect
 	@for seed in $(SEEDS); do for tests in $D/tests-of-simt $D/tests-of-cuda; do \
 	  only=; [ $$seed = 1 ] || only=--gtest_filter=-*WholeNetwork*; \
-	  SIMT_SEED=$$seed $$tests --gtest_brief=1 $$only 2>$D/log || { cat $D/log $D/report.* >&2; exit 1; }; \
+	  ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=print_stacktrace=1 SIMT_SEED=$$seed \
+	    $$tests --gtest_brief=1 $$only 2>$D/log || { cat $D/log >&2; exit 1; }; \
 	done; done
 emulator: deps  ## run what nvcc makes of the kernels on the emulated device of ../shared, where that is
 	@.ci/emulator.sh
