@@ -175,7 +175,7 @@ counts-cutlass: $(EMULATOR)/libcudart.so.13  ## the same of CUTLASS, whose heade
 gpu-check:  ## on a machine with a GPU: all tests, compute-sanitizer, and the network's time
 	@.ci/gpu-check.sh
 demo: deps  ## build, and detect in the pictures of weights/demo: a table here, drawn pictures in out/
-	@$(MAKE) $(if $(wildcard $D/detect),,CUDA=no) $D/detect
+	@$(MAKE) $(if $(wildcard $D/detect),,CUDA=no) $(PROGRAMS)
 	@$D/detect --model weights/shapes.json --out out weights/demo
 test-aarch64:  ## the same, cross-compiled for aarch64 and run under qemu-user
 	@$(MAKE) CROSS=aarch64-linux-gnu- test
