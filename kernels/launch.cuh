@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "kernels/error.h"
+#include "kernels/tensor.h"
 
 namespace cudet {
 
@@ -20,9 +21,10 @@ struct CudaStream {
   std::size_t scratch_bytes;  // what it needs more, a launch does without
 };
 
-constexpr int kThreads = 128;                       // a block's threads, for every kernel
-constexpr int kWarps = kThreads / 32;               // a block's warps
-constexpr std::size_t kSharedByDefault = 48 << 10;  // bytes of shared memory that need no asking
+constexpr int kThreads = 128;          // a block's threads, for every kernel
+constexpr unsigned kWarp = ~0u;        // all lanes of a warp
+constexpr int kBlocksEach = 16;        // at most so many blocks a multiprocessor walk a kernel's tiles
+constexpr int kWarps = kThreads / 32;  // a block's warps
 
 /// Throws Error "what: CUDA's words" unless `error` is cudaSuccess.
 inline void check(cudaError_t error, const char* what) {

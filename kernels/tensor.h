@@ -34,8 +34,20 @@ struct Tensor {
   }
 };
 
+CUDET_HD constexpr bool operator==(const Tensor& a, const Tensor& b) {
+  return a.space == b.space && a.type == b.type && a.offset == b.offset && a.n == b.n && a.h == b.h && a.w == b.w &&
+         a.c == b.c && a.pitch == b.pitch;
+}
+
+/// Whether every run of so many channels, counted from a pixel's first, is of whole, aligned 16-byte vectors, where
+/// spaces start so aligned. 0 channels: whether pixels start aligned.
+CUDET_HD constexpr bool in_vectors(const Tensor& t, int channels) {
+  return t.offset % 16 == 0 && t.pitch * size_of(t.type) % 16 == 0 && channels * size_of(t.type) % 16 == 0;
+}
+
 struct CudaStream;                                  // kernels/launch.cuh
 constexpr std::size_t kScratchCounters = 16 << 10;  // bytes of counters at the start of a CudaStream's scratch memory
+constexpr std::size_t kSharedByDefault = 48 << 10;  // bytes of a block's shared memory that need no asking
 
 /// Where an executor keeps each space, on its own side of the bus.
 struct Memory {

@@ -4,6 +4,7 @@
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/launch.cuh"
@@ -77,9 +78,9 @@ struct Vector {
   }
 };
 
-/// Whether the channels of every pixel divide into whole, 16-byte aligned vectors. Spaces start so aligned.
+/// Whether the channels of every pixel divide into whole, aligned vectors.
 CUDET_HD constexpr bool vectorizable(const Tensor& t) {
-  return t.offset % 16 == 0 && t.pitch * size_of(t.type) % 16 == 0 && t.c * size_of(t.type) % 16 == 0;
+  return in_vectors(t, t.c);
 }
 
 /// Calls f with a Vector (its value means nothing) for elements of `type`: of 16 bytes if `whole`, else of one element.
@@ -108,6 +109,21 @@ __device__ __forceinline__ VectorPlace vector_place(const Tensor& t, int lanes, 
   const int vectors = t.c / lanes, tiles = (t.w * vectors + kThreads - 1) / kThreads;  // of a pixel, of a row
   const int row = tile / tiles, at = tile % tiles * kThreads + static_cast<int>(threadIdx.x);
   return {row / t.h, row % t.h, at / vectors, at % vectors * lanes};
+}
+
+/// Walks all tiles; Tile::run(op, memory, tile) is one.
+template <class Tile, class Op>
+__global__ void __launch_bounds__(kThreads)
+    vector_kernel(const __grid_constant__ Op op, const __grid_constant__ Memory memory, int tiles) {
+  for (int tile = static_cast<int>(blockIdx.x); tile < tiles; tile += static_cast<int>(gridDim.x))
+    Tile::run(op, memory, tile);
+}
+/// Launches it for the tiles of tensor t in vectors of so many lanes.
+template <class Tile, class Op>
+void launch_vectors(const char* what, const CudaStream& on, const Tensor& t, int lanes, const Op& op,
+                    const Memory& memory) {
+  const int tiles = vector_tiles(t, lanes);
+  launch(what, on, std::min(tiles, kBlocksEach * on.multiprocessors), 0, vector_kernel<Tile, Op>, op, memory, tiles);
 }
 
 }  // namespace cudet

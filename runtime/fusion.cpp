@@ -3,10 +3,6 @@
 namespace cudet {
 namespace {
 
-bool same(const Tensor& a, const Tensor& b) {
-  return a.offset == b.offset && a.pitch == b.pitch && a.c == b.c;
-}
-
 /// Whether both are slices of one buffer that has a place for each, so that neither was placed over the other.
 bool siblings(const Tensor& a, const Tensor& b) {
   const std::size_t apart = a.offset > b.offset ? a.offset - b.offset : b.offset - a.offset;
@@ -19,7 +15,7 @@ bool siblings(const Tensor& a, const Tensor& b) {
 bool extend(MaxPoolChain& chain, const MaxPool& next) {
   const Tensor& last = chain.count == 0 ? next.x : chain.y[chain.count - 1];
   const bool fits = chain.count < MaxPoolChain::kMost && next.stride == 1 && next.kernel % 2 == 1 &&
-                    next.pad == next.kernel / 2 && same(next.x, last) &&
+                    next.pad == next.kernel / 2 && next.x == last &&
                     (chain.count == 0 || next.kernel == chain.kernel) && siblings(next.y, next.x) &&
                     (chain.count == 0 || siblings(next.y, chain.x));
   if (!fits) return false;
@@ -48,7 +44,7 @@ void fuse(std::vector<Program::NamedStep>& steps) {
     }
     const auto* conv = std::get_if<Conv2d>(&steps[i].step);
     const auto* sample = i + 1 < steps.size() ? std::get_if<DySample>(&steps[i + 1].step) : nullptr;
-    if (conv && sample && same(conv->y, sample->offset) && conv_dysample_fits({*conv, *sample})) {
+    if (conv && sample && conv->y == sample->offset && conv_dysample_fits({*conv, *sample})) {
       fused.push_back({ConvDySample{*conv, *sample}, steps[i + 1].name, steps[i + 1].row});
       i += 2;
       continue;

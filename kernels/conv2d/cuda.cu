@@ -42,7 +42,8 @@ void conv2d_cuda(const Conv2d& op, const Memory& memory, const CudaStream& on) {
   const Conv2dCudaPlan plan = conv2d_cuda_plan(op, on.multiprocessors, on.scratch ? on.scratch_bytes : 0);
   if (plan.pixel_blocks == 0) {
     const long outputs = static_cast<long>(op.y.n) * op.y.h * op.y.w * op.y.c;
-    const int blocks = static_cast<int>(std::min<long>((outputs + kThreads - 1) / kThreads, 16L * on.multiprocessors));
+    const int blocks =
+        static_cast<int>(std::min<long>((outputs + kThreads - 1) / kThreads, long{kBlocksEach} * on.multiprocessors));
     return launch("conv2d", on, blocks, 0, op.x.type == Type::f16 ? any_kernel<__half> : any_kernel<float>, op, memory,
                   plan);
   }

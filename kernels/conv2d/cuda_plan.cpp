@@ -32,17 +32,11 @@ bool is_three(const Conv2d& op, int stride) {
   return op.kernel.h == 3 && op.kernel.w == 3 && op.stride.h == stride && op.stride.w == stride;
 }
 
-/// Whether pixels of the tensor start at multiples of 16 bytes.
-bool aligned(const Tensor& t) {
-  const std::size_t size = size_of(t.type);
-  return t.offset % 16 == 0 && static_cast<std::size_t>(t.pitch) * size % 16 == 0;
-}
-
 /// Whether the fast kernel can read x where it is.
 bool readable(const Conv2d& op, Conv2dKind kind) {
   if (kind == Conv2dKind::stem) return op.x.pitch == 4 && op.x.offset % 16 == 0 && op.x.w % 2 == 0;
-  if (op.x.c == 3) return op.x.pitch == 4 && aligned(op.x);
-  return aligned(op.x);
+  if (op.x.c == 3) return op.x.pitch == 4 && in_vectors(op.x, 0);
+  return in_vectors(op.x, 0);
 }
 
 /// Fits a tile's border into the patch; false where it is too large. Rows of the patch are spaced so that eight pixels
@@ -100,20 +94,23 @@ void divide_pixels(const Conv2d& op, Conv2dCudaPlan& plan) {
   }
 }
 
+/// Bytes that the splits of all tiles need: counters, and a share of sums a block.
+std::size_t scratch_bytes(const Conv2dCudaPlan& plan) {
+  return kScratchCounters + static_cast<std::size_t>(plan.blocks()) * 64 * plan.pixel_blocks *
+                                plan.packing.channels_of_block * sizeof(float);
+}
+
 /// Tries the plan's tile with every number of splits, and keeps the best one in `best`.
 void try_splits(const Conv2d& op, Conv2dCudaPlan plan, int multiprocessors, std::size_t scratch, double& least,
                 Conv2dCudaPlan& best) {
   divide_pixels(op, plan);
   const int chunks = plan.packing.chunks;
-  const std::size_t partial = std::size_t{64} * plan.pixel_blocks * plan.packing.channels_of_block * sizeof(float);
   for (int splits = 1; splits <= std::min(chunks, kMostSplits); ++splits) {
     plan.chunks_of_split = ceil_div(chunks, splits);
     plan.splits = ceil_div(chunks, plan.chunks_of_split);
     if (plan.splits != splits) continue;
     if (splits > 1 && plan.chunks_of_split < 2) break;  // nothing would run under the loads
-    if (splits > 1 && (plan.tiles() > kMostSplitTiles ||
-                       kScratchCounters + static_cast<std::size_t>(plan.blocks()) * partial > scratch))
-      break;
+    if (splits > 1 && (plan.tiles() > kMostSplitTiles || scratch_bytes(plan) > scratch)) break;
     const double cost = estimate(plan, multiprocessors);
     if (cost < least) {
       least = cost;
@@ -170,8 +167,8 @@ std::size_t Conv2dPacking::elements() const {
 Conv2dCudaPlan conv2d_cuda_plan(const Conv2d& op, int multiprocessors, std::size_t scratch_bytes) {
   Conv2dCudaPlan plan{};
   plan.packing = conv2d_packing(op);
-  plan.y_vectors = aligned(op.y);
-  plan.residual_vectors = op.add && aligned(op.residual);
+  plan.y_vectors = in_vectors(op.y, 0);
+  plan.residual_vectors = op.add && in_vectors(op.residual, 0);
   const Conv2dKind kind = plan.packing.kind;
   if (kind == Conv2dKind::general || !readable(op, kind)) {
     plan.pixel_blocks = 0;
@@ -223,9 +220,7 @@ std::size_t conv2d_cuda_bias_floats(const Conv2d& op) {
 std::size_t conv2d_cuda_scratch_bytes(const Conv2d& op, int multiprocessors) {
   constexpr std::size_t kPlenty = std::size_t{8} << 20;
   const Conv2dCudaPlan plan = conv2d_cuda_plan(op, multiprocessors, kPlenty);
-  if (plan.splits < 2) return 0;
-  return kScratchCounters + static_cast<std::size_t>(plan.blocks()) * 64 * plan.pixel_blocks *
-                                plan.packing.channels_of_block * sizeof(float);
+  return plan.splits < 2 ? 0 : scratch_bytes(plan);
 }
 
 }  // namespace cudet

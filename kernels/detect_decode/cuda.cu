@@ -13,8 +13,6 @@ namespace {
 constexpr int kSides = 4;  // threads that an anchor has: one a side of its box
 constexpr int kAnchors = kThreads / kSides;
 constexpr int kWarpAnchors = 32 / kSides;
-constexpr unsigned kWarp = ~0u;  // all lanes of a warp
-
 // A tile is kAnchors anchors of one image, of whatever levels.
 __host__ __device__ int tiles_of_image(const DetectDecode& op) {
   return (op.y.w + kAnchors - 1) / kAnchors;
@@ -205,7 +203,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 int blocks(const DetectDecode& op, const CudaStream& on) {
-  return std::min(op.y.n * tiles_of_image(op), 16 * on.multiprocessors);
+  return std::min(op.y.n * tiles_of_image(op), kBlocksEach * on.multiprocessors);
 }
 
 }  // namespace

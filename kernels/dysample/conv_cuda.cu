@@ -104,10 +104,7 @@ struct ConvDySampleBlock {
       const float* offset = offsets() + (first + at.major) * layout.offset_pitch + m;
       const TilePixel pixel = pixels()[first + at.major];
       const PointMap map = maps()[m];
-      const auto a = [&](int axis) {
-        if (!op.dyscope) return 0.25f;
-        return __fmul_rn(0.5f, __fdiv_rn(1.0f, __fadd_rn(1.0f, expf(-offset[(2 + axis) * of_axis]))));
-      };
+      const auto a = [&](int axis) { return sample_reach(op.dyscope, [&] { return offset[(2 + axis) * of_axis]; }); };
       const SampleAxis column = sample_axis(pixel.u, map.initial_x, a(0), offset[0], op.x.w);
       const SampleAxis row = sample_axis(pixel.v, map.initial_y, a(1), offset[of_axis], op.x.h);
       const int corner = pixel.image + row.low * op.x.w + column.low;

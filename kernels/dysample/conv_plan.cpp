@@ -10,18 +10,6 @@ constexpr int kFewestPixels = 4;  // of a tile
 // Blocks of a multiprocessor that cost no more time than one: f16's wait for memory, f32's for multiplications.
 constexpr int kResidentF16 = 2, kResidentF32 = 1;
 
-bool same(const Tensor& a, const Tensor& b) {
-  return a.space == b.space && a.type == b.type && a.offset == b.offset && a.n == b.n && a.h == b.h && a.w == b.w &&
-         a.c == b.c && a.pitch == b.pitch;
-}
-
-/// Whether every run of so many channels, counted from a pixel's first, is of whole, aligned 16-byte vectors.
-bool in_vectors(const Tensor& t, int channels) {
-  const std::size_t size = size_of(t.type);
-  return t.offset % 16 == 0 && static_cast<std::size_t>(t.pitch) * size % 16 == 0 &&
-         static_cast<std::size_t>(channels) * size % 16 == 0;
-}
-
 /// Whether vectors can be counted in an int.
 bool countable(const Tensor& t) {
   return t.pixel(t.n, 0, 0) * size_of(t.type) / 16 <= static_cast<std::size_t>(std::numeric_limits<int>::max());
@@ -49,17 +37,16 @@ ConvDySamplePlan conv_dysample_plan(const ConvDySample& op, int multiprocessors)
 }
 
 bool conv_dysample_fits(const ConvDySample& op) {
-  constexpr std::size_t kSharedBytes = 48 << 10;  // that need no asking
   const auto& [conv, sample] = op;
   if (conv2d_cuda_kind(conv) != Conv2dKind::pointwise || conv.activation != Activation::none || conv.add) return false;
-  if (!same(conv.x, sample.x) || !same(conv.y, sample.offset)) return false;
+  if (!(conv.x == sample.x) || !(conv.y == sample.offset)) return false;
   if (conv.x.type != conv.weight.type || sample.y.type != sample.x.type) return false;
   if (sample.groups < 1 || sample.x.c % sample.groups != 0) return false;
   const int of_group = sample.x.c / sample.groups;
   if (!in_vectors(sample.x, of_group) || !in_vectors(sample.y, of_group)) return false;
   if (!countable(sample.x) || !countable(sample.y)) return false;
   const ConvDySamplePlan plan = conv_dysample_plan(op, 1);
-  return plan.conv.pixel_blocks == 1 && plan.conv.packing.blocks == 1 && plan.shared_bytes <= kSharedBytes;
+  return plan.conv.pixel_blocks == 1 && plan.conv.packing.blocks == 1 && plan.shared_bytes <= kSharedByDefault;
 }
 
 }  // namespace cudet

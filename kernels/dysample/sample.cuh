@@ -27,6 +27,12 @@ __device__ __forceinline__ SampleAxis sample_axis(int base, float initial, float
   return {low, __fsub_rn(clamped, static_cast<float>(low))};
 }
 
+/// a: how far an offset of 1 moves a point; scope(): what stands in the scope map, asked with dyscope alone.
+template <class Scope>
+__device__ __forceinline__ float sample_reach(bool dyscope, Scope scope) {
+  return dyscope ? __fmul_rn(0.5f, __fdiv_rn(1.0f, __fadd_rn(1.0f, expf(-scope())))) : 0.25f;
+}
+
 struct SamplePoint {
   SampleAxis row, column;
 };
@@ -37,9 +43,7 @@ template <class Offset>
 __device__ __forceinline__ SamplePoint sample_point(const DySample& op, int v, int u, int g, int p, int q,
                                                     Offset offset) {
   const int s = op.scale, of_axis = op.groups * s * s, m = (g * s + p) * s + q;
-  const auto a = [&](int map) {
-    return op.dyscope ? __fmul_rn(0.5f, __fdiv_rn(1.0f, __fadd_rn(1.0f, expf(-offset(2 * of_axis + map))))) : 0.25f;
-  };
+  const auto a = [&](int map) { return sample_reach(op.dyscope, [&] { return offset(2 * of_axis + map); }); };
   return {sample_axis(v, sample_initial(p, s), a(of_axis + m), offset(of_axis + m), op.x.h),
           sample_axis(u, sample_initial(q, s), a(m), offset(m), op.x.w)};
 }

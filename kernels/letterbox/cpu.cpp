@@ -5,6 +5,7 @@
 
 #include "kernels/letterbox/letterbox.h"
 #include "kernels/letterbox/nv12.h"
+#include "kernels/letterbox/taps.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/letterbox/cpu.cpp"
@@ -45,20 +46,13 @@ inline float round_even(float x) {
   return x + 0x1.8p23f - 0x1.8p23f;
 }
 
-// Pixels of the picture from one of the scaled picture to the next. See reference.cpp for the rule.
-inline double source_step(int scaled, int size) {
-  return 1 / (static_cast<double>(scaled) / size);
-}
-inline float source_place(int destination, double step) {
-  return static_cast<float>((destination + 0.5) * step - 0.5);
-}
-
+// taps() of every column, in a form that vectorises.
 void find_columns(const Letterbox& op, int start, int count, Columns& columns) {
   const int size = op.frame.width, bytes = channels(op.frame.format);
-  const double step = source_step(op.place.width, size);
+  const double step = tap_step(op.place.width, size);
   columns.count = count;
   for (int c = 0; c < count; ++c) {
-    const float place = source_place(start + c, step);
+    const float place = static_cast<float>((start + c + 0.5) * step - 0.5);
     const int towards_zero = static_cast<int>(place);
     const int first = towards_zero - (static_cast<float>(towards_zero) > place);  // floor
     const float fraction = first < 0 || first >= size - 1 ? 0 : place - static_cast<float>(first);
@@ -73,15 +67,12 @@ void find_columns(const Letterbox& op, int start, int count, Columns& columns) {
 }
 
 Rows find_rows(const Letterbox& op, int row) {
-  const float place = source_place(row, source_step(op.place.height, op.frame.height)), first = std::floor(place);
-  const float fraction = place - first;
-  const int last = op.frame.height - 1, above = static_cast<int>(first);
-  Rows rows{
-      {}, {}, {static_cast<int>(round_even((1 - fraction) * 2048)), static_cast<int>(round_even(fraction * 2048))}};
+  const Taps of_row = taps(row, tap_step(op.place.height, op.frame.height), op.frame.height, false);
+  const int from[] = {of_row.first, of_row.second};
+  Rows rows{{}, {}, {of_row.first_weight, of_row.second_weight}};
   for (int r = 0; r < 2; ++r) {
-    const int from = std::clamp(above + r, 0, last);
-    rows.row[r] = op.frame.data + from * op.frame.stride;
-    if (op.frame.format == PixelFormat::nv12) rows.chroma[r] = chroma_plane(op.frame) + from / 2 * op.frame.stride;
+    rows.row[r] = op.frame.data + from[r] * op.frame.stride;
+    if (op.frame.format == PixelFormat::nv12) rows.chroma[r] = chroma_plane(op.frame) + from[r] / 2 * op.frame.stride;
   }
   return rows;
 }

@@ -11,9 +11,8 @@
 namespace cudet {
 namespace {
 
-constexpr int kTileRows = 4;      // whose loads a thread has under way together
-constexpr int kBlocksPerSm = 16;  // as many as are resident at best
-constexpr int kGrey = 114;        // outside of the picture
+constexpr int kTileRows = 4;  // whose loads a thread has under way together
+constexpr int kGrey = 114;    // outside of the picture
 
 // How pixels are read. Bytes: the three of red, green and blue, whatever else a pixel has.
 enum class Read { grey, bytes, words, nv12 };
@@ -172,7 +171,7 @@ Read how_to_read(const Frame& frame, const Source& source) {
 
 template <Read kRead>
 void launch_letterbox(const Job& job, const Memory& memory, const CudaStream& on) {
-  launch("letterbox", on, std::min(job.tiles(), kBlocksPerSm * on.multiprocessors), kTileRows * sizeof(Rows),
+  launch("letterbox", on, std::min(job.tiles(), kBlocksEach * on.multiprocessors), kTileRows * sizeof(Rows),
          job.op.y.type == Type::f16 ? letterbox_kernel<kRead, __half> : letterbox_kernel<kRead, float>, job, memory);
 }
 

@@ -59,26 +59,20 @@ class Maximum {
 // ---- One pooling: a thread makes one vector of y.
 
 template <class V>
-__device__ void max_pool_tile(const MaxPool& op, const Memory& memory, int tile) {
-  using T = typename V::Element;
-  const auto [i, v, u, k] = vector_place(op.y, V::kLanes, tile);
-  if (u >= op.y.w) return;
-  const int top = v * op.stride - op.pad, bottom = min(top + op.kernel, op.x.h);
-  const int left = u * op.stride - op.pad, right = min(left + op.kernel, op.x.w);
-  Maximum<V, true> most;
-  for (int row = max(top, 0); row < bottom; ++row)
-    for (int column = max(left, 0); column < right; ++column)
-      most.add(V::load(arena_data<T>(memory, op.x) + op.x.pixel(i, row, column) + k));
-  most.value().store(arena_data<T>(memory, op.y) + op.y.pixel(i, v, u) + k);
-}
-
-template <class V>
-__global__ void __launch_bounds__(kThreads)
-    max_pool_kernel(const __grid_constant__ MaxPool op, const __grid_constant__ Memory memory) {
-  const int tiles = vector_tiles(op.y, V::kLanes);
-  for (int tile = static_cast<int>(blockIdx.x); tile < tiles; tile += static_cast<int>(gridDim.x))
-    max_pool_tile<V>(op, memory, tile);
-}
+struct MaxPoolTile {
+  static __device__ void run(const MaxPool& op, const Memory& memory, int tile) {
+    using T = typename V::Element;
+    const auto [i, v, u, k] = vector_place(op.y, V::kLanes, tile);
+    if (u >= op.y.w) return;
+    const int top = v * op.stride - op.pad, bottom = min(top + op.kernel, op.x.h);
+    const int left = u * op.stride - op.pad, right = min(left + op.kernel, op.x.w);
+    Maximum<V, true> most;
+    for (int row = max(top, 0); row < bottom; ++row)
+      for (int column = max(left, 0); column < right; ++column)
+        most.add(V::load(arena_data<T>(memory, op.x) + op.x.pixel(i, row, column) + k));
+    most.value().store(arena_data<T>(memory, op.y) + op.y.pixel(i, v, u) + k);
+  }
+};
 
 // ---- All poolings of a chain in one launch. A tile is a strip of rows of y, of full width, and a few vectors of each
 // pixel. x's part of it and the rows around that the windows reach lie in shared memory; each pooling takes maxima
@@ -239,8 +233,7 @@ ChainTiling choose_tiling(const MaxPoolChain& op, int lanes, const CudaStream& o
 void max_pool_cuda(const MaxPool& op, const Memory& memory, const CudaStream& on) {
   with_vector(op.x.type, vectorizable(op.x) && vectorizable(op.y), [&](auto vector) {
     using V = decltype(vector);
-    const int blocks = std::min(vector_tiles(op.y, V::kLanes), 16 * on.multiprocessors);
-    launch("max_pool", on, blocks, 0, max_pool_kernel<V>, op, memory);
+    launch_vectors<MaxPoolTile<V>>("max_pool", on, op.y, V::kLanes, op, memory);
   });
 }
 
@@ -252,7 +245,7 @@ void max_pool_chain_cuda(const MaxPoolChain& op, const Memory& memory, const Cud
     for (int i = 0; i < op.count; ++i) max_pool_cuda(op.step(i), memory, on);
     return;
   }
-  const int blocks = std::min(tiling.tiles(op, lanes), 16 * on.multiprocessors);
+  const int blocks = std::min(tiling.tiles(op, lanes), kBlocksEach * on.multiprocessors);
   launch("max_pool_chain", on, blocks, tiling.shared_bytes(op),
          op.x.type == Type::f16 ? max_pool_chain_kernel<Vector<__half>> : max_pool_chain_kernel<Vector<float>>, op,
          tiling, memory);

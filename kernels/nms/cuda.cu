@@ -7,8 +7,6 @@
 namespace cudet {
 namespace {
 
-constexpr unsigned kWarp = ~0u;  // all lanes of a warp
-
 // ---- Ranks: the place of each candidate is the number of those that come before it
 
 constexpr int kRanked = 32;  // candidates that a block ranks at a time, one a lane; each warp compares with some keys

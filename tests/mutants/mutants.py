@@ -27,7 +27,7 @@ DEVICE = ("-std=c++17", "-O3", "-w", "-gencode", "arch=compute_80,code=compute_8
 
 
 def kernel_files():
-    patterns = ("kernels/*/*.cu", "kernels/*/*.cuh", "kernels/grid_barrier.cuh")
+    patterns = ("kernels/*/*.cu", "kernels/*/*.cuh", "kernels/grid_barrier.cuh", "kernels/vector.cuh")
     return sorted(str(f.relative_to(COPY)) for pattern in patterns for f in COPY.glob(pattern))
 
 
