@@ -1,0 +1,15 @@
+"""Backgrounds of training pictures."""
+from photos import cutout, photo, place
+from textures import texture
+
+
+def ground(rng, height, width):
+    """A background: a photo, a texture, or a texture with things lying on it, (H,W,3) uint8."""
+    kind = rng.random()
+    if kind < 0.3:
+        return photo(rng, height, width)
+    image = texture(rng, height, width)
+    if kind < 0.4:
+        for _ in range(rng.integers(1, 4)):
+            place(rng, image, cutout(rng), rng.uniform(0.15, 0.6) * min(height, width))
+    return image

@@ -1,0 +1,52 @@
+"""Noise of which the textures are made: white, and fractal."""
+import functools
+import math
+
+import cv2
+import numpy as np
+
+BANK = 1024  # side of the bank of noise, in pixels
+
+
+@functools.lru_cache(1)
+def bank():
+    """Gaussian noise with a deviation of 32, (BANK,BANK) int8; always the same, only the place in it is random."""
+    noise = np.random.default_rng(5).normal(0, 32, (BANK, BANK))
+    return np.clip(noise, -127, 127).astype(np.int8)
+
+
+def noise(rng, height, width):
+    """White noise with a deviation of 32, (H,W) int8, a view of the bank where that is large enough."""
+    source = bank()
+    if height > BANK or width > BANK:
+        source = np.tile(source, (-(-height // BANK), -(-width // BANK)))
+    y, x = (int(rng.integers(have - want + 1)) for have, want in zip(source.shape, (height, width)))
+    part = source[y:y + height, x:x + width]
+    return part[::-1] if rng.random() < 0.5 else part[:, ::-1]
+
+
+def fractal(rng, height, width, cell, stretch=1.0, rough=0.5, finest=2):
+    """Noise of octaves from `cell` pixels down to `finest`, `stretch` times as long in x, (H,W) float32 in 0..1."""
+    step, field, strength = float(cell), None, 1.0
+    while True:
+        size = [max(2, math.ceil(n / step / s)) for n, s in ((height, 1.0), (width, stretch))]
+        octave = noise(rng, *size).astype(np.float32)
+        if field is not None:
+            octave = cv2.resize(field, size[::-1], interpolation=cv2.INTER_LINEAR) + octave * strength
+        field, step, strength = octave, step / 2, strength * rough
+        if step < finest:
+            break
+    field = cv2.normalize(field, None, 0, 1, cv2.NORM_MINMAX)
+    if field.shape == (height, width):
+        return field
+    return np.clip(cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
+
+
+def byte(field):
+    """Rounds to uint8 with saturation."""
+    return np.clip(field, 0, 255).astype(np.uint8)
+
+
+def speckled(rng, tile, most=28):
+    """A tile with noise of a random strength on it, (H,W) uint8."""
+    return byte(tile + noise(rng, *tile.shape) * (rng.uniform(0, most) / 32))

@@ -1,0 +1,74 @@
+"""Cloth as small grey tiles that repeat, (H,W) uint8: woven, knitted, knotted."""
+import math
+
+import numpy as np
+
+from noise import noise, speckled
+
+
+def runs(rng, count, levels, longest):
+    """Levels for `count` threads or bars in runs of random lengths, (count,) float."""
+    value = rng.permutation(np.linspace(40, 225, levels))
+    lengths = rng.integers(1, longest + 1, count)
+    return np.repeat(value[np.arange(count) % levels], lengths)[:count]
+
+
+def weave(rng):
+    """Woven cloth: plain, basket, twill, herringbone, satin or houndstooth, plain, striped, tartan or tweed."""
+    kind = rng.choice(["plain", "basket", "twill", "herringbone", "satin", "houndstooth"])
+    count = int(rng.choice([16, 24, 32, 48]))
+    y, x = np.mgrid[:count, :count]
+    if kind == "plain":
+        up = (x + y) % 2 == 0
+    elif kind == "basket":
+        up = (x // 2 + y // 2) % 2 == 0
+    elif kind == "satin":
+        count = count // 8 * 5
+        y, x = np.mgrid[:count, :count]
+        up = (2 * x + y) % 5 == 0
+    else:
+        bend = int(rng.choice([4, 8])) if kind == "herringbone" else count
+        zigzag = np.where(x // bend % 2 == 0, x, -x - 1)
+        up = (zigzag + y) % 4 < 2
+    if kind == "houndstooth":
+        across = along = np.where(np.arange(count) // 4 % 2 == 0, 50.0, 215.0)
+    else:
+        dyed = rng.choice(["plain", "two", "striped", "tartan"], p=[0.2, 0.3, 0.3, 0.2])
+        levels, longest = rng.integers(2, 5), rng.integers(2, 10)
+        a, b = rng.uniform(40, 220, 2)
+        along = runs(rng, count, levels, longest) if dyed == "striped" else np.full(count, a)
+        across = np.full(count, {"plain": a, "striped": a}.get(dyed, b))
+        if dyed == "tartan":
+            along = across = runs(rng, count, levels, longest)
+    pitch = int(rng.integers(2, 8 if count < 32 else 5))
+    bulge = rng.uniform(0.3, 1.0) + (1 - rng.uniform(0.3, 1.0)) * np.sin(math.pi * (np.arange(pitch) + 0.5) / pitch)
+    uneven = rng.uniform(0, 18)
+    thread = lambda level: ((level + rng.normal(0, uneven, count))[:, None] * bulge).ravel()
+    up = np.repeat(np.repeat(up, pitch, 0), pitch, 1)
+    return speckled(rng, np.where(up, thread(along)[None], thread(across)[:, None]), 40)
+
+
+def knit(rng):
+    """Rows of V-shaped loops, with stripes of other wool."""
+    wide, tall, rows = 2 * int(rng.integers(3, 8)), int(rng.integers(5, 11)), 12
+    y, x = np.mgrid[:rows * tall, :6 * wide]
+    rise = y - np.abs(x % wide - (wide - 1) / 2) * rng.uniform(0.6, 1.4)
+    wool = runs(rng, rows, rng.integers(1, 4), 5)[np.floor(rise / tall).astype(int) % rows]
+    return speckled(rng, wool * (0.6 + 0.4 * np.sin(math.pi * (rise / tall % 1))) * (1 - 0.3 * (x % (wide // 2) == 0)))
+
+
+def carpet(rng):
+    """A patterned rug: bands of diamonds, zigzags and steps over a coarse pile."""
+    side = int(rng.choice([96, 128, 160]))
+    y, x = np.mgrid[:side, :side]
+    fold = int(rng.choice([side // 2, side // 4, side // 8]))
+    wave = np.abs(x % fold - fold // 2)
+    level = (y + wave * rng.integers(1, 3)) if rng.random() < 0.5 else np.maximum(wave, np.abs(y % fold - fold // 2))
+    if rng.random() < 0.3:
+        level = wave + np.abs(y % fold - fold // 2)
+    coarse = int(rng.integers(2, 6))
+    bands = runs(rng, side, rng.integers(2, 6), max(2, side // 24))
+    motif = bands[(level // coarse * coarse) % side]
+    rib = 1 - rng.uniform(0, 0.35) * (y % int(rng.integers(3, 6)) == 0)
+    pile = noise(rng, side // 2, side // 2).repeat(2, 0).repeat(2, 1) * rng.uniform(0.2, 1.2)
+    return speckled(rng, motif * rib * rng.uniform(0.6, 1) + pile)
