@@ -24,6 +24,11 @@ SIMT_PACKAGES := libboost-context-dev
 PACKAGES := g++ pkg-config fonts-dejavu-core $(LIBRARIES)
 CHECK_PACKAGES := clang libclang-rt-dev clang-tidy clang-format
 CROSS_PACKAGES := g++-aarch64-linux-gnu qemu-user
+# Of training pictures: photos and cut-outs, and fonts to print with.
+SAMPLES_PACKAGES := python3-venv tuxpaint-stamps-default mate-backgrounds gnome-backgrounds fonts-liberation2 \
+  fonts-freefont-ttf fonts-lato fonts-roboto fonts-open-sans fonts-crosextra-carlito fonts-inconsolata fonts-hack \
+  fonts-cantarell fonts-linuxlibertine fonts-noto-core fonts-comic-neue
+VENV := build/train/venv
 
 MAKEFLAGS += -rR --no-print-directory
 ifeq ($(MAKELEVEL),0)
@@ -176,14 +181,30 @@ gpu-check:  ## on a machine with a GPU: all tests, compute-sanitizer, and the ne
 	@.ci/gpu-check.sh
 demo: deps  ## build, and detect in the pictures of weights/demo: a table here, drawn pictures in out/
 	@$(MAKE) $(if $(wildcard $D/detect),,CUDA=no) $(PROGRAMS)
-	@$D/detect --model weights/shapes.json --out out weights/demo
+	@.ci/demo.sh $D
+
+# ---- The shipped model (weights/README.md)
+samples: $(VENV)/samples  ## draw pictures as the shipped model is trained on: build/train/samples.jpg
+	$(VENV)/bin/python weights/train/scene.py --sheet build/train/samples.jpg
+train: deps  ## train weights/codes anew (hours; goes on where it was stopped)
+	@$(MAKE) $(VENV)/train $D/convert
+	PYTHON=$(VENV)/bin/python weights/train/train.sh $D/convert
+$(VENV)/samples: weights/train/requirements.txt
+	@[ $(DEPS) = no ] || .ci/deps.sh $(SAMPLES_PACKAGES)
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet -r $<
+	@touch $@
+$(VENV)/train: weights/train/requirements-train.txt $(VENV)/samples
+	$(VENV)/bin/pip install --quiet -r $<
+	@touch $@
 test-aarch64:  ## the same, cross-compiled for aarch64 and run under qemu-user
 	@$(MAKE) CROSS=aarch64-linux-gnu- test
 
 TO = $(DESTDIR)$(PREFIX)
-install: all  ## install programs, libraries, headers and a pkg-config file under PREFIX=/usr/local (DESTDIR: staged)
-	install -d $(TO)/bin $(TO)/lib/pkgconfig $(TO)/include/cudet
+install: all  ## install programs, libraries, headers, the model under PREFIX=/usr/local (DESTDIR: staged)
+	install -d $(TO)/bin $(TO)/lib/pkgconfig $(TO)/include/cudet $(TO)/share/cudet
 	install $(PROGRAMS) $(TO)/bin
+	install -m 644 weights/codes.json weights/codes.safetensors $(TO)/share/cudet
 	install -m 644 $D/libcudet.a $(TO)/lib
 	install $D/libcudet.so $(TO)/lib/libcudet.so.$(VERSION)
 	ln -sf libcudet.so.$(VERSION) $(TO)/lib/$(SONAME)
@@ -195,7 +216,7 @@ install: all  ## install programs, libraries, headers and a pkg-config file unde
 	  'Libs: -L$${libdir} -lcudet' 'Libs.private: $(HIGHWAY_LIBS) -pthread $(filter -L% -l%,$(CUDA_LIBS))' >$(TO)/lib/pkgconfig/cudet.pc
 	[ -n '$(DESTDIR)' ] || ldconfig 2>/dev/null || true
 uninstall:  ## remove what install put there
-	rm -rf $(PROGRAMS:$D/%=$(TO)/bin/%) $(TO)/lib/libcudet.* $(TO)/lib/pkgconfig/cudet.pc $(TO)/include/cudet
+	rm -rf $(PROGRAMS:$D/%=$(TO)/bin/%) $(TO)/lib/libcudet.* $(TO)/lib/pkgconfig/cudet.pc $(TO)/include/cudet $(TO)/share/cudet
 
 clean:  ## remove build/
 	rm -rf build
@@ -295,4 +316,4 @@ endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps deps-checks test run-tests test-aarch64 install uninstall clean asan tsan fuzz run-fuzzers
-.PHONY: archs simt run-simt emulator mutants counts counts-cutlass gpu-check demo format format-check tidy includes-check $(FUZZERS:%=%.run)
+.PHONY: samples train archs simt run-simt emulator mutants counts counts-cutlass gpu-check demo format format-check tidy includes-check $(FUZZERS:%=%.run)

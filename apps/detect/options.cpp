@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "apps/cli/size.h"
+#include "apps/detect/shipped_model.h"
 
 namespace cudet::detect {
 namespace {
@@ -19,6 +20,7 @@ constexpr const char* kFooter =
     "picture on standard input.\n"
     "\n"
     "Examples:\n"
+    "  detect parcel.jpg                                       barcodes and 2D codes, by the bundled model\n"
     "  detect --model best.json photo.jpg                      boxes on standard output, out/photo.jpg drawn\n"
     "  detect --model best.json --no-draw --json - a.jpg | jq  results for other programs\n"
     "  detect --model best.json --classes person,2 photos/     some classes only, a whole folder\n"
@@ -60,7 +62,9 @@ void declare(CLI::App& app, Options& options, Words& words) {
   app.set_version_flag("--version", "detect (cudet) " CUDET_VERSION, "Print the version");
 
   const auto in = [](const char* group, CLI::Option* option) { return option->group(group); };
-  in("Model", app.add_option("--model", options.model, "Model description, JSON (needed)"))->type_name("M.json");
+  in("Model",
+     app.add_option("--model", options.model, "Model description, JSON (the bundled one: barcodes and 2D codes)"))
+      ->type_name("M.json");
   in("Model", app.add_option("--weights", options.weights, "Weights (default: those that the description names)"))
       ->type_name("W.safetensors");
   in("Model", app.add_option("--device", words.device, "auto: CUDA where there is a device; cpu or cuda (auto)"))
@@ -121,7 +125,12 @@ void take(const Words& words, Options& options) {
   options.detect.iou = static_cast<float>(real("--iou", words.iou, 0, 1));
   options.detect.max_detections = integer("--max-det", words.max_detections, 1, 30000);
   options.max_pixels = static_cast<std::size_t>(1e6 * real("--max-pixels", words.max_pixels, 0.000001, 300));
-  if (options.model.empty()) throw Error("--model: which model? A description, JSON, is needed");
+  if (options.model.empty()) {
+    if (!options.weights.empty())
+      throw Error("--weights " + options.weights + ": its description is needed too (--model)");
+    options.model = shipped_model();
+    if (options.model.empty()) throw Error("--model: which model? None came with this program");
+  }
   if (options.sources.empty()) throw Error("which pictures? Files, folders, globs, lists or - are needed");
   if (std::count(options.sources.begin(), options.sources.end(), "-") > 1)
     throw Error("-: standard input has one picture, so it can be given once");

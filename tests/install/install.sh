@@ -26,6 +26,12 @@ cmp shared.txt static.txt
 
 for program in convert detect inspect; do "$prefix/bin/$program" --help >/dev/null; done
 "$prefix/bin/inspect" best.json >/dev/null
+# The bundled model is found from wherever the program is called.
+(cd / && "$prefix/bin/detect" --no-draw --json - "$root"/weights/demo/*.jpg) >found.json
+grep -q '"name": "qr"' found.json || { echo "the installed detect finds no QR code in weights/demo"; exit 1; }
+cp "$prefix/bin/detect" alone
+if ./alone --no-draw "$root/weights/demo/can.jpg" 2>error; then echo "detect without a model succeeds"; exit 1; fi
+grep -q '^detect: --model: .*' error
 
 cd "$root"
 make DESTDIR="$stage" PREFIX=/opt/cudet uninstall >"$stage/log" 2>&1 || { cat "$stage/log"; exit 1; }

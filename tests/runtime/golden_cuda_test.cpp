@@ -11,25 +11,28 @@ constexpr DetectorOptions on_cuda(Precision precision, Fit fit = Fit::least) {
   return {.device = Device::cuda, .precision = precision, .input = {640, 640}, .fit = fit};
 }
 
-class WholeNetworkCuda : public GoldenTest {};
-
-TEST_P(WholeNetworkCuda, RawOutput) {
-  const Safetensors file = golden();
-  const std::string name = GetParam() == std::string("yolov8n") ? "bus" : "zidane384x640";
-  const StoredTensor& input = *file.find(name + ".input_u8");
+/// Runs the golden file's PREFIXinput_u8, and compares the network's output with PREFIXoutput0.
+void expect_raw_output(const Model& model, const Safetensors& golden, const std::string& prefix) {
+  const StoredTensor& input = *golden.find(prefix + "input_u8");
   const int height = static_cast<int>(input.shape[0]), width = static_cast<int>(input.shape[1]);
   const Frame frame{reinterpret_cast<const std::uint8_t*>(input.data.data()), width, height, 3 * width,
                     PixelFormat::rgb};
   DetectorOptions options = on_cuda(Precision::fp32, Fit::whole);
   options.input = {height, width};  // the letterbox then changes nothing
   std::vector<RawOutput> raw;
-  Detector(*model_, options).detect({&frame, 1}, {}, &raw);
+  Detector(model, options).detect({&frame, 1}, {}, &raw);
   ASSERT_EQ(raw.at(0).input, options.input);
-  const std::vector<float> want = file.find(name + ".output0")->to_f32();
+  const std::vector<float> want = golden.find(prefix + "output0")->to_f32();
   ASSERT_EQ(raw[0].values.size(), want.size());
   const RawDifference off = raw_difference(raw[0].values, want, static_cast<std::size_t>(raw[0].anchors));
   EXPECT_TRUE(off.box <= 0.02) << off.box << " px";
   EXPECT_TRUE(off.score <= 5e-5) << off.score;
+}
+
+class WholeNetworkCuda : public GoldenTest {};
+
+TEST_P(WholeNetworkCuda, RawOutput) {
+  expect_raw_output(*model_, golden(), GetParam() == std::string("yolov8n") ? "bus." : "zidane384x640.");
 }
 
 // What f16 adds is far less than what is allowed to it: 2^-11 of each layer's values, mostly averaged away.
@@ -51,21 +54,26 @@ TEST_P(WholeNetworkCuda, HalfPrecision) {
 INSTANTIATE_TEST_SUITE_P(Networks, WholeNetworkCuda, testing::Values("yolov8n", "yolov8n-dysample"));
 
 // The project's own network needs no file that is not here.
-class WholeNetworkCudaShapes : public testing::TestWithParam<Precision> {};
-
-TEST_P(WholeNetworkCudaShapes, FindsWhatTheCpuFinds) {
-  const bool half = GetParam() == Precision::fp16;
-  if (const std::string why = half ? why_no_fp16() : ""; !why.empty()) GTEST_SKIP() << why;
-  const Model model = Model::load("weights/shapes.json");
-  const std::string name = "weights/demo/wide.png";
-  const DecodedImage wide = decode_image(read_file(name), name, 100'000'000);
-  const std::vector<Detection> want = Detector(model, {.device = Device::cpu}).detect(wide.image.frame()).detections;
-  EXPECT_GE(want.size(), 5u);
-  Detector detector(model, {.device = Device::cuda, .precision = GetParam()});
-  expect_detections(detector.detect(wide.image.frame()).detections, want, half ? Apart{1.5, 0.02} : Apart{0.01, 1e-4});
+TEST(WholeNetworkCudaOwn, RawOutput) {
+  expect_raw_output(Model::load("weights/codes.json"), Safetensors::read("tests/data/codes/golden.safetensors"), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, WholeNetworkCudaShapes, testing::Values(Precision::fp32, Precision::fp16),
+class WholeNetworkCudaCodes : public testing::TestWithParam<Precision> {};
+
+TEST_P(WholeNetworkCudaCodes, FindsWhatTheCpuFinds) {
+  const bool half = GetParam() == Precision::fp16;
+  if (const std::string why = half ? why_no_fp16() : ""; !why.empty()) GTEST_SKIP() << why;
+  const Model model = Model::load("weights/codes.json");
+  const std::string name = "weights/demo/conveyor.jpg";
+  const DecodedImage picture = decode_image(read_file(name), name, 100'000'000);
+  const Frame frame = picture.image.frame();
+  const std::vector<Detection> want = Detector(model, {.device = Device::cpu}).detect(frame).detections;
+  EXPECT_GE(want.size(), 3u);
+  Detector detector(model, {.device = Device::cuda, .precision = GetParam()});
+  expect_detections(detector.detect(frame).detections, want, half ? Apart{1.5, 0.02} : Apart{0.01, 1e-4});
+}
+
+INSTANTIATE_TEST_SUITE_P(Precisions, WholeNetworkCudaCodes, testing::Values(Precision::fp32, Precision::fp16),
                          [](const auto& test) { return test.param == Precision::fp16 ? "fp16" : "fp32"; });
 
 }  // namespace

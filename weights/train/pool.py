@@ -16,7 +16,7 @@ AHEAD = 32  # pictures a worker that are drawn before they are asked for
 
 
 def draw(seed, index):
-    """Picture number `index`: image (SIDE,SIDE,3) BGR uint8, boxes (N,4) float32 x1,y1,x2,y2 in pixels, classes (N,)."""
+    """Picture number `index`: image (SIDE,SIDE,3) BGR uint8, boxes (N,4) x1,y1,x2,y2 in pixels, classes (N,)."""
     from scene import scene  # here, since a trainer that does not draw needs none of its packages
 
     return scene(np.random.default_rng([seed, index]), SIDE)

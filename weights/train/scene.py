@@ -135,12 +135,12 @@ def composed(rng, size):
     roll = rng.random()
     aspect = float(rng.choice(ASPECTS))
     width, height = (size, round(size / aspect)) if aspect >= 1 else (round(size * aspect), size)
-    if roll < 0.28:
+    if roll < 0.27:
         picture, labels, outlines = plain(rng, size)
         return picture if rng.random() < 0.6 else camera(rng, light(rng, picture)), labels, outlines
-    if roll < 0.74:
+    if roll < 0.66:
         picture, labels, outlines = photographed(rng, size, width, height)
-    elif roll < 0.86:
+    elif roll < 0.77:
         picture, labels, outlines = strewn(rng, size, width, height)
     else:
         picture, labels, outlines = nothing(rng, width, height)

@@ -19,9 +19,9 @@ WEIGHTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(WEIGHTS.parent / "tests/data"))
 from make_models import DySample, Network  # noqa: E402  (the reader of our JSON in torch)
 
-GOLDEN_PICTURE, OFFSETS_PICTURE = WEIGHTS / "demo/conveyor.jpg", WEIGHTS / "demo/can.jpg"
+GOLDEN_PICTURE, OFFSETS_PICTURE = WEIGHTS / "demo/conveyor.jpg", WEIGHTS / "demo/label.jpg"
 WIDTH, HEIGHT = 256, 192  # of the golden input
-CELLS, ZOOM = 10, 40  # source pixels a side of a drawn part, and pixels that each is drawn with
+CELLS, ZOOM = 8, 50  # source pixels a side of a drawn part, and pixels that each is drawn with
 GROUPS = [(60, 60, 235), (60, 170, 40), (230, 120, 30), (200, 40, 200)]  # BGR
 
 
@@ -76,7 +76,7 @@ def part(image, stride, offsets, column, line):
 def offsets():
     """Draws both parts of the last DySample's map; prints how long its offsets are, in source pixels."""
     network = read()
-    side = json.loads((WEIGHTS / "codes.json").read_text())["input"]["size"][0]
+    side = 640  # larger than the input, so that there is flat ground beside the code
     image = cv2.imread(str(OFFSETS_PICTURE))
     lines = round(side * image.shape[0] / image.shape[1] / 32) * 32
     image = cv2.resize(image, (side, lines), interpolation=cv2.INTER_AREA)
@@ -88,13 +88,13 @@ def offsets():
     moves = seen[0].view(2, layer.groups, 2, 2, h, w).numpy()
     stride = side // w
     length = np.hypot(*moves).mean((0, 1, 2))  # (h,w)
-    detail = cv2.resize(np.abs(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.CV_32F)), (w, h),
-                        interpolation=cv2.INTER_AREA)
+    grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (w, h), interpolation=cv2.INTER_AREA)
     box = output[:4, output[4:].max(0).values.argmax()].numpy() / stride  # the surest code: cx, cy, w, h
     corner = np.array([box[0] - box[2] / 2, box[1] - box[3] / 2]) - CELLS / 2
     inside = np.array([w - CELLS, h - CELLS])
     edge = np.clip(corner.round().astype(int), 0, inside)
-    flats = [(cv2.mean(detail[y : y + CELLS, x : x + CELLS])[0], x, y) for y, x in np.ndindex(*(inside[::-1] + 1))]
+    contrast = lambda x, y: grey[y : y + CELLS, x : x + CELLS].std() / grey[y : y + CELLS, x : x + CELLS].mean()
+    flats = [(contrast(x, y), x, y) for y, x in np.ndindex(*(inside[::-1] + 1))]
     flat = min(flats)[1:]
     gap = np.full((CELLS * ZOOM, 12, 3), 255, np.uint8)
     parts = [part(image, stride, moves, *map(int, at)) for at in (edge, flat)]

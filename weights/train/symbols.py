@@ -17,7 +17,7 @@ from photos import cutout, overlay
 from texts import fonts
 
 BARCODE, QR, DATAMATRIX, AZTEC, PDF417 = range(len(NAMES))
-SHARE = [0.32, 0.15, 0.22, 0.14, 0.17]  # of the classes among all codes
+SHARE = [0.28, 0.17, 0.27, 0.13, 0.15]  # of the classes among all codes
 
 Format = zxingcpp.BarcodeFormat
 DIGITS, UPPER = string.digits, string.ascii_uppercase + string.digits
@@ -116,7 +116,7 @@ def datamatrix(rng, most):
     if roll < 0.68:  # square: 10 to 26 in one region, 32 to 104 in 4 or 16, 120 to 144 in 36
         sides = [10, 12, 14, 16, 18, 20, 22, 24, 26, 32, 36, 40, 44, 48, 52, 64, 72, 80, 88, 96, 104, 120, 132, 144]
         count = max(1, sum(side <= most for side in sides))
-        version = int(rng.integers(1, min(9, count) + 1)) if rng.random() < 0.7 else int(rng.integers(1, count + 1))
+        version = int(rng.integers(1, (min(9, count) if rng.random() < 0.5 else count) + 1))
         return bitmap(characters(rng, DIGITS, 1, 6), Format.DataMatrix, version=version)
     version = int(rng.integers(25, 31 if roll < 0.85 else 49))  # rectangles; from 31 on those of DMRE
     return bitmap(characters(rng, DIGITS, 1, 8), Format.DataMatrix, version=version)

@@ -72,3 +72,21 @@ def carpet(rng):
     rib = 1 - rng.uniform(0, 0.35) * (y % int(rng.integers(3, 6)) == 0)
     pile = noise(rng, side // 2, side // 2).repeat(2, 0).repeat(2, 1) * rng.uniform(0.2, 1.2)
     return speckled(rng, motif * rib * rng.uniform(0.6, 1) + pile)
+
+
+def strands(rng):
+    """Bundles of strands beside each other, row above row: thick yarn, split bamboo, bast."""
+    rows, columns = (int(n) for n in rng.integers(2, 7, 2))
+    high, wide = int(rng.integers(10, 60)), int(rng.integers(40, 120))
+    shift, gap = rng.choice([0.0, 0.3, 0.5]), int(rng.integers(0, 4))
+    bands = []
+    for row in range(rows):
+        cells = []
+        for _ in range(columns):
+            levels = rng.normal(0, rng.uniform(15, 70), wide // 2 + 1).repeat(2)[:wide]
+            cell = rng.uniform(70, 190) + np.tile(levels, (high, 1)) + rng.normal(0, 9, (high, wide))
+            cell[:gap] = cell[:, :gap] = rng.uniform(20, 90)
+            cells.append(cell)
+        bands.append(np.roll(np.hstack(cells), int(row * shift * wide), 1))
+    tile = np.vstack(bands)
+    return np.clip(tile if rng.random() < 0.5 else tile.T, 0, 255).astype(np.uint8)

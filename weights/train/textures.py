@@ -11,7 +11,7 @@ import numpy as np
 
 from colours import paint
 from noise import byte, fractal, noise, speckled
-from textiles import carpet, knit, weave
+from textiles import carpet, knit, weave, strands
 
 BROWN, RED, GREY, GREEN, SAND = (40, 80, 130), (50, 65, 150), (140, 140, 140), (60, 110, 70), (150, 185, 205)
 
@@ -191,6 +191,21 @@ def books(rng):
     return speckled(rng, tile, 12)
 
 
+def papers(rng):
+    """Shelves of files and magazines: bright edges, thin, slanting, with dark gaps between."""
+    tall, shelves = int(rng.integers(50, 140)), 3
+    tile = np.full((shelves * tall, 320), 18, np.uint8)
+    for foot in range(tall - 5, shelves * tall, tall):
+        x = 0
+        while x < 320:
+            thick, lean = int(rng.integers(1, 6)), int(rng.normal(0, 4))
+            top = foot - int(tall * rng.uniform(0.6, 0.9))
+            cv2.line(tile, (x + lean, top), (x, foot - 4), int(rng.integers(90, 256)), thick, cv2.LINE_AA)
+            x += thick + int(rng.integers(0, 4)) + (int(rng.integers(8, 40)) if rng.random() < 0.04 else 0)
+        cv2.rectangle(tile, (0, foot), (319, foot + 5), int(rng.integers(30, 140)), -1)
+    return speckled(rng, tile, 10)
+
+
 def letter(rng, tile, middle, size, value):
     """One capital or digit centred at a point."""
     sign = "ABCDEFGHJKLMNPRSTUVWXYZ0123456789"[rng.integers(33)]
@@ -334,7 +349,8 @@ TILES = {
     "chevron": (chevron, 1.5, BROWN),
     "bricks": (bricks, 1.5, RED), "mosaic": (mosaic, 3, None), "floor": (floor, 1.5, GREY), "checks": (checks, 1, None),
     "bars": (bars, 2, None), "louvre": (louvre, 1.5, None), "fence": (fence, 1.5, GREY), "dots": (dots, 1, None),
-    "windows": (windows, 1, SAND), "books": (books, 1, None), "keyboard": (keyboard, 1, GREY),
+    "windows": (windows, 1, SAND), "books": (books, 1, None), "papers": (papers, 1.5, GREY),
+    "strands": (strands, 4, SAND), "keyboard": (keyboard, 1, GREY),
     "crossword": (crossword, 1, GREY), "piano": (piano, 0.5, GREY), "ruler": (ruler, 1, SAND),
 }
 FIELDS = {

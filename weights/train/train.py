@@ -318,8 +318,8 @@ def main():
     training.add_argument("--warm-up", type=int, default=300, help="steps in which the rate rises")
     training.add_argument("--rate", type=float, default=1.5e-3)
     training.add_argument("--batch", type=float, default=16.0, help="pictures at 320; as many pixels at other sizes")
-    training.add_argument("--sizes", type=int, nargs="+", default=[256, 320, 416])
-    training.add_argument("--sizes-weights", type=float, nargs="+", default=[0.15, 0.35, 0.5])
+    training.add_argument("--sizes", type=int, nargs="+", default=[256, 320, 384])
+    training.add_argument("--sizes-weights", type=float, nargs="+", default=[0.2, 0.5, 0.3])
     training.add_argument("--pool", type=int, default=12_000, help="pictures kept in memory")
     training.add_argument(
         "--refill",
@@ -327,7 +327,7 @@ def main():
         default=600,
         help="pictures drawn before the first step; where it is no less than --pool, a resumed run is exact",
     )
-    training.add_argument("--reuse", type=float, default=3, help="times that a picture is seen")
+    training.add_argument("--reuse", type=float, default=4, help="times that a picture is seen")
     training.add_argument("--workers", type=int, default=1)
     training.add_argument("--seed", type=int, default=0)
     training.add_argument("--upsample", choices=["dysample", "nearest"], default="dysample")
@@ -339,7 +339,7 @@ def main():
     check.add_argument("--real", help="folder with images/ and score.py, or of pictures")
     check.add_argument("--json", help="folder for the detections in real pictures; default: the checkpoint's")
     written = commands.add_parser("export", parents=[common])
-    written.add_argument("--size", type=int, action="append", help="the input's size in the description (416)")
+    written.add_argument("--size", type=int, action="append", help="the input's size in the description (320)")
     written.add_argument("--output", default=ROOT / "weights/codes")
     written.add_argument("--convert", default=ROOT / "build/convert")
     for command in (decay, check, written):
@@ -350,7 +350,7 @@ def main():
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     if hasattr(options, "size"):
-        options.size = options.size or ([320, 384, 416, 480] if options.command == "validate" else [SIDE])
+        options.size = options.size or ([320, 384, 416, 480] if options.command == "validate" else [320])
     if hasattr(options, "sizes"):
         if min(options.pool, options.refill, options.workers) < 1 or options.reuse < 1:
             parser.error("--pool, --refill, --workers and --reuse are 1 at the least")

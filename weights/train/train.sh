@@ -1,13 +1,13 @@
 #!/bin/bash
 # train.sh CONVERT: trains, exports by build/convert, and makes what goes with the weights. PICTURES, DEVICE and THREADS
-# are the environment's; what is done already is not done again.
+# are the environment's; a training that was stopped goes on.
 set -euo pipefail
 here=$(dirname "$0")
 python=${PYTHON:-python3} out=build/train/run
 common=(--device "${DEVICE:-cpu}" --threads "${THREADS:-$(nproc)}")
-"$python" "$here/train.py" train "${common[@]}" --out $out --pictures "${PICTURES:-60000}" --decay 0.35 --resume
+"$python" "$here/train.py" train "${common[@]}" --out $out --pictures "${PICTURES:-65000}" --decay 0.45 --resume
 "$python" "$here/train.py" validate "${common[@]}" --start $out/last.pt
-"$python" "$here/train.py" export --start $out/last.pt --convert "$1"
+"$python" "$here/train.py" export --start $out/last.pt --size 320 --convert "$1"
 "$python" "$here/demo.py"
 "$python" "$here/shipped.py" golden
 "$python" "$here/shipped.py" offsets

@@ -96,6 +96,12 @@ TEST_F(Cli, HelpsAndTellsItsVersion) {
   EXPECT_EQ(run({"--version"}).status, 0);
 }
 
+TEST_F(Cli, HasAModelOfItsOwn) {
+  const Ended ended = run({"--no-draw", "--json", "-", kImages + "rgb.png"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_NE(ended.out.find("weights/codes.json"), std::string::npos) << ended.out;
+}
+
 TEST_F(Cli, RefusesWrongUsage) {
   const std::vector<std::pair<Arguments, const char*>> kWrong = {{{"--imgsz", "-3"}, "--imgsz"},
                                                                  {{"--conf", "nan"}, "--conf"},
@@ -118,7 +124,7 @@ TEST_F(Cli, RefusesWrongUsage) {
     all.insert(all.end(), arguments.begin(), arguments.end());
     expect_refused(run(all), word);
   }
-  expect_refused(run({kImages + "rgb.png"}), "--model");
+  expect_refused(run({"--weights", "w.safetensors", kImages + "rgb.png"}), "--model");
   expect_refused(run({"--model", kModel}), "pictures");
   expect_refused(run({"--model", "no.json", kImages + "rgb.png"}), "no.json");
   expect_refused(run({"--model", kModel, "--weights", "no.safetensors", kImages + "rgb.png"}), "no.safetensors");

@@ -6,13 +6,13 @@
 namespace cudet::test {
 namespace {
 
-TEST(Shapes, RawOutputMatchesReference) {
-  const Safetensors golden = Safetensors::read("tests/data/shapes/wide.golden.safetensors");
+TEST(Codes, RawOutputMatchesReference) {
+  const Safetensors golden = Safetensors::read("tests/data/codes/golden.safetensors");
   const StoredTensor& picture = *golden.find("input_u8");
   const Extent size{static_cast<int>(picture.shape[0]), static_cast<int>(picture.shape[1])};
   const std::vector<float> want = golden.find("output0")->to_f32();
   for (const Network::Kernels kernels : {Network::Kernels::reference, Network::Kernels::cpu}) {
-    Network network(Model::load("weights/shapes.json"), kernels, 1, size);
+    Network network(Model::load("weights/codes.json"), kernels, 1, size);
     network.set_input(0, picture);
     network.run();
     const std::vector<float> got = network.channels_first(network.program.output);
