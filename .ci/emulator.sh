@@ -88,6 +88,8 @@ for how in "8.0 fp32 0.01 0.0001" "7.5 fp32 0.01 0.0001" "8.0 fp16 1.5 0.02"; do
   fi
   took "detect, $precision, capability $capability"
 done
+$programs/tests-of-cuda --gtest_brief=1 --gtest_filter='WholeNetworkCudaOwn.*'
+took "the bundled network's golden values"
 $programs/network-time --runs 1 --side 64
 took "network-time"
 
