@@ -72,7 +72,7 @@ near() {
       }
       return many + 0
     }
-    END { exit !(count[1] >= 3 && !broken && strangers(1, 2) + strangers(2, 1) == 0) }' "$1" "$2"
+    END { exit !(count[1] >= 5 && !broken && strangers(1, 2) + strangers(2, 1) == 0) }' "$1" "$2"
 }
 tables=build/emulator/tables
 mkdir -p $tables
