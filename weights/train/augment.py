@@ -7,7 +7,8 @@ import math
 import cv2
 import numpy as np
 
-from labels import GREY, clipped
+from labels import GREY, clipped, turned
+from noise import grainy
 from pool import decoded
 
 
@@ -15,9 +16,8 @@ def rotated(picture, quarters):
     """Turned counterclockwise by quarters of a circle."""
     image, boxes, classes = picture
     for _ in range(quarters):
-        width = image.shape[1]
+        boxes = turned(boxes, image.shape[1])
         image = np.rot90(image)
-        boxes = np.stack([boxes[:, 1], width - boxes[:, 2], boxes[:, 3], width - boxes[:, 0]], 1)
     return np.ascontiguousarray(image), boxes, classes
 
 
@@ -59,10 +59,7 @@ def jittered(rng, image):
     elif roll < 0.3:
         image = np.ascontiguousarray(image[..., rng.permutation(3)])
     if rng.random() < 0.25:
-        noise = np.empty(image.shape, np.int16)
-        cv2.setRNGSeed(int(rng.integers(2**31)))
-        cv2.randn(noise, 0, rng.uniform(1, 9))
-        image = cv2.add(image, noise, dtype=cv2.CV_8U)
+        image = grainy(rng, image, rng.uniform(1, 9))
     return image
 
 

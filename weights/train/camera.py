@@ -4,6 +4,8 @@ import math
 import cv2
 import numpy as np
 
+from noise import grainy
+
 
 def light(rng, image):
     """Uneven light, glare, shadows, darkness."""
@@ -49,10 +51,7 @@ def camera(rng, image):
         cv2.line(line, (middle - step).round().astype(int).tolist(), (middle + step).round().astype(int).tolist(), 1.0)
         image = cv2.filter2D(image, -1, line / line.sum())
     if rng.random() < 0.4:
-        noise = np.empty(image.shape if rng.random() < 0.5 else image.shape[:2], np.int16)
-        cv2.setRNGSeed(int(rng.integers(2**31)))
-        cv2.randn(noise, 0, float(np.exp(rng.uniform(np.log(2), np.log(22)))))
-        image = cv2.add(image, noise if noise.ndim == 3 else cv2.merge([noise] * 3), dtype=cv2.CV_8U)
+        image = grainy(rng, image, float(np.exp(rng.uniform(np.log(2), np.log(22)))), grey=rng.random() < 0.5)
     roll = rng.random()
     if roll < 0.40:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)

@@ -50,3 +50,11 @@ def byte(field):
 def speckled(rng, tile, most=28):
     """A tile with noise of a random strength on it, (H,W) uint8."""
     return byte(tile + noise(rng, *tile.shape) * (rng.uniform(0, most) / 32))
+
+
+def grainy(rng, image, deviation, grey=False):
+    """A picture (H,W,3) uint8 with Gaussian noise, the same in all channels if `grey`."""
+    grain = np.empty(image.shape[:2] if grey else image.shape, np.int16)
+    cv2.setRNGSeed(int(rng.integers(2**31)))
+    cv2.randn(grain, 0, deviation)
+    return cv2.add(image, cv2.merge([grain] * 3) if grey else grain, dtype=cv2.CV_8U)

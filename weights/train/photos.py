@@ -13,6 +13,7 @@ import functools
 import math
 import pathlib
 import re
+import zipfile
 
 import cv2
 import numpy as np
@@ -29,20 +30,34 @@ LICENCES = {
                     "/usr/share/doc/mate-backgrounds/copyright"),
     "mate abstract": ("/usr/share/backgrounds/mate/abstract", "Elephants.jpg", "GPL-2+",
                       "/usr/share/doc/mate-backgrounds/copyright"),
-    "gnome": ("/usr/share/backgrounds/gnome", "*.webp", "CC-BY-SA-3.0 (adwaita*; the others are not listed by name)",
+    "gnome": ("/usr/share/backgrounds/gnome", "adwaita*.webp", "CC-BY-SA-3.0",
               "/usr/share/doc/gnome-backgrounds/copyright"),
     "tuxpaint": ("/usr/share/tuxpaint/stamps", "**/*.png", "GPL-2",
                  "/usr/share/doc/tuxpaint-stamps-default/copyright"),
     "skimage": ("skimage/data", "*.*g", "CC0, public domain or no known restrictions",
                 "the docstrings of skimage/data/_fetchers.py"),
+    "openarena": ("/usr/share/games/openarena/baseoa", "pak4-textures.pk3", "GPL-2+",
+                  "/usr/share/doc/openarena-081-textures/copyright"),
     "fonts": ("/usr/share/fonts", "**/*.[to]tf", "OFL, Apache-2.0, GPL with the font exception, Bitstream Vera",
               "/usr/share/doc/fonts-*/copyright"),
 }
 # not motorcycle_* nor moon, whose licences are not stated
 NATURAL = "astronaut brick camera cell chelsea coffee coins grass gravel hubble_deep_field retina rocket".split()
 # grids of cells, letters and drawings
-UNUSED = re.compile(r"pixels|symbolic|alphabets|/math|/music/|00_symbols|/chess|cartoon/|_mirror|_flip")
+UNUSED = re.compile(r"alphabets|/math|/music/|00_symbols|/chess|cartoon/|_mirror|_flip")
 NO_TEXT = re.compile(r"Math|Symbol|Emoji|Icon|Bar|Code|Initials|Keyboard|Music|_K\b")
+
+
+def surfaces_in(archive):
+    """The pictures of walls, floors, gratings and cloth in a zip file: large enough, and not flat."""
+    with zipfile.ZipFile(archive) as opened:
+        names = sorted(n for n in opened.namelist() if re.fullmatch(r"textures/.*\.jpg", n))
+        return [n for n in names if opened.getinfo(n).file_size > 15_000 and not re.search(r"sfx|light|flare|sky", n)]
+
+
+@functools.lru_cache(4)
+def opened(archive):
+    return zipfile.ZipFile(archive)
 
 
 @functools.lru_cache(1)
@@ -61,6 +76,8 @@ def sources():
         paths = sorted(map(str, folder.glob(pattern)))
         if name == "skimage":
             paths = [p for p in paths if pathlib.Path(p).stem in NATURAL]
+        elif name == "openarena":
+            paths = [f"{path}:{member}" for path in paths for member in surfaces_in(path)]
         elif name == "fonts":
             paths = [p for p in paths if not NO_TEXT.search(pathlib.Path(p).stem)]
         found[name] = [p for p in paths if not UNUSED.search(p)]
@@ -75,8 +92,14 @@ def fit(image, side):
 
 @functools.lru_cache(128)
 def load(path):
-    """A photo, (H,W,3) uint8 with a longer side of at most SIDE; None if it cannot be read."""
-    image = cv2.imread(path, cv2.IMREAD_COLOR)
+    """A photo, (H,W,3) uint8 with a longer side of at most SIDE; None if it cannot be read. A path of the form
+    ARCHIVE:MEMBER is into a zip file."""
+    archive, colon, member = path.partition(":")
+    if colon:
+        image = cv2.imdecode(np.frombuffer(opened(archive).read(member), np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.convertScaleAbs(image, alpha=min(4, 110 / max(image.mean(), 1)))  # they are made for dark halls
+    else:
+        image = cv2.imread(path, cv2.IMREAD_COLOR)
     return None if image is None else np.ascontiguousarray(fit(image, SIDE))
 
 
@@ -95,7 +118,7 @@ def load_cutout(path):
 @functools.lru_cache(1)
 def albums():
     """The sources of photos that are there and how often each is drawn from, (lists of paths), weights."""
-    weight = {"mate nature": 5.0, "mate abstract": 0.7, "gnome": 0.8, "skimage": 5.0}
+    weight = {"mate nature": 5.0, "mate abstract": 0.7, "gnome": 0.3, "skimage": 5.0, "openarena": 6.0}
     there = [name for name in weight if sources()[name]]
     return [sources()[name] for name in there], [weight[name] / sum(weight[n] for n in there) for name in there]
 

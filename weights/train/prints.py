@@ -9,10 +9,11 @@ import math
 import cv2
 import numpy as np
 
-import textures
+import tiles
 from colours import colour, contrasting, palette
 from photos import blend, cutout, fit, photo, place
 from texts import paragraphs, strips
+from textures import texture
 
 
 def spot(rng, paper, w, h):
@@ -200,7 +201,7 @@ def dot_rows(rng, paper, unit):
 
 def puzzle(rng, paper, unit):
     """A crossword, a ruler, keys or another patterned patch of the textures' tiles."""
-    make = (textures.crossword, textures.ruler, textures.piano, textures.windows, textures.keyboard)[rng.integers(5)]
+    make = (tiles.crossword, tiles.ruler, tiles.piano, tiles.windows, tiles.keyboard)[rng.integers(5)]
     tile = make(rng)
     tile = fit(tile, max(24, int(unit * rng.uniform(0.25, 0.7))))
     patch = cv2.cvtColor(tile, cv2.COLOR_GRAY2BGR) if rng.random() < 0.6 else cv2.applyColorMap(tile, palette(rng))
@@ -212,7 +213,7 @@ def picture(rng, paper, unit):
     """A photo or a texture, sometimes framed."""
     h, w = (unit * rng.uniform(0.15, 0.6, 2)).astype(int).tolist()
     h, w = max(h, 12), max(w, 12)
-    made = photo(rng, h, w) if rng.random() < 0.7 else textures.texture(rng, h, w)
+    made = photo(rng, h, w) if rng.random() < 0.7 else texture(rng, h, w)
     x, y = spot(rng, paper, w, h)
     blend(paper, np.full((h, w), 255, np.uint8), x, y, made)
     if rng.random() < 0.3:

@@ -10,7 +10,7 @@ import numpy as np
 
 from camera import camera, light
 from grounds import ground
-from labels import GREY, NAMES, clipped
+from labels import GREY, NAMES, clipped, turned
 from prints import distract
 from sheets import imprint, inks, outline, sheet
 from surfaces import occlude, placed
@@ -42,11 +42,10 @@ def plain(rng, size):
         step = np.array([image.shape[1], image.shape[0]] * 2)
         boxes = [boxes[0] + step * [i, j, i, j] for j in range(copies) for i in range(copies)]
         image = np.tile(image, (copies, copies, 1))
-    points = [outline(box, 1) for box in boxes]
-    turn = rng.choice(4, p=[0.8, 0.07, 0.06, 0.07])
-    for _ in range(turn):
-        points = [np.stack([p[:, 1], image.shape[1] - p[:, 0]], 1) for p in points]
+    for _ in range(rng.choice(4, p=[0.8, 0.07, 0.06, 0.07])):
+        boxes = [turned(box, image.shape[1]) for box in boxes]
         image = np.rot90(image)
+    points = [outline(box, 1) for box in boxes]
     scale = size / max(image.shape[:2])
     shape = [max(16, round(n * scale)) for n in image.shape[1::-1]]
     ratio = np.array(shape) / image.shape[1::-1]
@@ -135,12 +134,12 @@ def composed(rng, size):
     roll = rng.random()
     aspect = float(rng.choice(ASPECTS))
     width, height = (size, round(size / aspect)) if aspect >= 1 else (round(size * aspect), size)
-    if roll < 0.27:
+    if roll < 0.25:
         picture, labels, outlines = plain(rng, size)
         return picture if rng.random() < 0.6 else camera(rng, light(rng, picture)), labels, outlines
-    if roll < 0.66:
+    if roll < 0.59:
         picture, labels, outlines = photographed(rng, size, width, height)
-    elif roll < 0.77:
+    elif roll < 0.69:
         picture, labels, outlines = strewn(rng, size, width, height)
     else:
         picture, labels, outlines = nothing(rng, width, height)

@@ -4,7 +4,7 @@ import numpy as np
 
 from colours import tint
 from grounds import ground
-from labels import NAMES
+from labels import NAMES, turned
 from photos import overlay, photo
 from prints import distract
 from symbols import codes
@@ -32,13 +32,12 @@ def outline(box, steps=6):
     return np.concatenate([corners[i] * (1 - t) + corners[(i + 1) % 4] * t for i in range(4)])
 
 
-def turned(code, quarters):
+def turned_code(code, quarters):
     """A code's ink, box and overlay turned by quarters, counterclockwise."""
     ink, box, picture = code.ink, code.box, code.picture
     for _ in range(quarters):
-        width = ink.shape[1]
+        box = turned(np.float32(box), ink.shape[1])
         ink = np.rot90(ink)
-        box = np.float32([box[1], width - box[2], box[3], width - box[0]])
         picture = None if picture is None else np.rot90(picture)
     return ink, box, picture
 
@@ -88,7 +87,7 @@ def sheet(rng, width, height, lengths, crowded=True):
     only = rng.integers(len(NAMES)) if rng.random() < 0.3 else None
     for length in lengths:
         quarters = 0 if rng.random() < 0.7 else int(rng.integers(4))
-        group = [turned(code, quarters) + (code.label,) for code in codes(rng, length, only)]
+        group = [turned_code(code, quarters) + (code.label,) for code in codes(rng, length, only)]
         opaque = rng.random() < 0.75
         own = (paper, paint) if rng.random() < 0.6 else inks(rng)
         before = None

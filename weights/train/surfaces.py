@@ -4,7 +4,7 @@ import math
 import cv2
 import numpy as np
 
-from photos import cutout, overlay
+from photos import blend, cutout
 
 CELL = 8  # pixels of the picture between places whose way back to the sheet is worked out
 
@@ -110,7 +110,4 @@ def occlude(rng, picture, points):
         scale = size * rng.uniform(0.2, 0.4) / max(thing.shape[:2])
         thing = cv2.resize(thing, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else thing
         x, y = (corner - np.array(thing.shape[1::-1]) / 2).astype(int)
-        x1, y1 = max(x, 0), max(y, 0)
-        x2, y2 = min(x + thing.shape[1], picture.shape[1]), min(y + thing.shape[0], picture.shape[0])
-        if x1 < x2 and y1 < y2:
-            overlay(picture[y1:y2, x1:x2], thing[y1 - y : y2 - y, x1 - x : x2 - x])
+        blend(picture, thing[..., 3], x, y, thing[..., :3])

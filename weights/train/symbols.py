@@ -10,11 +10,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import zxingcpp
-from PIL import Image, ImageDraw, ImageFont
 
 from labels import NAMES
 from photos import cutout, overlay
-from texts import fonts
+from texts import fonts, print_line
 
 BARCODE, QR, DATAMATRIX, AZTEC, PDF417 = range(len(NAMES))
 SHARE = [0.28, 0.17, 0.27, 0.13, 0.15]  # of the classes among all codes
@@ -144,23 +143,9 @@ def pdf417(rng, most):
 # ---------------------------------------------------------------- ink
 
 
-@functools.lru_cache(maxsize=400)
-def font(file, size):
-    return ImageFont.truetype(file, size)
-
-
 def written(rng, text, height):
     """Text as ink, about `height` pixels high, (h,w) float32."""
-    files = fonts()
-    if not files:
-        image = np.zeros((30, 18 * len(text) + 4), np.uint8)
-        cv2.putText(image, text, (2, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 255, 2, cv2.LINE_AA)
-    else:
-        face = font(files[rng.integers(len(files))], 28)
-        left, top, right, bottom = face.getbbox(text)
-        canvas = Image.new("L", (max(1, right - left), max(1, bottom - top)))
-        ImageDraw.Draw(canvas).text((-left, -top), text, 255, face)
-        image = np.asarray(canvas)
+    image = print_line(text, fonts()[rng.integers(len(fonts()))] if fonts() else None, 28)
     width = max(1, round(image.shape[1] * height / image.shape[0]))
     return cv2.resize(image, (width, max(1, round(height))), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 

@@ -74,6 +74,27 @@ def carpet(rng):
     return speckled(rng, motif * rib * rng.uniform(0.6, 1) + pile)
 
 
+def cords(rng):
+    """Columns of fine upright cords, each broken by level bands at heights of its own: rattan, corduroy, mats."""
+    pitch, wide, high = int(rng.integers(3, 8)), int(rng.integers(60, 160)), int(rng.integers(160, 320))
+    across = np.sin(2 * math.pi * np.arange(wide) / pitch) * rng.uniform(15, 70)
+    columns = []
+    for _ in range(rng.integers(1, 5)):
+        fine = across * rng.uniform(0.7, 1.3) + rng.normal(0, rng.uniform(2, 18), wide)
+        cell, y, level = np.empty((high, wide)), 0, rng.uniform(70, 150)
+        while y < high:
+            bright, tall = level + rng.normal(0, 25), int(rng.integers(6, 60))
+            cell[y:y + tall] = bright + fine
+            if rng.random() < 0.8:
+                band = int(rng.integers(2, 12))
+                cell[y + tall:y + tall + band] = bright + rng.uniform(-40, 70) + fine * rng.uniform(0, 0.4)
+                tall += band
+            y += tall
+        columns.append(cell)
+    tile = speckled(rng, np.hstack(columns), 20)
+    return tile if rng.random() < 0.6 else np.ascontiguousarray(tile.T)
+
+
 def strands(rng):
     """Bundles of strands beside each other, row above row: thick yarn, split bamboo, bast."""
     rows, columns = (int(n) for n in rng.integers(2, 7, 2))

@@ -4,6 +4,7 @@ import re
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from photos import sources
 
@@ -17,11 +18,9 @@ WORDS = ("the of and to in is for net weight best before batch lot no date total
 @functools.lru_cache(1)
 def fonts():
     """The installed fonts that have Latin letters and digits: list of paths, maybe empty."""
-    from PIL import ImageFont
-
     def latin(path):
         try:
-            font = ImageFont.truetype(path, 16)
+            font = face(path, 16)
             empty = bytes(font.getmask("\uffff")), bytes(font.getmask("\u0378"))
             return all(any(bytes(font.getmask(sign))) and bytes(font.getmask(sign)) not in empty for sign in "aRg7")
         except OSError:
@@ -50,33 +49,36 @@ def wording(rng, kind):
             "(01) 0" + digits(13), digits(1) + " " + digits(6) + " " + digits(6), digits(2) + "%"][rng.integers(8)]
 
 
+@functools.lru_cache(400)
+def face(path, size):
+    return ImageFont.truetype(path, size)
+
+
+def print_line(text, path, size):
+    """A line in a font, or in OpenCV's where `path` is None, as a mask (H,W) uint8 without a margin to speak of."""
+    if path is None:
+        text = text.encode("ascii", "replace").decode()
+        (w, h), low = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size / 30, 2)
+        mask = np.zeros((h + low + 4, w + 4), np.uint8)
+        return cv2.putText(mask, text, (2, h + 2), cv2.FONT_HERSHEY_SIMPLEX, size / 30, 255, 2, cv2.LINE_AA)
+    x0, y0, x1, y1 = face(path, size).getbbox(text)
+    picture = Image.new("L", (x1 - x0 + 2, y1 - y0 + 2))
+    ImageDraw.Draw(picture).text((1 - x0, 1 - y0), text, 255, face(path, size))
+    return np.array(picture)
+
+
 @functools.lru_cache(1)
 def strips():
     """Masks of text made once, {"words", "short", "number": lists of (H,W) uint8}; always the same.
 
     Six lines of words in one font follow one another; short words and numbers are made larger, for large print.
     """
-    from PIL import Image, ImageDraw, ImageFont
     rng, made = np.random.default_rng(11), {"words": [], "short": [], "number": []}
     plan = [("words", 26)] * 6 + [("short", 60)] * 3 + [("number", 60)] * 3
     for _ in range(40):
-        path, face, thick = None, int(rng.choice([0, 2, 3, 4])), int(rng.integers(1, 4))
-        if fonts():
-            path = fonts()[rng.integers(len(fonts()))]
+        path = fonts()[rng.integers(len(fonts()))] if fonts() else None
         for kind, size in plan:
-            line = wording(rng, kind)
-            if path:
-                font = ImageFont.truetype(path, size)
-                x0, y0, x1, y1 = font.getbbox(line)
-                picture = Image.new("L", (x1 - x0 + 2, y1 - y0 + 2))
-                ImageDraw.Draw(picture).text((1 - x0, 1 - y0), line, 255, font)
-                mask = np.array(picture)
-            else:
-                line = line.encode("ascii", "replace").decode()
-                (w, h), low = cv2.getTextSize(line, face, size / 30, thick)
-                mask = np.zeros((h + low + 4, w + 4), np.uint8)
-                cv2.putText(mask, line, (2, h + 2), face, size / 30, 255, thick, cv2.LINE_AA)
-            made[kind].append(mask)
+            made[kind].append(print_line(wording(rng, kind), path, size))
     return made
 
 

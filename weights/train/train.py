@@ -124,7 +124,7 @@ def fit(options, start=None, decay_now=False):
         sys.exit(f"{last} exists: --resume goes on from it")
     path = last if resumed else start
     state = torch.load(path, map_location=options.device, weights_only=False) if path else None
-    upsample, seed = (state["upsample"], state["seed"]) if state else (options.upsample, options.seed)
+    upsample, seed = (state or vars(options))["upsample"], (state or vars(options))["seed"]
     first = max(0, state["batches"]["next"] - options.refill) if state else 0
     pool = Pool(TRAIN + seed, first, options.pool, options.workers)
     batches = Batches(pool, np.random.default_rng([seed, 7]), options.sizes, options.reuse, options.batch)
@@ -132,23 +132,26 @@ def fit(options, start=None, decay_now=False):
     if state:
         trainer.restore(state)
         batches.restore(state["batches"])
-    plan = ((1 - options.decay) * options.pictures, options.pictures)
     if decay_now:
         plan = state["plan"] if resumed else (trainer.seen, trainer.seen + options.pictures)
+    else:
+        plan = ((1 - options.decay) * options.pictures, options.pictures)
     began = time.time()
     while pool.next < first + options.refill:
         pool.take()
         if (pool.next - first) % 100 == 0:
             print(f"pool: {pool.next - first} pictures, {time.time() - began:.0f} s", flush=True)
 
+    stable_due = not decay_now and trainer.seen < plan[0]
     stop = []
     handlers = {s: signal.signal(s, lambda *_: stop.append(True)) for s in (signal.SIGTERM, signal.SIGINT)}
     checkpoint = lambda: trainer.state() | {"batches": batches.state(), "plan": plan}
     began = saved = logged = time.time()
     seen, waited = trainer.seen, 0.0
     while trainer.seen < plan[1] and not stop and time.time() - began < 60 * options.minutes:
-        if plan[0] <= trainer.seen and not decay_now and not (out / "stable.pt").exists():
+        if stable_due and plan[0] <= trainer.seen:
             save(checkpoint(), out / "stable.pt")  # what `decay` may start from
+            stable_due = False
         before = time.time()
         side, pictures = next(batches)
         waited += time.time() - before
@@ -312,9 +315,7 @@ def main():
     common.add_argument("--device", default="cpu")
     training.add_argument("--out", required=True, help="folder of last.pt, stable.pt")
     training.add_argument("--pictures", type=int, default=300_000, help="to see in all; of `decay`: from its start on")
-    training.add_argument("--decay", type=float, default=0.3, help="part of the pictures in which the rate falls")
     training.add_argument("--minutes", type=float, default=math.inf, help="ends then, to be resumed")
-    training.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
     training.add_argument("--warm-up", type=int, default=300, help="steps in which the rate rises")
     training.add_argument("--rate", type=float, default=1.5e-3)
     training.add_argument("--batch", type=float, default=16.0, help="pictures at 320; as many pixels at other sizes")
@@ -329,12 +330,14 @@ def main():
     )
     training.add_argument("--reuse", type=float, default=4, help="times that a picture is seen")
     training.add_argument("--workers", type=int, default=1)
-    training.add_argument("--seed", type=int, default=0)
-    training.add_argument("--upsample", choices=["dysample", "nearest"], default="dysample")
     testing.add_argument("--count", type=int, default=500, help="held-out pictures")
     testing.add_argument("--size", type=int, action="append", help="of the input; may be given several times")
-    commands.add_parser("train", parents=[common, training])
+    train = commands.add_parser("train", parents=[common, training])
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--upsample", choices=["dysample", "nearest"], default="dysample")
     decay = commands.add_parser("decay", parents=[common, training])
+    for command in (train, decay):
+        command.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
     check = commands.add_parser("validate", parents=[common, testing])
     check.add_argument("--real", help="folder with images/ and score.py, or of pictures")
     check.add_argument("--json", help="folder for the detections in real pictures; default: the checkpoint's")
@@ -345,6 +348,8 @@ def main():
     for command in (decay, check, written):
         command.add_argument("--start", required=True, help="a checkpoint: last.pt, stable.pt")
     compared = commands.add_parser("ablation", parents=[common, training, testing])
+    for command in (train, compared):
+        command.add_argument("--decay", type=float, default=0.3, help="part of the pictures in which the rate falls")
     compared.add_argument("--seeds", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
