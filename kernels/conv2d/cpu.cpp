@@ -1,246 +1,95 @@
-// Implicit GEMM: a register tile of output pixels by a block of output channels, summed over taps and input channels.
-// Compiled once for each instruction set (Highway), picked at run time.
-#include <algorithm>
-#include <cstddef>
-#include <cstring>
+// Which of the CPU's kernels runs a convolution, and the weights that they read.
+#include "kernels/conv2d/cpu_tiling.h"
 
-#include "kernels/conv2d/tiling.h"
-
-// Arrays of vectors are the register tile, and SVE's vectors cannot be in arrays: NEON serves those machines.
-#undef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/conv2d/cpu.cpp"
-#include "hwy/foreach_target.h"
-#include "hwy/highway.h"
-#include "kernels/activation-inl.h"
-
-HWY_BEFORE_NAMESPACE();
 namespace cudet {
-namespace HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
+std::size_t direct_floats(const Conv2d& op) {
+  const Conv2dBlocks blocks(op);
+  return static_cast<std::size_t>(blocks.count) * blocks.floats;
+}
 
-constexpr hn::CappedTag<float, kConv2dBlock> kFloats;
-using Floats = hn::Vec<decltype(kFloats)>;
-constexpr int kLanes = static_cast<int>(hn::MaxLanes(kFloats));
-constexpr int kVectors = kConv2dBlock / kLanes;  // of a block
-static_assert(kConv2dBlock % kLanes == 0, "a block is whole vectors");
+void pack_direct(const Conv2d& op, const float* weight, float* packed) {
+  const Conv2dBlocks blocks(op);
+  const int k_of_group = op.y.c / op.groups;
+  const std::size_t depth = static_cast<std::size_t>(blocks.depth);
+  for (int block = 0; block < blocks.count; ++block) {
+    const int first = block % blocks.of_group * kConv2dBlock, used = std::min(kConv2dBlock, k_of_group - first);
+    const float* rows = weight + (static_cast<std::size_t>(block / blocks.of_group) * k_of_group + first) * depth;
+    for (std::size_t e = 0; e < depth; ++e)
+      for (int lane = 0; lane < kConv2dBlock; ++lane) *packed++ = lane < used ? rows[lane * depth + e] : 0;
+  }
+}
 
-// The register tile: kPixels · kBlocks · kVectors sums, and room for the operands, within 32 registers (AVX-512, NEON)
-// or 16. More than 8 sums hide the latency of the multiply-add, more pixels save loads of weights.
-constexpr int kBlocks = kLanes == 16 ? 2 : 1;
-constexpr int kPixels = kLanes == 16 ? 8 : kLanes == 8 ? 6 : kLanes == 4 ? (HWY_ARCH_ARM_A64 ? 6 : 2) : 1;
-
-constexpr int kZeroChannels = 1024;
-alignas(64) constexpr float kZeros[kZeroChannels] = {};  // what taps outside of the picture read
-
-// One image, one group, one block (or kBlocks neighbours): what its register tiles have in common.
-struct Job {
-  const Conv2d& op;
-  Extent reach;              // from a kernel's first tap to its last, pixels of x
-  int c;                     // of the group
-  const float* x;            // the group's first channel of the image's first pixel
-  const float* weight;       // R, S, C/groups, kConv2dBlock, once a block
-  std::size_t block_floats;  // from block to block
-  const float* bias;         // kBlocks · kConv2dBlock
-  float* y;                  // the block's first channel of the image's first pixel
-  const float* residual;     // as y
-  int channels;              // of the output, in these blocks
-};
-
-// sums += x[pixel][0, count) · weight[0, count).
-template <int kM, int kB>
-HWY_INLINE void accumulate(const float* const (&x)[kM], const float* weight, std::size_t block_floats, int count,
-                           Floats (&sums)[kM][kB * kVectors]) {
-  HWY_UNROLL(4)
-  for (int c = 0; c < count; ++c, weight += kConv2dBlock) {
-    Floats w[kB * kVectors];
-    HWY_UNROLL(16)
-    for (int n = 0; n < kB * kVectors; ++n)
-      w[n] = hn::LoadU(kFloats, weight + n / kVectors * block_floats + n % kVectors * kLanes);
-    HWY_UNROLL(16)
-    for (int m = 0; m < kM; ++m) {
-      const Floats value = hn::Set(kFloats, x[m][c]);
-      HWY_UNROLL(16)
-      for (int n = 0; n < kB * kVectors; ++n) sums[m][n] = hn::MulAdd(value, w[n], sums[m][n]);
+/// U = G g Gᵀ of each pair of channels: block, point, C, channel of the block.
+void pack_winograd(const Conv2d& op, const float* weight, float* packed) {
+  constexpr double kG[kWinogradIn][3] = {{1 / 4.0, 0, 0},
+                                         {-1 / 6.0, -1 / 6.0, -1 / 6.0},
+                                         {-1 / 6.0, 1 / 6.0, -1 / 6.0},
+                                         {1 / 24.0, 1 / 12.0, 1 / 6.0},
+                                         {1 / 24.0, -1 / 12.0, 1 / 6.0},
+                                         {0, 0, 1}};
+  const std::size_t c_count = static_cast<std::size_t>(op.x.c), point = c_count * kConv2dBlock;
+  const int padded = Conv2dBlocks(op).count * kConv2dBlock;
+  for (int k = 0; k < padded; ++k) {
+    float* to = packed + static_cast<std::size_t>(k / kConv2dBlock) * kWinogradPoints * point + k % kConv2dBlock;
+    for (std::size_t c = 0; c < c_count; ++c, to += kConv2dBlock) {
+      double half[kWinogradIn][3] = {};  // G g
+      for (int i = 0; i < kWinogradIn && k < op.y.c; ++i)
+        for (std::size_t s = 0; s < 3; ++s)
+          for (std::size_t r = 0; r < 3; ++r)
+            half[i][s] += kG[i][r] * weight[((static_cast<std::size_t>(k) * 3 + r) * 3 + s) * c_count + c];
+      for (std::size_t i = 0; i < kWinogradIn; ++i)
+        for (std::size_t j = 0; j < kWinogradIn; ++j)
+          to[(i * kWinogradIn + j) * point] =
+              static_cast<float>(half[i][0] * kG[j][0] + half[i][1] * kG[j][1] + half[i][2] * kG[j][2]);
     }
   }
-}
-
-// Sums of output pixels (v, u), …, (v, u + kM − 1), no tap of which is outside of the picture.
-template <int kM, int kB>
-HWY_INLINE void sum_inside(const Job& job, int v, int u, Floats (&sums)[kM][kB * kVectors]) {
-  const Conv2d& op = job.op;
-  const std::ptrdiff_t pitch = op.x.pitch, row_pitch = op.x.w * pitch;
-  const float* corner =
-      job.x + (v * op.stride.h - op.pad.h) * row_pitch + (u * op.stride.w - op.pad.w) * pitch;  // tap (0, 0)
-  // Where pixels are dense, the taps of a kernel's row are one run of channels.
-  const bool dense = pitch == job.c && op.dilation.w == 1;
-  const int steps = dense ? 1 : op.kernel.w, count = dense ? op.kernel.w * job.c : job.c;
-  const float* weight = job.weight;
-  for (int r = 0; r < op.kernel.h; ++r)
-    for (int s = 0; s < steps; ++s, weight += static_cast<std::size_t>(count) * kConv2dBlock) {
-      const float* tap = corner + r * op.dilation.h * row_pitch + s * op.dilation.w * pitch;
-      const float* x[kM];
-      for (int m = 0; m < kM; ++m) x[m] = tap + m * op.stride.w * pitch;
-      accumulate<kM, kB>(x, weight, job.block_floats, count, sums);
-    }
-}
-
-// Sums of any kM output pixels from (v, u) on: they may go on in the next row, and taps be outside of the picture.
-template <int kM, int kB>
-HWY_INLINE void sum_anywhere(const Job& job, int v, int u, Floats (&sums)[kM][kB * kVectors]) {
-  const Conv2d& op = job.op;
-  const std::ptrdiff_t pitch = op.x.pitch, row_pitch = op.x.w * pitch;
-  int top[kM], left[kM];  // the input pixel of tap (0, 0)
-  for (int m = 0; m < kM; ++m) {
-    top[m] = v * op.stride.h - op.pad.h;
-    left[m] = u * op.stride.w - op.pad.w;
-    if (++u == op.y.w) ++v, u = 0;
-  }
-  const float* weight = job.weight;
-  for (int r = 0; r < op.kernel.h; ++r)
-    for (int s = 0; s < op.kernel.w; ++s)
-      for (int first = 0; first < job.c; first += kZeroChannels) {
-        const int count = std::min(kZeroChannels, job.c - first);
-        bool any = false;
-        const float* x[kM];
-        for (int m = 0; m < kM; ++m) {
-          const int row = top[m] + r * op.dilation.h, column = left[m] + s * op.dilation.w;
-          const bool inside = row >= 0 && row < op.x.h && column >= 0 && column < op.x.w;
-          x[m] = inside ? job.x + row * row_pitch + column * pitch + first : kZeros;
-          any |= inside;
-        }
-        if (any) accumulate<kM, kB>(x, weight, job.block_floats, count, sums);
-        weight += static_cast<std::size_t>(count) * kConv2dBlock;
-      }
-}
-
-// Output pixels [pixel, pixel + kM) of the job.
-template <int kM, int kB>
-HWY_INLINE void register_tile(const Job& job, int pixel) {
-  const Conv2d& op = job.op;
-  Floats sums[kM][kB * kVectors];
-  HWY_UNROLL(16)
-  for (int m = 0; m < kM; ++m) {
-    HWY_UNROLL(16)
-    for (int n = 0; n < kB * kVectors; ++n) sums[m][n] = hn::LoadU(kFloats, job.bias + n * kLanes);
-  }
-
-  const int v = pixel / op.y.w, u = pixel % op.y.w;
-  const int top = v * op.stride.h - op.pad.h, left = u * op.stride.w - op.pad.w;
-  if (u + kM <= op.y.w && top >= 0 && top + job.reach.h < op.x.h && left >= 0 &&
-      left + (kM - 1) * op.stride.w + job.reach.w < op.x.w)
-    sum_inside<kM, kB>(job, v, u, sums);
-  else
-    sum_anywhere<kM, kB>(job, v, u, sums);
-
-  if (op.activation == Activation::silu) {
-    HWY_UNROLL(16)
-    for (int m = 0; m < kM; ++m) {
-      HWY_UNROLL(16)
-      for (int n = 0; n < kB * kVectors; ++n) sums[m][n] = silu(kFloats, sums[m][n]);
-    }
-  }
-
-  float* y = job.y + static_cast<std::size_t>(pixel) * op.y.pitch;
-  const float* residual = op.add ? job.residual + static_cast<std::size_t>(pixel) * op.residual.pitch : nullptr;
-  const bool whole = job.channels == kB * kConv2dBlock;
-  HWY_UNROLL(16)
-  for (int m = 0; m < kM; ++m) {
-    if (whole) {
-      HWY_UNROLL(16)
-      for (int n = 0; n < kB * kVectors; ++n) {
-        if (op.add) sums[m][n] = hn::Add(sums[m][n], hn::LoadU(kFloats, residual + n * kLanes));
-        hn::StoreU(sums[m][n], kFloats, y + n * kLanes);
-      }
-    } else {
-      float values[kB * kConv2dBlock];
-      HWY_UNROLL(16)
-      for (int n = 0; n < kB * kVectors; ++n) hn::StoreU(sums[m][n], kFloats, values + n * kLanes);
-      for (int k = 0; k < job.channels; ++k) y[k] = op.add ? values[k] + residual[k] : values[k];
-    }
-    y += op.y.pitch;
-    if (op.add) residual += op.residual.pitch;
-  }
-}
-
-// Output pixels [first, last) of the job: as many register tiles of kM pixels as go, then smaller ones.
-template <int kM, int kB>
-void run_of_pixels(const Job& job, int first, int last) {
-  for (; last - first >= kM; first += kM) register_tile<kM, kB>(job, first);
-  if constexpr (kM > 4)
-    run_of_pixels<4, kB>(job, first, last);
-  else if constexpr (kM > 1)
-    run_of_pixels<kM / 2, kB>(job, first, last);
-}
-
-template <int kB>
-void blocks_of_job(Job job, const float* bias, int first, int last) {
-  float padded[kB * kConv2dBlock] = {};
-  std::memcpy(padded, bias, job.channels * sizeof(float));
-  job.bias = padded;
-  run_of_pixels<kPixels, kB>(job, first, last);
-}
-
-void conv2d_tile(const Conv2d& op, const Memory& memory, const Conv2dTiling& tiling, int tile) {
-  const int run = tile % tiling.runs, i = tile / tiling.runs % op.y.n, range = tile / tiling.runs / op.y.n;
-  const int first = run * tiling.pixels_of_tile, last = std::min(first + tiling.pixels_of_tile, tiling.pixels);
-  const int c_of_group = op.x.c / op.groups, k_of_group = op.y.c / op.groups;
-  const int end = std::min((range + 1) * tiling.blocks_of_tile, tiling.blocks.count);
-  for (int block = range * tiling.blocks_of_tile, width; block < end; block += width) {
-    const int group = block / tiling.blocks.of_group, of_group = block % tiling.blocks.of_group;
-    width = std::min({kBlocks, end - block, tiling.blocks.of_group - of_group});
-    const int k = of_group * kConv2dBlock, channels = std::min(width * kConv2dBlock, k_of_group - k);
-    const int output = group * k_of_group + k;
-    const Job job{op,
-                  {(op.kernel.h - 1) * op.dilation.h, (op.kernel.w - 1) * op.dilation.w},
-                  c_of_group,
-                  arena_data<float>(memory, op.x) + op.x.pixel(i, 0, 0) + group * c_of_group,
-                  weights_data<float>(memory, op.weight) + block * tiling.blocks.floats,
-                  tiling.blocks.floats,
-                  nullptr,
-                  arena_data<float>(memory, op.y) + op.y.pixel(i, 0, 0) + output,
-                  op.add ? arena_data<float>(memory, op.residual) + op.residual.pixel(i, 0, 0) + output : nullptr,
-                  channels};
-    const float* bias = weights_data<float>(memory, op.bias) + output;
-    if (width == kBlocks)
-      blocks_of_job<kBlocks>(job, bias, first, last);
-    else
-      blocks_of_job<1>(job, bias, first, last);
-  }
-}
-
-void conv2d_tiles(const Conv2d& op, const Memory& memory, int first, int last) {
-  const Conv2dTiling tiling(op);
-  Conv2d as_row = op;
-  const auto is = [](Extent e, int size) { return e.h == size && e.w == size; };
-  if (is(op.kernel, 1) && is(op.stride, 1) && is(op.pad, 0))  // pointwise: rows and their ends mean nothing
-    for (Tensor* t : {&as_row.x, &as_row.y, &as_row.residual})
-      *t = {t->space, t->type, t->offset, t->n, 1, t->h * t->w, t->c, t->pitch};
-  for (int tile = first; tile < last; ++tile) conv2d_tile(as_row, memory, tiling, tile);
 }
 
 }  // namespace
-}  // namespace HWY_NAMESPACE
-}  // namespace cudet
-HWY_AFTER_NAMESPACE();
 
-#if HWY_ONCE
-namespace cudet {
+/// Channels in whole vectors. With more of them, not a patch fits the second-level cache.
+bool conv2d_cpu_has_winograd(const Conv2d& op) {
+  const auto is = [](Extent e, int size) { return e.h == size && e.w == size; };
+  return is(op.kernel, 3) && is(op.stride, 1) && is(op.dilation, 1) && op.groups == 1 && op.x.c % 16 == 0 &&
+         op.x.c <= 1024;
+}
 
-HWY_EXPORT(conv2d_tiles);
+/// Patches that stick out cost what whole ones do.
+bool conv2d_cpu_picks_winograd(const Conv2d& op) {
+  if (!conv2d_cpu_has_winograd(op)) return false;
+  const double products = kWinogradPoints * static_cast<double>(WinogradTiling(op).patches);
+  return products < 0.8 * op.y.h * op.y.w * 9;
+}
+
+std::size_t conv2d_cpu_packed_floats(const Conv2d& op) {
+  return conv2d_cpu_has_winograd(op) ? direct_floats(op) / 9 * (9 + kWinogradPoints) : direct_floats(op);
+}
+
+void conv2d_cpu_pack(const Conv2d& op, const float* weight, float* packed) {
+  pack_direct(op, weight, packed);
+  if (conv2d_cpu_has_winograd(op)) pack_winograd(op, weight, packed + direct_floats(op));
+}
+
+void conv2d_cpu_unpack(const Conv2d& op, const float* packed, float* weight) {
+  const Conv2dBlocks blocks(op);
+  const int k_of_group = op.y.c / op.groups;
+  const std::size_t depth = static_cast<std::size_t>(blocks.depth);
+  for (int k = 0; k < op.y.c; ++k) {
+    const int of_group = k % k_of_group, block = k / k_of_group * blocks.of_group + of_group / kConv2dBlock;
+    const float* from = packed + static_cast<std::size_t>(block) * blocks.floats + of_group % kConv2dBlock;
+    for (std::size_t e = 0; e < depth; ++e) *weight++ = from[e * kConv2dBlock];
+  }
+}
 
 int conv2d_cpu_tiles(const Conv2d& op) {
-  const Conv2dTiling tiling(op);
-  return tiling.block_ranges * op.y.n * tiling.runs;
+  return conv2d_cpu_picks_winograd(op) ? conv2d_cpu_winograd_tiles(op) : conv2d_cpu_direct_tiles(op);
 }
 
 void conv2d_cpu(const Conv2d& op, const Memory& memory, int first, int last) {
-  HWY_DYNAMIC_DISPATCH(conv2d_tiles)(op, memory, first, last);
+  conv2d_cpu_picks_winograd(op) ? conv2d_cpu_winograd(op, memory, first, last)
+                                : conv2d_cpu_direct(op, memory, first, last);
 }
 
 }  // namespace cudet
-#endif

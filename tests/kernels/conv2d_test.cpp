@@ -7,6 +7,19 @@
 
 namespace cudet::test {
 
+// One of the CPU's kernels, and how far from the reference it may be, of the largest output.
+struct CpuKernel {
+  const char* name;
+  int (*tiles)(const Conv2d&);
+  void (*run)(const Conv2d&, const Memory&, int first, int last);
+  double tolerance;
+};
+constexpr CpuKernel kDirect{"direct", conv2d_cpu_direct_tiles, conv2d_cpu_direct, 1e-5};
+constexpr CpuKernel kWinograd{"Winograd", conv2d_cpu_winograd_tiles, conv2d_cpu_winograd, 3e-5};
+std::vector<CpuKernel> cpu_kernels(const Conv2d& op) {
+  return conv2d_cpu_has_winograd(op) ? std::vector{kDirect, kWinograd} : std::vector{kDirect};
+}
+
 // A convolution on tensors of its own, random but for the seed, and what the reference makes of it.
 struct Problem {
   explicit Problem(const Case& t) {
@@ -34,15 +47,19 @@ struct Problem {
     conv2d_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
   }
 
-  // The arena after the tiles of the CPU's kernel, in this order.
-  std::vector<float> run(const std::vector<int>& tiles) {
+  // The arena after tiles of a kernel.
+  std::vector<float> run(const CpuKernel& kernel, const std::vector<int>& tiles) {
     std::vector<float> got = arena.values;
-    const Memory memory{reinterpret_cast<std::byte*>(got.data()), reinterpret_cast<const std::byte*>(packed.data())};
-    for (const int tile : tiles) conv2d_cpu(packed_op, memory, tile, tile + 1);
+    for (const int tile : tiles) kernel.run(packed_op, memory(got), tile, tile + 1);
     return got;
   }
-  std::vector<int> tiles() const {
-    std::vector<int> all(static_cast<std::size_t>(conv2d_cpu_tiles(packed_op)));
+  std::vector<float> run_at_once(const CpuKernel& kernel) {
+    std::vector<float> got = arena.values;
+    kernel.run(packed_op, memory(got), 0, kernel.tiles(packed_op));
+    return got;
+  }
+  std::vector<int> tiles(const CpuKernel& kernel) const {
+    std::vector<int> all(static_cast<std::size_t>(kernel.tiles(packed_op)));
     std::iota(all.begin(), all.end(), 0);
     return all;
   }
@@ -52,6 +69,9 @@ struct Problem {
   Conv2d op{}, packed_op{};
 
  private:
+  Memory memory(std::vector<float>& values) const {
+    return {reinterpret_cast<std::byte*>(values.data()), reinterpret_cast<const std::byte*>(packed.data())};
+  }
   // The last c channels: a slice whose start is aligned to an element only.
   static Tensor slice(Tensor wide, int c) {
     wide.offset += static_cast<std::size_t>(wide.c - c) * sizeof(float);
@@ -78,24 +98,19 @@ class Conv2dTest : public testing::TestWithParam<Case> {};
 
 TEST_P(Conv2dTest, EveryInstructionSetIsAsTheReferenceInAnyOrderOfTiles) {
   Problem problem(GetParam());
-  std::vector<int> order = problem.tiles();
-  const std::vector<int> forwards = order;
-  for (const std::int64_t name : hwy::SupportedAndGeneratedTargets()) {
-    SCOPED_TRACE(hwy::TargetName(name));
-    const Target target(name);
-    std::reverse(order.begin(), order.end());
-    const std::vector<float> got = problem.run(order);
-    expect_close(got, problem.want, 1e-5);
-    std::shuffle(order.begin(), order.end(), std::mt19937(5));
-    EXPECT_EQ(problem.run(order), got);
-    std::vector<float> at_once = problem.arena.values;
-    conv2d_cpu(
-        problem.packed_op,
-        {reinterpret_cast<std::byte*>(at_once.data()), reinterpret_cast<const std::byte*>(problem.packed.data())}, 0,
-        static_cast<int>(forwards.size()));
-    EXPECT_EQ(at_once, got);
-    if (HasFailure()) return;
-  }
+  for (const CpuKernel& kernel : cpu_kernels(problem.op))
+    for (const std::int64_t name : hwy::SupportedAndGeneratedTargets()) {
+      SCOPED_TRACE(std::string(kernel.name) + ", " + hwy::TargetName(name));
+      const Target target(name);
+      std::vector<int> order = problem.tiles(kernel);
+      std::reverse(order.begin(), order.end());
+      const std::vector<float> got = problem.run(kernel, order);
+      expect_close(got, problem.want, kernel.tolerance);
+      std::shuffle(order.begin(), order.end(), std::mt19937(5));
+      EXPECT_EQ(problem.run(kernel, order), got);
+      EXPECT_EQ(problem.run_at_once(kernel), got);
+      if (HasFailure()) return;
+    }
 }
 
 TEST_P(Conv2dTest, PackingFillsItsFloatsAndNoMore) {
@@ -113,17 +128,49 @@ TEST_P(Conv2dTest, PackingFillsItsFloatsAndNoMore) {
   const Tensor& weight = problem.op.weight;
   for (std::size_t e = 0; e < weight.pixel(weight.n, 0, 0); ++e)
     want += problem.weights.values[weight.offset / sizeof(float) + e];
-  EXPECT_NEAR(sum, want, 1e-9);  // every weight once, zeros between
+  const bool winograd = conv2d_cpu_has_winograd(problem.op);
+  if (winograd)  // the columns of G sum up to 0, 0 and 1
+    for (int k = 0; k < weight.n; ++k)
+      for (int c = 0; c < weight.c; ++c)
+        want += problem.weights.values[weight.offset / sizeof(float) + weight.pixel(k, 2, 2) + c];
+  EXPECT_NEAR(sum, want, winograd ? 1e-3 : 1e-9);  // every weight once, zeros between
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dTest, testing::ValuesIn(kCases));
 
 TEST(Conv2dTiles, AreEnoughForSeveralThreadsButWorthTheirWhile) {
-  EXPECT_EQ(conv2d_cpu_tiles(Problem({1, 1, 1, 1, 1, {1, 1}}).op), 1);
-  const int large = conv2d_cpu_tiles(Problem({1, 40, 40, 64, 64, {3, 3}, {1, 1}, {1, 1}}).op);
-  EXPECT_GE(large, 16);
-  EXPECT_LE(large, 64);
-  EXPECT_GE(conv2d_cpu_tiles(Problem({1, 20, 20, 256, 128, {1, 1}}).op), 16);
+  EXPECT_EQ(conv2d_cpu_direct_tiles(Problem({1, 1, 1, 1, 1, {1, 1}}).op), 1);
+  const Conv2d large = Problem({1, 40, 40, 64, 64, {3, 3}, {1, 1}, {1, 1}}).op;
+  EXPECT_GE(conv2d_cpu_direct_tiles(large), 16);
+  EXPECT_LE(conv2d_cpu_direct_tiles(large), 64);
+  EXPECT_GE(conv2d_cpu_winograd_tiles(large), 8);
+  EXPECT_LE(conv2d_cpu_winograd_tiles(large), 16);
+  EXPECT_GE(conv2d_cpu_direct_tiles(Problem({1, 20, 20, 256, 128, {1, 1}}).op), 16);
+  EXPECT_GE(conv2d_cpu_winograd_tiles(Problem({1, 20, 20, 128, 128, {3, 3}, {1, 1}, {1, 1}}).op), 6);
+}
+
+TEST(Conv2dCpu, PicksWinogradWhereItSavesWork) {
+  const auto picks = [](const Case& t) {
+    const Conv2d op = Problem(t).op;
+    EXPECT_EQ(conv2d_cpu_tiles(op),
+              conv2d_cpu_picks_winograd(op) ? conv2d_cpu_winograd_tiles(op) : conv2d_cpu_direct_tiles(op));
+    return conv2d_cpu_picks_winograd(op);
+  };
+  EXPECT_TRUE(picks({1, 20, 20, 64, 64, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_FALSE(picks({1, 20, 20, 64, 64, {3, 3}, {2, 2}, {1, 1}}));
+  EXPECT_FALSE(picks({1, 20, 20, 64, 64, {1, 1}}));
+  EXPECT_FALSE(picks({1, 20, 20, 24, 64, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_FALSE(picks({1, 20, 20, 64, 64, {3, 3}, {1, 1}, {2, 2}, {2, 2}}));
+  EXPECT_FALSE(picks({1, 20, 20, 64, 64, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 4}));
+  EXPECT_FALSE(picks({1, 2, 2, 64, 64, {3, 3}, {1, 1}, {1, 1}})) << "all but a quarter of the patch sticks out";
+}
+
+// The result of the picked kernel is that kernel's.
+TEST(Conv2dCpu, RunsWhatItPicks) {
+  Problem problem({1, 20, 20, 32, 40, {3, 3}, {1, 1}, {1, 1}});
+  const CpuKernel picked{"picked", conv2d_cpu_tiles, conv2d_cpu, 0};
+  EXPECT_EQ(problem.run_at_once(picked), problem.run_at_once(kWinograd));
+  EXPECT_NE(problem.run_at_once(picked), problem.run_at_once(kDirect));
 }
 
 // A NaN in the input is in all outputs whose window holds it, and in no other: padding must not spread it.
@@ -146,7 +193,7 @@ TEST(Conv2dNaN, ReachesWhatDependsOnIt) {
       ASSERT_GT(nans(problem.want).size(), 1u);  // the input's own, and outputs
       for (const std::int64_t name : hwy::SupportedAndGeneratedTargets()) {
         const Target target(name);
-        EXPECT_EQ(nans(problem.run(problem.tiles())), nans(problem.want)) << hwy::TargetName(name) << ": " << t;
+        EXPECT_EQ(nans(problem.run_at_once(kDirect)), nans(problem.want)) << hwy::TargetName(name) << ": " << t;
       }
     }
 }
@@ -163,7 +210,7 @@ TEST(Conv2dSilu, IsExactToItsStatedErrorAtAnyArgument) {
   problem.solve();
   for (const std::int64_t name : hwy::SupportedAndGeneratedTargets()) {
     const Target target(name);
-    const std::vector<float> got = problem.run(problem.tiles());
+    const std::vector<float> got = problem.run_at_once(kDirect);
     for (std::size_t i = 0; i < arguments.size(); ++i) {
       const double x = arguments[i], want = x / (1 + std::exp(-x)), y = got[problem.op.y.offset / sizeof(float) + i];
       const double bound = (4e-7 + 1e-7 * std::abs(x)) * std::abs(want) + 4e-37;  // zero below −88.4

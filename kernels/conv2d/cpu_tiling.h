@@ -23,7 +23,11 @@ struct Conv2dBlocks {
         floats(static_cast<std::size_t>(depth) * kConv2dBlock) {}
 };
 
-/// A tile is a run of an image's output pixels, taken row by row, by a range of blocks.
+constexpr int ceil_div(int a, int b) {
+  return (a + b - 1) / b;
+}
+
+/// Of the direct kernel. A tile is a run of an image's output pixels, taken row by row, by a range of blocks.
 struct Conv2dTiling {
   Conv2dBlocks blocks;
   int blocks_of_tile, block_ranges;
@@ -52,8 +56,39 @@ struct Conv2dTiling {
   static constexpr double kWork = 3e6;     // multiply-adds of a tile: some 60 µs
   static constexpr double kEpilogue = 30;  // multiply-adds that cost as much as an output's SiLU and store
   static constexpr double kTiles = 16;     // to have, if a layer is small
+};
 
-  static int ceil_div(int a, int b) { return (a + b - 1) / b; }
+// Winograd's F(4×4, 3×3): Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015. A patch of 4×4
+// output pixels takes 36 products a pair of channels where the plain sum takes 144.
+constexpr int kWinogradOut = 4, kWinogradIn = 6;                     // side of a patch, and of what it reads
+constexpr int kWinogradPoints = kWinogradIn * kWinogradIn;           // of the transformed patch
+constexpr std::size_t kWinogradValueBytes = std::size_t{192} << 10;  // of a tile's transformed input at the most
+
+/// A tile is a run of an image's patches, taken row by row, by a range of blocks of output channels.
+struct WinogradTiling {
+  Conv2dBlocks blocks;
+  int blocks_of_tile, block_ranges;
+  int across, patches, patches_of_tile, runs;  // of an image; across: in a row
+
+  explicit WinogradTiling(const Conv2d& op)
+      : blocks(op), across(ceil_div(op.y.w, kWinogradOut)), patches(across * ceil_div(op.y.h, kWinogradOut)) {
+    const std::size_t fit = kWinogradValueBytes / (kWinogradPoints * static_cast<std::size_t>(op.x.c) * sizeof(float));
+    patches_of_tile = static_cast<int>(std::clamp<std::size_t>(fit, 1, kMostPatches));
+    runs = ceil_div(patches, patches_of_tile);
+    if (runs * op.y.n < kTiles) runs = std::max(runs, std::min(ceil_div(patches, kLeastPatches), kTiles / op.y.n));
+    patches_of_tile = ceil_div(patches, runs);
+    runs = ceil_div(patches, patches_of_tile);
+    // Every range transforms the input anew.
+    block_ranges = std::clamp(ceil_div(kTiles, runs * op.y.n), 1, ceil_div(blocks.count, kLeastBlocks));
+    blocks_of_tile = ceil_div(blocks.count, block_ranges);
+    if (blocks_of_tile > 1) blocks_of_tile += blocks_of_tile % 2;  // pairs fill wide vectors
+    block_ranges = ceil_div(blocks.count, blocks_of_tile);
+  }
+
+  static constexpr int kMostPatches = 24, kLeastPatches = 12;
+
+ private:
+  static constexpr int kTiles = 8, kLeastBlocks = 4;
 };
 
 }  // namespace cudet
