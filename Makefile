@@ -25,9 +25,9 @@ PACKAGES := g++ pkg-config fonts-dejavu-core $(LIBRARIES)
 CHECK_PACKAGES := clang libclang-rt-dev clang-tidy clang-format
 CROSS_PACKAGES := g++-aarch64-linux-gnu qemu-user
 # Of training pictures: photos and cut-outs, and fonts to print with.
-SAMPLES_PACKAGES := python3-venv tuxpaint-stamps-default mate-backgrounds gnome-backgrounds fonts-liberation2 \
-  fonts-freefont-ttf fonts-lato fonts-roboto fonts-open-sans fonts-crosextra-carlito fonts-inconsolata fonts-hack \
-  fonts-cantarell fonts-linuxlibertine fonts-noto-core fonts-comic-neue
+SAMPLES_PACKAGES := python3-venv tuxpaint-stamps-default mate-backgrounds gnome-backgrounds openarena-081-textures \
+  fonts-liberation2 fonts-freefont-ttf fonts-lato fonts-roboto fonts-open-sans fonts-crosextra-carlito fonts-inconsolata \
+  fonts-hack fonts-cantarell fonts-linuxlibertine fonts-noto-core fonts-comic-neue
 VENV := build/train/venv
 
 MAKEFLAGS += -rR --no-print-directory
@@ -108,6 +108,8 @@ compute = $(if $(filter 75,$1),75,$(if $(filter 8% 90,$1),80,100))
 CUDA_PTX ?= $(call compute,$(lastword $(CUDA_ARCHS)))
 FLAGS += $(CUDA_INCLUDES) -DCUDET_CUDA
 CUDA_LIBS := $(CUDA_LIB:%=-L%) $(if $(filter static,$(CUDART)),-lcudart_static -ldl -lrt,-lcudart $(CUDA_LIB:%=-Wl$(,)-rpath$(,)%))
+# bench compares convolutions with cuDNN's where its header is; at run time it needs none.
+CUDNN ?= $(if $(wildcard $(CUDA_HOME)/include/cudnn.h /usr/include/cudnn.h /usr/include/*/cudnn.h),yes,no)
 NVCC_FLAGS := -I. $(CUDA_INCLUDES) -std=c++17 -O3 -lineinfo -ccbin $(CXX) -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra \
   -Werror all-warnings $(foreach A,$(CUDA_ARCHS),-gencode arch=compute_$(call compute,$A),code=sm_$A) \
   $(foreach A,$(CUDA_PTX),-gencode arch=compute_$A,code=compute_$A)
@@ -119,13 +121,14 @@ LIBRARY := $(call objects,$(wildcard kernels/*.cpp kernels/*/*.cpp layers/*.cpp 
   $(if $(CUDA_LIBS),$(wildcard kernels/*/*.cu runtime/cuda/*.cpp runtime/cuda/*.cu)) \
   $(if $(filter simt asan,$(CONFIG)),$(wildcard tests/simt/*.cpp)))
 SEEDS ?= $(if $(filter asan,$(CONFIG)),1,1 2 3)
-APPS := $(call objects,$(wildcard apps/*/*.cpp apps/*/*.S))
+APPS := $(call objects,$(filter-out $(if $(CUDA_LIBS),,$(wildcard apps/*/cuda* apps/*/cudnn*)), \
+  $(wildcard apps/*/*.cpp apps/*/*.S apps/*/*.cu)))
 MAINS := $(filter %/main.o,$(APPS))
 PROGRAMS := $(MAINS:$O/apps/%/main.o=$D/%)
 SHARED_APPS := $(filter-out $(foreach M,$(MAINS),$(dir $M)%),$(APPS))
 # What is installed is the release, so only its tests do that.
 TESTS := $(call objects,$(shell find tests -name '*.cpp' ! -path 'tests/fuzz/*' ! -path 'tests/simt/*' ! -path 'tests/counts/*' \
-  ! -path 'tests/gpu/*' ! -name '*_cuda_test.cpp' $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
+  ! -name '*_cuda_test.cpp' $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
 CUDA_TESTS := $(call objects,$(shell find tests -name '*_cuda_test.cpp') tests/main.cpp \
   $(if $(filter simt asan,$(CONFIG)),$(wildcard tests/simt/library/*.cpp)))
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$D/%,$(sort $(wildcard tests/fuzz/*_fuzz.cpp)))
@@ -148,8 +151,8 @@ help:  ## list what there is to make
 
 deps:  ## install the Debian packages that are missing (DEPS=no: leave it)
 	@[ $(DEPS) = no ] || .ci/deps.sh $(PACKAGES) $(if $(CROSS),$(CROSS_PACKAGES))
-deps-checks: deps  ## the same for fuzz, format and tidy
-	@[ $(DEPS) = no ] || .ci/deps.sh $(CHECK_PACKAGES)
+deps-checks: deps  ## the same for all checks
+	@[ $(DEPS) = no ] || .ci/deps.sh $(CHECK_PACKAGES) $(SIMT_PACKAGES)
 
 test: deps  ## build and run all tests; the last line counts them
 	@$(MAKE) run-tests
@@ -180,8 +183,23 @@ counts-cutlass: $(EMULATOR)/libcudart.so.13  ## the same of CUTLASS, whose heade
 gpu-check:  ## on a machine with a GPU: all tests, compute-sanitizer, and the network's time
 	@.ci/gpu-check.sh
 demo: deps  ## build, and detect in the pictures of weights/demo: a table here, drawn pictures in out/
-	@$(MAKE) $(if $(wildcard $D/detect),,CUDA=no) $(PROGRAMS)
+	@$(MAKE) $(if $(wildcard $D/detect),,CUDA=no) $D/detect $D/convert
 	@.ci/demo.sh $D
+
+bench-baseline: $D/bench  ## store how fast the network and its steps are here, for bench-check (MODEL=best.json)
+	@.ci/bench-check.sh baseline $< $(MODEL)
+bench-check: $D/bench  ## is the network or a step slower than at bench-baseline, beyond noise and SLOWER=5 per cent?
+	@SLOWER=$(SLOWER) .ci/bench-check.sh check $< $(MODEL)
+bench-peers: deps  ## time MNN, ncnn, OpenVINO, ONNX Runtime beside cudet on the CPU (MODELS=FILES.json): build/peers
+	@[ $(DEPS) = no ] || .ci/deps.sh python3-venv
+	@$(MAKE) $(if $(wildcard $D/detect),,CUDA=no) $D/bench $D/detect build/peers/venv/installed
+	@build/peers/venv/bin/python -B apps/bench/peers/peers.py --programs $D $(PEERS_OPTIONS) $(MODELS)
+# A peer that cannot be installed is missing in the table; the next run tries again.
+build/peers/venv/installed: apps/bench/peers/requirements.txt
+	@mkdir -p build/peers && python3 -m venv $(@D)
+	@all=yes; for package in $$(grep -v '^#' $<); do \
+	  $(@D)/bin/pip install --quiet --constraint $< $$package || { echo "$$package cannot be installed" >&2; all=; }; \
+	done; [ -z "$$all" ] || touch $@
 
 # ---- The shipped model (weights/README.md)
 samples: $(VENV)/samples  ## draw pictures as the shipped model is trained on: build/train/samples.jpg
@@ -235,9 +253,10 @@ format: deps-checks  ## rewrite the sources as clang-format has them
 format-check: deps-checks  ## whether clang-format would change a source
 	@clang-format --dry-run -Werror $(SOURCES)
 tidy: deps-checks  ## clang-tidy the sources that changed since it last passed them
-	@$(MAKE) $(patsubst %.cpp,$O/%.tidy,$(filter-out tests/% $(if $(CUDA_LIBS),,runtime/cuda/%),$(filter %.cpp,$(SOURCES))))
+	@$(MAKE) $(patsubst %.cpp,$O/%.tidy,$(filter-out tests/% \
+	  $(if $(CUDA_LIBS),,runtime/cuda/% $(wildcard apps/*/cuda* apps/*/cudnn*)),$(filter %.cpp,$(SOURCES))))
 archs:  ## compile the CUDA kernels for every compute capability that nvcc knows
-	@.ci/archs.sh $(NVCC) $(wildcard kernels/*/*.cu runtime/cuda/*.cu)
+	@.ci/archs.sh $(NVCC) $(wildcard kernels/*/*.cu runtime/cuda/*.cu apps/*/*.cu)
 includes-check:  ## whether includes point one way: apps, runtime, layers, kernels
 	@.ci/includes.sh $(SOURCES)
 
@@ -263,16 +282,18 @@ $D/libcudet.so: $(LIBRARY) $O/flags $O/sources
 	$Q$(LINK) -shared -Wl,-soname,$(SONAME) $(filter %.o,$^) -o $@ $(LDLIBS) $(HIGHWAY_LIBS) $(CUDA_LIBS)
 
 $(foreach P,$(PROGRAMS:$D/%=%),$(eval $D/$P: $(filter $O/apps/$P/%,$(APPS))))
+ifeq ($(CUDNN),yes)
+$O/apps/bench/cudnn.o: CPPFLAGS += -DCUDET_CUDNN
+endif
 $D/convert $D/tests $D/tests-of-cuda $(FUZZERS): LIBS := -lzip -lyaml-cpp
 $(PROGRAMS): $O/libapps.a $D/libcudet.a
 $D/tests: $(filter-out $(MAINS),$(APPS)) $(TESTS) $D/libcudet.a
 $D/tests-of-cuda: $(CUDA_TESTS) $(filter-out $(MAINS),$(APPS)) $D/libcudet.a
-$D/network-time: $O/tests/gpu/network_time.o $D/libcudet.a
 $D/convolutions: $O/tests/counts/convolutions.o $D/libcudet.a
 $D/tests $D/tests-of-cuda: LIBS += -lgtest
 $(FUZZERS): $D/%: $O/tests/fuzz/%.o $(filter-out $(MAINS),$(APPS)) $D/libcudet.a
 $(FUZZERS): LIBS += -fsanitize=fuzzer
-$(PROGRAMS) $D/tests $D/tests-of-cuda $D/network-time $D/convolutions $(FUZZERS): $O/flags $O/sources
+$(PROGRAMS) $D/tests $D/tests-of-cuda $D/convolutions $(FUZZERS): $O/flags $O/sources
 	@mkdir -p $(@D)
 	$Q$(LINK) $(if $(filter yes,$(STATIC)),-static) $(filter %.o %.a,$^) -o $@ $(LDLIBS) $(LIBS) $(HIGHWAY_LIBS) $(CUDA_LIBS)
 ifeq ($(CUDA),yes)
@@ -311,9 +332,9 @@ $(SYSROOT)/ready:
 endif
 
 -include $(patsubst %.o,%.d,$(wildcard $(LIBRARY) $(APPS) $(TESTS) $(CUDA_TESTS) $(FUZZERS:$D/%=$O/tests/fuzz/%.o) \
-  $O/tests/gpu/*.o $O/tests/counts/*.o $O/tests/simt/tests/*.o))
+  $O/tests/counts/*.o $O/tests/simt/tests/*.o))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps deps-checks test run-tests test-aarch64 install uninstall clean asan tsan fuzz run-fuzzers
-.PHONY: samples train archs simt run-simt emulator mutants counts counts-cutlass gpu-check demo format format-check tidy includes-check $(FUZZERS:%=%.run)
+.PHONY: bench-baseline bench-check bench-peers samples train archs simt run-simt emulator mutants counts counts-cutlass gpu-check demo format format-check tidy includes-check $(FUZZERS:%=%.run)

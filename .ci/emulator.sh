@@ -33,10 +33,10 @@ took "the device is built"
 programs=${EMULATED:-build/emulated}
 export CUDA_PTX="75 80" CUDART=shared
 if [ "$programs" = build ]; then
-  make CUDA=yes NVCC="$nvcc" build/tests-of-cuda build/detect build/network-time
+  make CUDA=yes NVCC="$nvcc" build/tests-of-cuda build/detect build/bench
 else
   make CONFIG=emulated CUDA=yes CUDA_ARCHS= NVCC="$nvcc" OPTIMIZE=-O1 \
-    $programs/tests-of-cuda $programs/detect $programs/network-time
+    $programs/tests-of-cuda $programs/detect $programs/bench
 fi
 took "the programs are built"
 
@@ -90,8 +90,9 @@ for how in "8.0 fp32 0.01 0.0001" "7.5 fp32 0.01 0.0001" "8.0 fp16 1.5 0.02"; do
 done
 $programs/tests-of-cuda --gtest_brief=1 --gtest_filter='WholeNetworkCudaOwn.*'
 took "the bundled network's golden values"
-$programs/network-time --runs 1 --side 64
-took "network-time"
+$programs/bench --device cuda --precision fp16 --imgsz 64 --layers >"$device/log" 2>&1
+grep -q '`make counts` tells' "$device/log"
+took "bench"
 
 if [ -f "$shared/weights/yolov8n.pt" ]; then
   $programs/tests-of-cuda --gtest_brief=1 --gtest_filter='*WholeNetworkCuda.RawOutput/0:*WholeNetworkCuda.HalfPrecision/1'

@@ -1,7 +1,8 @@
 #!/bin/bash
-# gpu-check.sh: all that only a GPU can prove: every test on it, compute-sanitizer over the tests of kernels, and the
-# network's time. Builds for that GPU alone, in build/. Goes on after a part that failed; exits with 2 where there is no
-# GPU. CUDET_SHARED: where real weights and golden values are; without them, tests say what is not proved.
+# gpu-check.sh: all that only a GPU can prove: every test on it, compute-sanitizer over the tests of kernels, and times,
+# of each convolution beside cuDNN's where that is. Builds for that GPU alone, in build/. Goes on after a part that
+# failed; exits with 2 where there is no GPU. CUDET_SHARED: where real weights and golden values are; without them, tests
+# say what is not proved.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec </dev/null
@@ -27,7 +28,8 @@ line() { table+=$(printf '%-22s %-8s %6s  %s' "$@")$'\n'; }
 # What goes into the table of what a program says: counts of tests, or the network's times.
 summary() {
   awk '/^[0-9]+ passed, [0-9]+ failed/ { said = $0 }
-    /^fp(32|16) / { said = said (said ? "; " : "") ($3 + 0 > 0 ? $1 " p50 " $4 ", p90 " $5 " ms" : $0) }
+    /^network +[0-9.]+ ms/ { said = "p50 " $2 ", p90 " $7 " ms" }
+    /^without a graph +[0-9.]+ ms/ { said = said "; without a graph p50 " $4 " ms" }
     END { print said }' "$1"
 }
 part() {  # NAME COMMAND...
@@ -41,7 +43,7 @@ part() {  # NAME COMMAND...
 }
 not_run() { echo "NOT RUN: $1: $2" && line "$1" "NOT RUN" "" "$2"; }
 
-build() { make deps && make all build/tests build/tests-of-cuda build/network-time; }
+build() { make deps && make all build/tests build/tests-of-cuda; }
 part build build
 if [ $status != 0 ]; then
   printf '\n%s' "$table"
@@ -60,16 +62,22 @@ for tool in memcheck racecheck initcheck synccheck; do
   fi
 done
 
-models=("")
+models=(weights/codes.json)
 for network in yolov8n yolov8n-dysample; do
   [ -f "$CUDET_SHARED/weights/$network.pt" ] || continue
   mkdir -p build/gpu-check
   build/convert --quiet "$CUDET_SHARED/weights/$network.pt" -o build/gpu-check/$network.json || { status=1; continue; }
   models+=("build/gpu-check/$network.json")
 done
-[ ${#models[@]} = 1 ] || models=("${models[@]:1}")
 for model in "${models[@]}"; do
-  part "time $(basename "${model:-YOLOv8n, random}" .json)" build/network-time ${model:+"$model"}
+  for precision in fp32 fp16; do
+    name="time $(basename "$model" .json) $precision"
+    if [ $precision = fp16 ] && ((${capability/./} < 80)); then
+      not_run "$name" "it needs compute capability 8.0"
+    else
+      part "$name" build/bench "$model" --device cuda --precision $precision --layers --runs 200
+    fi
+  done
 done
 
 printf '\n%s\n%s' "$gpu" $'\n'"$table"

@@ -5,8 +5,8 @@
 #include <charconv>
 #include <iostream>
 
+#include "apps/cli/shipped_model.h"
 #include "apps/cli/size.h"
-#include "apps/detect/shipped_model.h"
 
 namespace cudet::detect {
 namespace {

@@ -22,13 +22,17 @@ int command(int argc, char** argv) {
   app.set_version_flag("--version", "inspect (cudet) " CUDET_VERSION);
   std::string model, scale, imgsz;
   int batch = 1;
-  bool with_program = false, json = false;
+  bool with_program = false, with_shapes = false, json = false;
   app.add_option("MODEL", model, "model description (JSON); its weights are not needed")->required();
   app.add_option("--scale", scale, "scale to use in place of the description's own: n, s, m, l or x");
   app.add_option("--imgsz", imgsz, "input size: N or HxW, rounded up to whole strides (default: the model's)");
   app.add_option("--batch", batch, "pictures at once")->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_flag("--program", with_program, "the steps that run, with shapes and arena offsets, in place of the table");
-  app.add_flag("--json", json, "all of it as JSON");
+  CLI::Option* program = app.add_flag("--program", with_program,
+                                      "the steps that run, with shapes and arena offsets, in place of the table");
+  CLI::Option* as_json = app.add_flag("--json", json, "all of it as JSON");
+  app.add_flag("--shapes", with_shapes, "in place of the table, the operators at their shapes, as bench --shapes reads")
+      ->excludes(program)
+      ->excludes(as_json);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
@@ -41,6 +45,8 @@ int command(int argc, char** argv) {
     const Report report = make_report(model, scale, batch, {input.height, input.width});
     if (json)
       print_json(report, with_program, std::cout);
+    else if (with_shapes)
+      print_shapes(report, std::cout);
     else if (with_program)
       print_program(report, std::cout);
     else

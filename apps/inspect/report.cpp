@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "apps/cli/shape.h"
 #include "runtime/passes.h"
 
 namespace cudet::inspect {
@@ -212,6 +213,26 @@ void print_program(const Report& report, std::ostream& out) {
   out << (count.contains("copy") ? "" : "no copy, ") << "batch " << report.batch << ", input " << report.input.h << "x"
       << report.input.w << "\n";
   print_memory(report, out);
+}
+
+void print_shapes(const Report& report, std::ostream& out) {
+  std::vector<std::pair<std::string, int>> shapes;  // and how many times
+  std::size_t width = 0;
+  for (const Program::NamedStep& named : report.program.steps) {
+    const std::string line = op_of(named.step) + " " + shape_of(named.step);
+    const auto known = std::find_if(shapes.begin(), shapes.end(), [&](const auto& s) { return s.first == line; });
+    if (known != shapes.end())
+      ++known->second;
+    else
+      shapes.emplace_back(line, 1);
+    width = std::max(width, line.size());
+  }
+  out << "# " << report.description.path;
+  if (!report.description.scale.empty()) out << ", scale " << report.description.scale;
+  out << ", batch " << report.batch << ", input " << report.input.h << "x" << report.input.w << "\n";
+  for (const auto& [line, times] : shapes)
+    out << std::left << std::setw(static_cast<int>(width)) << line << "  # " << times
+        << (times == 1 ? " time" : " times") << "\n";
 }
 
 void print_json(const Report& report, bool with_program, std::ostream& out) {

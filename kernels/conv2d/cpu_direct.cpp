@@ -48,6 +48,12 @@ HWY_INLINE void sum_inside(const Job& job, int v, int u, Floats (&sums)[kM][kB *
   const bool dense = pitch == job.c && op.dilation.w == 1;
   const int steps = dense ? 1 : op.kernel.w, count = dense ? op.kernel.w * job.c : job.c;
   const float* weight = job.weight;
+  if (op.kernel.h == 1 && op.kernel.w == 1) {
+    const float* x[kM];
+    for (int m = 0; m < kM; ++m) x[m] = corner + m * op.stride.w * pitch;
+    accumulate<kM, kB, true>(x, weight, job.block_floats, job.c, sums, kM * op.stride.w * pitch);
+    return;
+  }
   for (int r = 0; r < op.kernel.h; ++r)
     for (int s = 0; s < steps; ++s, weight += static_cast<std::size_t>(count) * kConv2dBlock) {
       const float* tap = corner + r * op.dilation.h * row_pitch + s * op.dilation.w * pitch;

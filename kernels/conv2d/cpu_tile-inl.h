@@ -28,21 +28,30 @@ static_assert(kConv2dBlock % kLanes == 0, "a block is whole vectors");
 constexpr int kBlocks = kLanes == 16 ? 2 : 1;
 constexpr int kPixels = kLanes == 16 ? 8 : kLanes == 8 ? 6 : kLanes == 4 ? (HWY_ARCH_ARM_A64 ? 6 : 2) : 1;
 
-// sums += x[pixel][0, count) · weight[0, count).
-template <int kM, int kB>
+// sums += x[pixel][0, count) · weight[0, count). With kStream, what lies so far ahead in x is fetched into the cache:
+// where each value is read but once, a processor sees no stream in a few short rows at a time.
+template <int kM, int kB, bool kStream = false>
 HWY_INLINE void accumulate(const float* const (&x)[kM], const float* weight, std::size_t block_floats, int count,
-                           Floats (&sums)[kM][kB * kVectors]) {
-  HWY_UNROLL(4)
-  for (int c = 0; c < count; ++c, weight += kConv2dBlock) {
-    Floats w[kB * kVectors];
-    HWY_UNROLL(16)
-    for (int n = 0; n < kB * kVectors; ++n)
-      w[n] = hn::LoadU(kFloats, weight + n / kVectors * block_floats + n % kVectors * kLanes);
-    HWY_UNROLL(16)
-    for (int m = 0; m < kM; ++m) {
-      const Floats value = hn::Set(kFloats, x[m][c]);
+                           Floats (&sums)[kM][kB * kVectors], std::ptrdiff_t ahead = 0) {
+  constexpr int kLine = 16;  // floats of a cache line
+  for (int first = 0, last; first < count; first = last) {
+    last = kStream ? std::min(first + kLine, count) : count;
+    if constexpr (kStream) {
       HWY_UNROLL(16)
-      for (int n = 0; n < kB * kVectors; ++n) sums[m][n] = hn::MulAdd(value, w[n], sums[m][n]);
+      for (int m = 0; m < kM; ++m) __builtin_prefetch(x[m] + first + ahead);
+    }
+    HWY_UNROLL(4)
+    for (int c = first; c < last; ++c, weight += kConv2dBlock) {
+      Floats w[kB * kVectors];
+      HWY_UNROLL(16)
+      for (int n = 0; n < kB * kVectors; ++n)
+        w[n] = hn::LoadU(kFloats, weight + n / kVectors * block_floats + n % kVectors * kLanes);
+      HWY_UNROLL(16)
+      for (int m = 0; m < kM; ++m) {
+        const Floats value = hn::Set(kFloats, x[m][c]);
+        HWY_UNROLL(16)
+        for (int n = 0; n < kB * kVectors; ++n) sums[m][n] = hn::MulAdd(value, w[n], sums[m][n]);
+      }
     }
   }
 }

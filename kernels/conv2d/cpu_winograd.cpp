@@ -116,7 +116,7 @@ HWY_INLINE void multiply_few(const float* values, int c, const float* weight, st
     HWY_UNROLL(16)
     for (int n = 0; n < kB * kVectors; ++n) sums[m][n] = hn::Zero(kFloats);
   }
-  accumulate<kM, kB>(x, weight, block_floats, c, sums);
+  accumulate<kM, kB, true>(x, weight, block_floats, c, sums, kM * c);
   HWY_UNROLL(16)
   for (int m = 0; m < kM; ++m) {
     HWY_UNROLL(16)

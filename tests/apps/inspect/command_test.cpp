@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -80,6 +82,22 @@ TEST(InspectCommand, PrintsJson) {
   EXPECT_EQ(cuda["bytes"], sum);
 }
 
+TEST(InspectCommand, PrintsTheShapesThatBenchHas) {
+  for (const auto& [model, file] :
+       {std::pair("weights/yolov8.json", "apps/bench/shapes/yolov8n.txt"),
+        std::pair("weights/yolov8-dysample.json", "apps/bench/shapes/yolov8n-dysample.txt")}) {
+    std::stringstream shapes;
+    shapes << std::ifstream(file).rdbuf();
+    const Outcome outcome = run({model, "--scale", "n", "--imgsz", "640", "--shapes"});
+    EXPECT_EQ(outcome.status, 0) << outcome.error;
+    EXPECT_EQ(outcome.out, shapes.str()) << file << ": inspect " << model << " --scale n --shapes makes it anew";
+  }
+  const Outcome small = run({kModel, "--imgsz", "97x320", "--batch", "2", "--shapes"});
+  EXPECT_NE(small.out.find(", batch 2, input 128x320\nconv2d 2x128x320x3 -> "), std::string::npos) << small.out;
+  EXPECT_EQ(small.out.find("max_pool", small.out.find("max_pool") + 1), std::string::npos) << "thrice the same";
+  EXPECT_NE(small.out.find("  # 3 times\n"), std::string::npos) << small.out;
+}
+
 TEST(InspectCommand, SaysInOneLineWhatIsWrong) {
   expect_refused({}, "MODEL");
   expect_refused({kModel, "--no-such\noption"}, "--no-such?option");
@@ -88,6 +106,7 @@ TEST(InspectCommand, SaysInOneLineWhatIsWrong) {
   expect_refused({kModel, "--imgsz="}, "--imgsz");
   expect_refused({kModel, "--batch", "0"}, "--batch");
   expect_refused({kModel, "--scale", "q"}, kModel);
+  expect_refused({kModel, "--shapes", "--json"}, "--shapes");
 }
 
 TEST(InspectCommand, HelpsAndTellsItsVersion) {

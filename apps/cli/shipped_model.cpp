@@ -1,9 +1,9 @@
-#include "apps/detect/shipped_model.h"
+#include "apps/cli/shipped_model.h"
 
 #include <filesystem>
 #include <system_error>
 
-namespace cudet::detect {
+namespace cudet {
 
 std::string shipped_model() {
   std::error_code error;
@@ -17,4 +17,4 @@ std::string shipped_model() {
   return {};
 }
 
-}  // namespace cudet::detect
+}  // namespace cudet

@@ -1,0 +1,97 @@
+#include "apps/bench/measure.h"
+
+#include <algorithm>
+
+#include "apps/bench/machine.h"
+#include "apps/bench/operators.h"
+#include "apps/bench/steps.h"
+#include "apps/bench/throughput.h"
+#include "apps/cli/shape.h"
+#ifdef CUDET_CUDA
+#include "apps/bench/cuda_machine.h"
+#include "apps/bench/cuda_times.h"
+#endif
+
+namespace cudet::bench {
+namespace {
+
+constexpr int kLargestBatch = 8;  // of a sweep, unless --batch is larger
+
+Setting setting_of(const Options& options) {
+  Setting setting{};
+  setting.model = options.model;
+  setting.device = "cpu";
+  setting.precision = options.detector.precision == Precision::fp16 ? "fp16" : "fp32";
+  setting.batch = options.batch;
+  setting.threads = options.detector.threads;
+  setting.warmup = options.warmup;
+  setting.runs = options.runs;
+  return setting;
+}
+
+#ifdef CUDET_CUDA
+/// In place of the processor's: the device's peak, its own times of the network, its steps.
+void measure_on_cuda(const Started& started, const Options& options, const Note& note, Report& report) {
+  const Setting& s = report.setting;
+  const CudaRun how{options.detector.precision, started.detector.input(), s.batch, s.warmup, s.runs};
+  measure_cuda_machine(report.machine, how.precision);
+  const CudaNetworkTimes times = measure_cuda_network(started.model, how);
+  report.network->network = times.graph;
+  report.network->launches = times.launches;
+  if (!options.layers) return;
+  CudaStepTimes steps = measure_cuda_steps(started.model, how, report.machine);
+  if (!steps.no_cudnn.empty()) note("no times of cuDNN: " + steps.no_cudnn);
+  report.layers = std::move(steps.steps);
+}
+
+/// Where times mean nothing, one run is enough to see that all of it works.
+void limit_runs(Setting& setting) {
+  if (why_no_times().empty()) return;
+  setting.warmup = 0;
+  setting.runs = 1;
+}
+#endif
+
+}  // namespace
+
+Report measure_model(Started& started, const Options& options, const Note& note) {
+  const Detector& detector = started.detector;
+  if (!detector.fallback().empty()) note("the CPU runs the network, not CUDA: " + detector.fallback());
+  Report report{CUDET_VERSION, {}, setting_of(options), {}, {}, {}};
+  Setting& s = report.setting;
+  const bool cuda = detector.device() == Device::cuda;
+  if (cuda) s.device = "cuda";
+  s.height = detector.input().height;
+  s.width = detector.input().width;
+#ifdef CUDET_CUDA
+  if (cuda) limit_runs(s);
+#endif
+  report.network = measure_network(started, s.batch, s.warmup, s.runs);
+  report.machine = measure_machine(s.threads);  // takes memory: behind the network, whose peak is told
+#ifdef CUDET_CUDA
+  if (cuda) measure_on_cuda(started, options, note, report);
+#endif
+  if (options.layers && !cuda)
+    report.layers =
+        measure_steps(started.model, detector.input(), s.batch, s.threads, s.warmup, s.runs, report.machine);
+  if (options.sweep) {
+    std::vector<int> batches;
+    for (int batch = 1; batch <= std::max(s.batch, kLargestBatch); batch *= 2) batches.push_back(batch);
+    const std::vector<int> threads = cuda ? std::vector{s.threads} : thread_counts(s.threads);
+    report.throughput = measure_throughput(started.model, options.detector, batches, threads, s.warmup, s.runs);
+  }
+  return report;
+}
+
+Report measure_operators(const Options& options) {
+  const std::vector<Step> steps = options.shapes.empty() ? std::vector{parse_step(options.op, options.shape)}
+                                                         : read_steps(options.shapes, options.op);
+  Report report{CUDET_VERSION, measure_machine(options.detector.threads), setting_of(options), {}, {}, {}};
+  for (const Step& step : steps)
+    for (Measurement& kernel :
+         measure_operator(step, options.detector.threads, options.warmup, options.runs, report.machine))
+      report.layers.push_back(std::move(kernel));
+  return report;
+}
+
+}  // namespace cudet::bench

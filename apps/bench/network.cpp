@@ -1,0 +1,58 @@
+#include "apps/bench/network.h"
+
+#include <vector>
+
+#include "apps/bench/clock.h"
+#include "apps/bench/picture.h"
+#include "apps/bench/process.h"
+#include "apps/bench/times.h"
+#include "apps/bench/work.h"
+#include "runtime/model.h"
+
+namespace cudet::bench {
+namespace {
+
+double gflops_of(const Model& model, Size input, int batch) {
+  const Model::Impl& impl = model.impl();
+  double flops = 0;
+  for (const Program::NamedStep& named : compile(impl.graph, impl.weights, batch, {input.height, input.width}).steps)
+    flops += work_of(named.step).flops;
+  return flops * 1e-9;
+}
+
+}  // namespace
+
+Started start_network(const std::string& path, DetectorOptions options, int batch) {
+  const double age = process_age_ms();
+  const Picture picture;  // of which the process is not older
+  const auto now = Clock::now();
+  options.fit = Fit::whole;
+  Model model = Model::load(path);
+  Detector detector(model, options);
+  const double load = milliseconds_since(now);
+  detector.detect(std::vector<Frame>(static_cast<std::size_t>(batch), picture.frame()));
+  return {std::move(model), std::move(detector), load, age + milliseconds_since(now)};
+}
+
+Network measure_network(Started& started, int batch, int warmup, int runs) {
+  const Picture picture;
+  const std::vector<Frame> frames(static_cast<std::size_t>(batch), picture.frame());
+  std::vector<double> network, end_to_end;
+  for (int run = -warmup; run < runs; ++run) {
+    const auto start = Clock::now();
+    const std::vector<Result> results = started.detector.detect(frames);
+    const double whole = milliseconds_since(start);
+    if (run < 0) continue;
+    end_to_end.push_back(whole);
+    network.push_back(0);
+    for (const Result& result : results) network.back() += result.ms.network;
+  }
+  return {summarize(std::move(network)),
+          summarize(std::move(end_to_end)),
+          gflops_of(started.model, started.detector.input(), batch),
+          started.load_ms,
+          started.first_ms,
+          peak_memory_mb()};
+}
+
+}  // namespace cudet::bench

@@ -1,0 +1,170 @@
+"""The peers, each with the fastest settings that it documents for fp32 at batch 1, and the process that runs one.
+
+    python engines.py ENGINE MODEL THREADS INPUT.npy OUTPUT.npy
+
+runs the network once, stores its output and prints a line of JSON; then for each line "COUNT" on standard input it
+runs it COUNT times and prints another. INPUT is (1,3,H,W) in 0..1, OUTPUT (4+nc, anchors). Timed is run() alone: the
+input is in the engine already, the output stays there.
+"""
+import json
+import os
+import sys
+import time
+
+WARMUP = 5  # runs of each turn that aren't counted: others have been on the cores since
+
+
+class OnnxRuntime:
+    """Sequential, all graph optimizations. Its threads spin while a run lasts, and not behind it."""
+
+    file, package = "onnx", "onnxruntime"
+
+    def __init__(self, module, path, threads):
+        options = module.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.execution_mode = module.ExecutionMode.ORT_SEQUENTIAL
+        options.graph_optimization_level = module.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        self.session = module.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.binding = self.session.io_binding()
+
+    def set(self, x):
+        self.binding.bind_cpu_input("images", x)
+        self.binding.bind_output("output0")
+
+    def run(self):
+        self.session.run_with_iobinding(self.binding)
+
+    def output(self):
+        return self.binding.copy_outputs_to_cpu()[0][0]
+
+
+class OpenVino:
+    """Latency hint, fp32 also where the processor has bf16."""
+
+    file, package = "onnx", "openvino"
+
+    def __init__(self, module, path, threads):
+        how = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+        self.tensor, core = module.Tensor, module.Core()
+        self.request = core.compile_model(core.read_model(path), "CPU", how).create_infer_request()
+
+    def set(self, x):
+        self.request.set_input_tensor(self.tensor(x, shared_memory=True))
+
+    def run(self):
+        self.request.start_async()  # infer() would gather the outputs in Python too
+        self.request.wait()
+
+    def output(self):
+        return self.request.get_output_tensor().data[0]
+
+
+class Ncnn:
+    """fp32 in storage and arithmetic, packed layouts, Winograd and sgemm convolutions, its light mode."""
+
+    file, package = "param", "ncnn"
+
+    def __init__(self, module, path, threads):
+        self.module, self.net = module, module.Net()
+        o = self.net.opt
+        o.num_threads = threads
+        o.use_vulkan_compute = False
+        o.use_fp16_packed = o.use_fp16_storage = o.use_fp16_arithmetic = False
+        o.use_bf16_packed = o.use_bf16_storage = False
+        o.use_packing_layout = o.use_winograd_convolution = o.use_sgemm_convolution = o.lightmode = True
+        if self.net.load_param(path) or self.net.load_model(path.removesuffix("param") + "bin"):
+            raise RuntimeError(f"{path} cannot be loaded")
+
+    def set(self, x):
+        self.input = self.module.Mat(x[0]).clone()
+
+    def run(self):
+        extractor = self.net.create_extractor()
+        extractor.input("images", self.input)
+        status, self.result = extractor.extract("output0")
+        if status:
+            raise RuntimeError(f"extract: {status}")
+
+    def output(self):
+        import numpy
+
+        return numpy.array(self.result)
+
+
+class Mnn:
+    """High precision (fp32), high memory and power, its converter's fastest graph."""
+
+    file, package = "mnn", "MNN"
+
+    def __init__(self, module, path, threads):  # by a session: the Module API took a sixth longer
+        self.module, self.net = module, module.Interpreter(path)
+        how = {"backend": "CPU", "numThread": threads, "precision": "high", "memory": "high", "power": "high"}
+        self.session = self.net.createSession(how)
+        self.input = self.net.getSessionInput(self.session)
+
+    def host(self, shape, x):
+        return self.module.Tensor(shape, self.module.Halide_Type_Float, x, self.module.Tensor_DimensionType_Caffe)
+
+    def set(self, x):
+        self.input.copyFrom(self.host(x.shape, x))
+
+    def run(self):
+        self.net.runSession(self.session)
+
+    def output(self):
+        import numpy
+
+        result = self.net.getSessionOutput(self.session)
+        shape = result.getShape()
+        host = self.host(shape, numpy.zeros(shape, numpy.float32))
+        result.copyToHostTensor(host)
+        return numpy.array(host.getNumpyData()).reshape(shape)[0]
+
+
+ENGINES = {"MNN": Mnn, "ncnn": Ncnn, "OpenVINO": OpenVino, "ONNX Runtime": OnnxRuntime}
+
+
+def megabytes(key):
+    """VmRSS or VmHWM of this process."""
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) / 1e3 * 1.024 for line in lines if line.startswith(key))
+
+
+def main(engine, path, threads, given, result):
+    answers = os.fdopen(os.dup(1), "w")  # engines print what they like on 1
+    os.dup2(2, 1)
+
+    def answer(**values):
+        print(json.dumps(values), file=answers, flush=True)
+
+    import numpy
+
+    module = __import__(ENGINES[engine].package)
+    x = numpy.load(given)
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # VmHWM counts from here
+    before, start = megabytes("VmRSS"), time.monotonic()
+    peer = ENGINES[engine](module, path, int(threads))
+    peer.set(x)
+    peer.run()
+    finish = time.monotonic()
+    numpy.save(result, peer.output())
+    answer(load_ms=1e3 * (finish - start), finish=finish)
+    slept = time.process_time()
+    for line in sys.stdin:
+        idle_s = time.process_time() - slept  # of all threads, since the last turn
+        samples = []
+        for _ in range(WARMUP + int(line)):
+            peer.set(x)  # MNN computes over its input
+            start = time.perf_counter()
+            peer.run()
+            samples.append(1e3 * (time.perf_counter() - start))
+        same = bool(numpy.allclose(peer.output(), numpy.load(result), rtol=1e-4, atol=1e-4))
+        answer(samples_ms=samples[WARMUP:], idle_s=idle_s, peak_mb=megabytes("VmHWM") - before, same=same)
+        slept = time.process_time()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,103 @@
+"""A network as ONNX, which OpenVINO and ONNX Runtime read and MNN converts."""
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 20  # the first whose GridSample calls bilinear "linear"
+
+
+@dataclass
+class Value:
+    name: str
+    shape: tuple  # C,H,W; the batch of 1 before it is not counted
+
+
+class OnnxGraph:
+    def __init__(self):
+        self.nodes, self.constants = [], []
+
+    def constant(self, array, dtype=np.float32):
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(array, dtype), name))
+        return name
+
+    def node(self, op, inputs, shape, outputs=1, **attributes):
+        names = [f"{op}{len(self.nodes)}_{i}" for i in range(outputs)]
+        inputs = [x.name if isinstance(x, Value) else x for x in inputs]
+        self.nodes.append(helper.make_node(op, inputs, names, **attributes))
+        values = [Value(name, tuple(shape)) for name in names]
+        return values if outputs > 1 else values[0]
+
+    def reshape(self, x, shape):
+        """To `shape`, the batch counted; the value's own leaves the first out."""
+        return self.node("Reshape", [x, self.constant(shape, np.int64)], shape[1:])
+
+    def input(self, size):
+        self.size = size
+        return Value("images", (3, size, size))
+
+    def conv(self, x, weight, bias, stride, silu):
+        out, _, k, _ = weight.shape
+        _, h, w = x.shape
+        shape = out, (h - 1) // stride + 1, (w - 1) // stride + 1
+        inputs = [x, self.constant(weight), self.constant(bias)]
+        y = self.node("Conv", inputs, shape, kernel_shape=[k, k], strides=[stride] * 2, pads=[k // 2] * 4)
+        return self.node("Mul", [y, self.node("Sigmoid", [y], shape)], shape) if silu else y
+
+    def split(self, x, count):
+        return self.node("Split", [x], (x.shape[0] // count, *x.shape[1:]), count, axis=1, num_outputs=count)
+
+    def concat(self, parts):
+        return self.node("Concat", parts, (sum(p.shape[0] for p in parts), *parts[0].shape[1:]), axis=1)
+
+    def add(self, a, b):
+        return self.node("Add", [a, b], a.shape)
+
+    def max_pool(self, x, k):
+        return self.node("MaxPool", [x], x.shape, kernel_shape=[k, k], strides=[1, 1], pads=[k // 2] * 4)
+
+    def upsample(self, x, scale):
+        c, h, w = x.shape
+        inputs = [x, "", self.constant([1, 1, scale, scale])]
+        how = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
+        return self.node("Resize", inputs, (c, h * scale, w * scale), **how)
+
+    def dysample(self, x, offset, base, scale, groups):
+        c, h, w = x.shape
+        high, wide = scale * h, scale * w
+        offset = self.node("DepthToSpace", [offset], (2 * groups, high, wide), blocksize=scale, mode="CRD")
+        offset = self.reshape(offset, [groups, 2, high, wide])
+        offset = self.node("Transpose", [offset], (high, wide, 2), perm=[0, 2, 3, 1])
+        grid = self.node("Add", [offset, self.constant(base.transpose(1, 2, 0)[None])], (high, wide, 2))
+        planes = self.reshape(x, [groups, c // groups, h, w])
+        how = {"mode": "linear", "padding_mode": "border", "align_corners": 0}
+        y = self.node("GridSample", [planes, grid], (c // groups, high, wide), **how)
+        return self.reshape(y, [1, c, high, wide])
+
+    def detect(self, boxes, scores, bins, weight, stride, centre):
+        anchors = stride.shape[1]
+
+        def joined(maps):
+            channels = maps[0].shape[0]
+            flat = [self.reshape(m, [1, channels, m.shape[1] * m.shape[2]]) for m in maps]
+            return self.node("Concat", flat, (channels, anchors), axis=2)
+
+        share = self.node("Softmax", [self.reshape(joined(boxes), [1, 4, bins, anchors])], (4, bins, anchors), axis=2)
+        share = self.reshape(share, [1, 4 * bins, 1, anchors])
+        box = self.node("Conv", [share, self.constant(weight)], (4, 1, anchors), kernel_shape=[1, 1])
+        box = self.reshape(box, [1, 4, anchors])
+        box = self.node("Mul", [box, self.constant(stride[None])], (4, anchors))
+        box = self.node("Add", [box, self.constant(centre[None])], (4, anchors))
+        score = self.node("Sigmoid", [joined(scores)], (scores[0].shape[0], anchors))
+        self.channels, self.anchors = 4 + scores[0].shape[0], anchors
+        self.nodes.append(helper.make_node("Concat", [box.name, score.name], ["output0"], axis=1))
+
+    def save(self, path):
+        image = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, self.size, self.size])
+        output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, self.channels, self.anchors])
+        graph = helper.make_graph(self.nodes, "network", [image], [output], self.constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+        onnx.checker.check_model(model, full_check=True)
+        onnx.save(model, path)

@@ -1,0 +1,53 @@
+#include "apps/bench/picture.h"
+
+#include <algorithm>
+#include <random>
+
+namespace cudet::bench {
+namespace {
+
+constexpr int kShapes = 60, kNoise = 16;
+
+struct Shape {
+  enum Kind { box, disc, bars } kind;
+  int x, y, width, height;  // of its rectangle, pixels
+  int colour[3];
+};
+
+bool covers(const Shape& shape, int x, int y) {
+  switch (shape.kind) {
+    case Shape::disc: {
+      const double dx = (x - shape.x + 0.5) / shape.width - 0.5, dy = (y - shape.y + 0.5) / shape.height - 0.5;
+      return dx * dx + dy * dy <= 0.25;
+    }
+    case Shape::bars:  // 32 modules of 3 pixels, over and over
+      return (0x2d3512d7u >> (x - shape.x) / 3 % 32 & 1) != 0;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+Picture::Picture() : pixels_(static_cast<std::size_t>(kWidth) * kHeight * 3) {
+  std::mt19937 random(1);
+  const auto below = [&](int bound) { return static_cast<int>(random() % static_cast<unsigned>(bound)); };
+  const auto pixel = [&](int x, int y) { return &pixels_[(static_cast<std::size_t>(y) * kWidth + x) * 3]; };
+
+  for (int y = 0; y < kHeight; ++y)
+    for (int x = 0; x < kWidth; ++x)
+      for (int c = 0; c < 3; ++c) pixel(x, y)[c] = static_cast<std::uint8_t>(60 + y / 12 + x / 20 + 10 * c);
+  for (int i = 0; i < kShapes; ++i) {
+    Shape shape{
+        static_cast<Shape::Kind>(i % 3),     below(kWidth - 40), below(kHeight - 40), 30 + below(200), 30 + below(200),
+        {below(256), below(256), below(256)}};
+    for (int y = shape.y; y < std::min(shape.y + shape.height, kHeight); ++y)
+      for (int x = shape.x; x < std::min(shape.x + shape.width, kWidth); ++x)
+        if (covers(shape, x, y))
+          for (int c = 0; c < 3; ++c) pixel(x, y)[c] = static_cast<std::uint8_t>(shape.colour[c]);
+  }
+  for (std::uint8_t& value : pixels_)
+    value = static_cast<std::uint8_t>(std::clamp(value + below(kNoise) - kNoise / 2, 0, 255));
+}
+
+}  // namespace cudet::bench

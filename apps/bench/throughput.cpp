@@ -1,0 +1,61 @@
+#include "apps/bench/throughput.h"
+
+#include <algorithm>
+
+#include "apps/bench/clock.h"
+#include "apps/bench/picture.h"
+#include "apps/bench/times.h"
+
+namespace cudet::bench {
+namespace {
+
+constexpr int kLeastBatches = 10;
+
+/// Milliseconds from one batch's results to the next's, while there always is a next.
+std::vector<double> batch_times(Detector& detector, const std::vector<Frame>& frames, int warmup, int runs) {
+  std::vector<double> times;
+  detector.submit(frames);
+  auto last = Clock::now();
+  for (int run = -warmup; run < runs; ++run) {
+    detector.submit(frames);
+    detector.collect();
+    const auto now = Clock::now();
+    if (run >= 0) times.push_back(std::chrono::duration<double, std::milli>(now - last).count());
+    last = now;
+  }
+  detector.collect();
+  return times;
+}
+
+}  // namespace
+
+std::vector<int> thread_counts(int cores) {
+  std::vector<int> counts;
+  for (int threads = 1; threads < cores; threads *= 2) counts.push_back(threads);
+  counts.push_back(cores);
+  return counts;
+}
+
+std::vector<Throughput> measure_throughput(const Model& model, DetectorOptions options, std::span<const int> batches,
+                                           std::span<const int> threads, int warmup, int runs) {
+  options.fit = Fit::whole;
+  const Picture picture;
+  std::vector<Throughput> results;
+  for (const int count : threads) {
+    options.threads = count;
+    Detector detector(model, options);
+    for (const int batch : batches) {
+      const std::vector<Frame> frames(static_cast<std::size_t>(batch), picture.frame());
+      const auto share = [&](int pictures) { return (pictures + batch - 1) / batch; };
+      const Times times = summarize(batch_times(detector, frames, share(warmup), std::max(kLeastBatches, share(runs))));
+      const auto per_second = [&](double milliseconds) { return batch * 1e3 / milliseconds; };
+      results.push_back({batch,
+                         count,
+                         per_second(times.p50_ms),
+                         {per_second(times.p50_interval_ms.high), per_second(times.p50_interval_ms.low)}});
+    }
+  }
+  return results;
+}
+
+}  // namespace cudet::bench

@@ -1,0 +1,164 @@
+// The program as a user meets it: a small model measured for real, stored results told, compared and refused.
+#include "apps/bench/command.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "apps/bench/json.h"
+#include "tests/apps/bench/reports.h"
+#include "tests/apps/command.h"
+#include "tests/temporary.h"
+
+namespace cudet::bench::test {
+namespace {
+
+using cudet::test::Outcome;
+
+constexpr const char* kModel = "tests/data/tiny/dysample.json";
+
+Outcome run(std::vector<std::string> arguments) {
+  return cudet::test::run_command(command, "bench", std::move(arguments));
+}
+
+/// Status 2, and one line that says why.
+void expect_refused(const std::vector<std::string>& arguments, const std::string& why) {
+  const Outcome outcome = run(arguments);
+  EXPECT_EQ(outcome.status, 2) << why;
+  EXPECT_EQ(outcome.error.rfind("bench: ", 0), 0u) << outcome.error;
+  EXPECT_NE(outcome.error.find(why), std::string::npos) << outcome.error << ", expected: " << why;
+  EXPECT_EQ(std::count(outcome.error.begin(), outcome.error.end(), '\n'), 1) << outcome.error;
+}
+
+class BenchCommand : public testing::Test {
+ protected:
+  /// The path of a stored result.
+  std::string stored(const std::string& name, const Report& report) const {
+    folder_.write(name, to_json(report));
+    return folder_.file(name);
+  }
+
+  cudet::test::TemporaryFolder folder_;
+};
+
+TEST_F(BenchCommand, MeasuresANetworkAndItsSteps) {
+  const std::string json = folder_.file("r.json"), csv = folder_.file("r.csv"), svg = folder_.file("r.svg");
+  const Outcome outcome = run({kModel, "--device", "cpu", "--layers", "--sweep", "--threads", "1", "--runs", "3",
+                               "--warmup", "1", "--json", json, "--csv", csv, "--svg", svg});
+  EXPECT_EQ(outcome.status, 0) << outcome.error;
+  EXPECT_NE(outcome.out.find("end to end"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("dysample 1x"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("pictures/s"), std::string::npos) << outcome.out;
+  const Report report = read_report(json);
+  EXPECT_EQ(report.version, CUDET_VERSION);
+  EXPECT_EQ(report.setting.model, kModel);
+  EXPECT_EQ(report.setting.device, "cpu");
+  EXPECT_EQ(report.setting.threads, 1);
+  EXPECT_EQ(report.setting.runs, 3);
+  EXPECT_EQ(report.setting.height % 32, 0);
+  EXPECT_EQ(report.network->network.samples_ms.size(), 3u);
+  EXPECT_GT(report.network->end_to_end.p50_ms, 0);
+  EXPECT_GT(report.machine.peak_gflops, 0);
+  EXPECT_EQ(report.layers.back().op, "detect_decode");
+  EXPECT_FALSE(report.throughput.empty());
+  EXPECT_EQ(folder_.text("r.csv").rfind("kind,", 0), 0u);
+  EXPECT_EQ(folder_.text("r.svg").rfind("<svg", 0), 0u);
+  EXPECT_EQ(folder_.files(), 3);
+}
+
+TEST_F(BenchCommand, MeasuresAnOperator) {
+  const Outcome outcome =
+      run({"--op", "conv2d", "--shape", "1x8x8x4 -> 4 k3x3 p1x1 silu", "--threads", "1", "--runs", "2", "--json", "-"});
+  EXPECT_EQ(outcome.status, 0) << outcome.error;
+  const Report report = parse_report(outcome.out, "standard output");
+  EXPECT_FALSE(report.network);
+  EXPECT_EQ(report.setting.model, "");
+  ASSERT_GE(report.layers.size(), 2u);
+  for (const Measurement& kernel : report.layers) EXPECT_EQ(kernel.op, "conv2d");
+  folder_.write("shapes.txt", "# some\nconv2d 1x8x8x4 -> 4 k1x1\ncopy 1x8x8x4\n");
+  const Outcome copies = run({"--shapes", folder_.file("shapes.txt"), "--op", "copy", "--threads", "1", "--runs", "2"});
+  EXPECT_EQ(copies.status, 0) << copies.error;
+  EXPECT_NE(copies.out.find("copy 1x8x8x4"), std::string::npos) << copies.out;
+  EXPECT_EQ(copies.out.find("conv2d"), std::string::npos) << copies.out;
+}
+
+TEST_F(BenchCommand, TellsAStoredResult) {
+  const std::string path = stored("r.json", small_report());
+  const Outcome table = run({"--from", path}), json = run({"--from", path, "--json", "-"});
+  EXPECT_EQ(table.status, 0) << table.error;
+  EXPECT_NE(table.out.find("A Processor"), std::string::npos) << table.out;
+  EXPECT_EQ(json.out, to_json(small_report()));
+  EXPECT_EQ(json.error, "");
+  EXPECT_EQ(run({"--from", path, "--svg", "-"}).out.rfind("<svg", 0), 0u);
+}
+
+TEST_F(BenchCommand, KeepsStandardOutputForWhatIsPiped) {
+  Report busy = small_report();
+  busy.machine.busy = "something else runs";
+  const std::string path = stored("r.json", busy);
+  const Outcome outcome = run({"--from", path, "--json", "-", "--compare", path});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_TRUE(nlohmann::json::accept(outcome.out)) << outcome.out;
+  EXPECT_NE(outcome.error.find("bench: times mean little: something else runs\n"), std::string::npos) << outcome.error;
+  EXPECT_NE(outcome.error.find("no difference seen"), std::string::npos) << outcome.error;
+}
+
+TEST_F(BenchCommand, ComparesAndFailsOnRequest) {
+  Report slow = small_report();
+  slow.layers[1].time = times_round(7);
+  const std::string before = stored("before.json", small_report()), after = stored("after.json", slow);
+  const Outcome told = run({"--from", after, "--compare", before});
+  EXPECT_EQ(told.status, 0) << told.error;
+  EXPECT_NE(told.out.find("1.167"), std::string::npos) << told.out;
+  EXPECT_NE(told.out.find("slower"), std::string::npos) << told.out;
+  const Outcome failed = run({"--from", after, "--compare", before, "--fail-if-slower", "5"});
+  EXPECT_EQ(failed.status, 1);
+  EXPECT_EQ(failed.error, "bench: slower by more than 5 %: model.1 (17 %)\n");
+  EXPECT_EQ(run({"--from", after, "--compare", before, "--fail-if-slower", "20"}).status, 0);
+  EXPECT_EQ(run({"--from", before, "--compare", after, "--fail-if-slower", "5"}).status, 0);
+  const Outcome several = run({"--from", after, "--from", before, "--compare", before, "--fail-if-slower", "5"});
+  EXPECT_EQ(several.status, 0) << several.out;
+  EXPECT_EQ(several.out.find("A Processor"), std::string::npos) << several.out;
+}
+
+TEST_F(BenchCommand, JudgesNothingOnABusyMachine) {
+  Report busy = small_report();
+  busy.machine.busy = "something else runs";
+  const std::string quiet = stored("quiet.json", small_report()), path = stored("busy.json", busy);
+  expect_refused({"--from", path, "--compare", quiet, "--fail-if-slower", "5"}, "nothing is judged: " + path);
+  expect_refused({"--from", quiet, "--compare", path, "--fail-if-slower", "5"}, "nothing is judged: " + path);
+}
+
+TEST_F(BenchCommand, SaysInOneLineWhatIsWrong) {
+  folder_.write("cut.json", to_json(small_report()).substr(0, 1000));
+  Report other = small_report();
+  other.setting.batch = 8;
+  const std::string cut = folder_.file("cut.json"), good = stored("good.json", small_report());
+  expect_refused({"none\n.json"}, "none?.json: no such file");
+  expect_refused({"--from", cut}, "cut.json: no JSON: error at byte 1001");
+  expect_refused({"--from", good, "--compare", cut}, "cut.json: no JSON");
+  expect_refused({"--from", good, "--compare", stored("other.json", other)}, "batch 8, not 1");
+  expect_refused({"--from", good, "--compare", kModel}, "no result of bench");
+  expect_refused({"--from", good, "--json", folder_.file("no/such/folder/r.json")}, "no/such/folder/r.json");
+  expect_refused({"--op", "conv2d", "--shape", "nonsense"}, "nonsense");
+  expect_refused({"--op", "conv3d", "--shape", "1x8x8x4"}, "conv3d");
+  expect_refused({"--shapes", folder_.file("none.txt")}, "none.txt");
+  expect_refused({"--runs", "0"}, "--runs");
+  Report nothing = small_report();
+  nothing.layers.clear();
+  expect_refused({"--from", stored("nothing.json", nothing), "--svg", folder_.file("n.svg")}, "nothing to plot");
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("n.svg")));
+}
+
+TEST_F(BenchCommand, HelpsAndTellsItsVersion) {
+  const Outcome help = run({"--help"}), version = run({"--version"});
+  EXPECT_EQ(help.status, 0);
+  for (const char* option : {"MODEL", "--layers", "--fail-if-slower", "Examples", "Exit status"})
+    EXPECT_NE(help.out.find(option), std::string::npos) << option;
+  EXPECT_EQ(version.status, 0);
+  EXPECT_EQ(version.out, "bench (cudet) " CUDET_VERSION "\n");
+}
+
+}  // namespace
+}  // namespace cudet::bench::test

@@ -1,0 +1,21 @@
+#include "apps/bench/picture.h"
+
+#include <gtest/gtest.h>
+
+namespace cudet::bench::test {
+namespace {
+
+// Results of different machines, and of versions of cudet, are to be of the same work.
+TEST(BenchPicture, IsTheSameEverywhere) {
+  const Picture picture;
+  const Frame frame = picture.frame();
+  ASSERT_EQ(frame.width, 810);
+  ASSERT_EQ(frame.height, 1080);
+  ASSERT_EQ(frame.stride, 810 * 3);
+  std::uint32_t hash = 2166136261u;  // FNV-1a
+  for (std::ptrdiff_t i = 0; i < frame.stride * frame.height; ++i) hash = (hash ^ frame.data[i]) * 16777619u;
+  EXPECT_EQ(hash, 2180179012u);
+}
+
+}  // namespace
+}  // namespace cudet::bench::test

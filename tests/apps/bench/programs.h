@@ -1,0 +1,27 @@
+// Programs of the real networks, without weights.
+#pragma once
+#include <string>
+
+#include "runtime/model.h"
+#include "runtime/passes.h"
+#include "runtime/statistics.h"
+
+namespace cudet::bench::test {
+
+/// As `inspect` counts and compiles it.
+struct Counted {
+  std::vector<RowStatistics> rows;
+  Program program;
+};
+
+inline Counted count(const std::string& model, const std::string& scale, int batch, Extent input, Target target = {}) {
+  Graph graph = build_graph(read_description(model, scale), NoWeights());
+  Counted counted{count_rows(graph, input), {}};
+  optimise(graph);
+  PackedWeights none;
+  none.offsets.assign(graph.parameters.size(), 0);
+  counted.program = compile(graph, none, batch, input, false, target);
+  return counted;
+}
+
+}  // namespace cudet::bench::test
