@@ -39,7 +39,7 @@ def read():
 def golden():
     """`input_u8` (H,W,3 RGB) and `output0` (4+nc, anchors), computed in float64 from the weights as they are stored."""
     image = cv2.resize(cv2.imread(str(GOLDEN_PICTURE)), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    output = read()(to_input([image]).double())[-1][0]
+    output = read()(to_input([image]).double().contiguous())[-1][0]
     folder = WEIGHTS.parent / "tests/data/codes"
     folder.mkdir(exist_ok=True)
     file = folder / "golden.safetensors"
@@ -80,7 +80,7 @@ def offsets():
     seen = []
     layer = [m for m in network.modules() if isinstance(m, DySample)][-1]
     layer.register_forward_hook(lambda m, inputs, _: seen.append(0.25 * m.offset(inputs[0])[0]))
-    output = network(to_input([image]).double())[-1][0]
+    output = network(to_input([image]).double().contiguous())[-1][0]
     h, w = seen[0].shape[1:]
     moves = seen[0].view(2, layer.groups, 2, 2, h, w).numpy()
     stride = side // w

@@ -18,15 +18,15 @@ BROWN, RED, GREY, GREEN, SAND = (40, 80, 130), (50, 65, 150), (140, 140, 140), (
 # maker: weight, tone; what raised false alarms in earlier trials, cloth, carpets and mosaics, weighs most
 TILES = {
     textiles.weave: (9, None), textiles.carpet: (3.5, None), textiles.knit: (1.5, None),
-    textiles.cords: (4, SAND), textiles.strands: (3, SAND),
+    textiles.cords: (8, SAND), textiles.strands: (3, SAND),
     tiles.mosaic: (3, None), tiles.bricks: (1.5, RED), tiles.floor: (1.5, GREY), tiles.chevron: (1.5, BROWN),
     tiles.bars: (2, None), tiles.louvre: (1.5, None), tiles.fence: (1.5, GREY), tiles.windows: (1, SAND),
     tiles.arabesque: (2.5, None), tiles.checks: (1, None), tiles.dots: (1, None),
-    tiles.books: (1, None), tiles.papers: (2, GREY),
+    tiles.books: (1, None), tiles.papers: (3, GREY),
     tiles.crossword: (1.5, GREY), tiles.keyboard: (1, GREY), tiles.ruler: (1, SAND), tiles.piano: (0.5, GREY),
 }
 FIELDS = {
-    fields.crackle: (2.5, None), fields.wood: (2, BROWN), fields.ramp: (2, None), fields.crumpled: (1.5, SAND),
+    fields.crackle: (4, None), fields.wood: (2, BROWN), fields.ramp: (2, None), fields.crumpled: (1.5, SAND),
     fields.cloudy: (1.5, GREEN), fields.plain: (1.5, None), fields.board: (1.5, BROWN), fields.zebra: (1, GREY),
     fields.brushed: (1, GREY), fields.halftone: (1, None),
 }
