@@ -45,7 +45,7 @@ bool conv2d_cpu_picks_winograd(const Conv2d& op);
 /// Implicit GEMM. Error: as a sum of floats in some order.
 int conv2d_cpu_direct_tiles(const Conv2d& op);
 void conv2d_cpu_direct(const Conv2d&, const Memory&, int first, int last);
-/// Winograd's F(4×4, 3×3), for kernels of 3×3 with stride, dilation and groups 1 and C a multiple of 16 up to 1024
+/// Winograd's F(4×4, 3×3), for kernels of 3×3 with stride, dilation and groups 1 and C a multiple of 16 up to 256
 /// (conv2d_cpu_has_winograd). Error: some
 /// ten times the other's. A NaN or an infinity of the input reaches all outputs of the 4×4 patches that it is read for.
 /// Takes 300 KB of the calling thread's stack.

@@ -40,7 +40,7 @@ inline const std::vector<Case> kCases = {
     {1, 20, 20, 64, 64, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 64},  // a bottleneck of C2f
     {2, 23, 41, 32, 40, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 3},   // patches of Winograd's that stick out
     {1, 30, 26, 16, 16, {3, 3}, {1, 1}, {0, 2}, {1, 1}, 1, kNone},            // and start elsewhere
-    {1, 9, 9, 336, 33, {3, 3}, {1, 1}, {1, 1}},                               // few of them in a tile
+    {1, 9, 9, 256, 33, {3, 3}, {1, 1}, {1, 1}},                               // few of them in a tile
     {1, 20, 20, 96, 48, {1, 1}},                                              // pointwise
     {1, 20, 20, 80, 80, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kNone},            // the end of Detect
     {1, 80, 80, 4, 8, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kSilu, true, 4},     // several tiles
