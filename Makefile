@@ -76,6 +76,8 @@ TESTFLAGS ?= --gtest_filter=-*DeathTest.*:Detector.GoesOnAfterAnArenaThatCannotB
 endif
 
 ifneq ($(filter asan tsan,$(CONFIG)),)
+# g++ takes more of the standard library's variables for uninitialized where it instruments.
+WARNINGS += -Wno-maybe-uninitialized
 # Reports go to files, because tests of programs capture what these print.
 export ASAN_OPTIONS := log_path=$D/report:exitcode=99
 export TSAN_OPTIONS := log_path=$D/report:exitcode=99

@@ -1,5 +1,6 @@
 #include "apps/bench/command.h"
 
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -37,6 +38,14 @@ class OutputFile {
   std::unique_ptr<AtomicFile> file_;
 };
 
+/// Throws Error where an output is the file of the model's weights, whose name the model's description holds.
+void check_weights(const Options& options, const std::string& weights) {
+  std::error_code none_there;
+  for (const std::string* path : {&options.json, &options.csv, &options.svg})
+    if (std::filesystem::equivalent(*path, weights, none_there))
+      throw Error(*path + ": would be written over what is read");
+}
+
 /// Prints what is slower than --fail-if-slower allows. Returns the exit status.
 int judge(const Comparison& comparison, double most) {
   std::string line;
@@ -64,6 +73,7 @@ int run(const Options& options) {
   OutputFile json(options.json), csv(options.csv), svg(options.svg);
   std::optional<Started> started;
   if (!options.model.empty()) started = start_network(options.model, options.detector, options.batch);  // timed
+  if (started) check_weights(options, started->model.weights_path());
   const std::vector<Stored> before = read_all(options.compare), now = results_of(options, started);
   const Report& report = now.front().report;
   if (svg) svg.write(roofline_svg(report));  // files before the table, whose reader may leave; first what may fail

@@ -114,14 +114,18 @@ void check_combinations(const CLI::App& app, const Options& options) {
 }
 
 void check_outputs(const Options& options) {
-  std::set<std::string> seen;
+  std::vector<std::string> inputs = {options.model, options.shapes};
+  for (const auto* results : {&options.from, &options.compare})
+    inputs.insert(inputs.end(), results->begin(), results->end());
+  std::set<std::filesystem::path> seen;
   for (const std::string* path : {&options.json, &options.csv, &options.svg}) {
     if (path->empty()) continue;
-    if (!seen.insert(*path).second) throw Error(*path + ": one output at most can go there");
     std::error_code none_there;
-    for (const std::string& input : {options.model, options.shapes})
+    if (!seen.insert(std::filesystem::weakly_canonical(std::filesystem::absolute(*path), none_there)).second)
+      throw Error(*path + ": one output at most can go there");
+    for (const std::string& input : inputs)
       if (std::filesystem::equivalent(*path, input, none_there))
-        throw Error(*path + ": would be written over what is to be measured");
+        throw Error(*path + ": would be written over what is read");
   }
 }
 

@@ -123,7 +123,8 @@ TEST(BenchOptions, RefuseWhatDoesNotGoTogether) {
       {{"--from", "f", "--from", "g"}, "--from: several"},
       {{"--from", "f", "--from", "g", "--compare", "h", "--json", "j"}, "--from: several"},
       {{"m.json", "--json", "-", "--csv", "/dev/stdout"}, "-: one output at most"},
-      {{"m.json", "--json", "f", "--csv", "f"}, "f: one output at most"}};
+      {{"m.json", "--json", "f", "--csv", "f"}, "f: one output at most"},
+      {{"m.json", "--json", "f", "--csv", "./f"}, "f: one output at most"}};
   for (const auto& [arguments, why] : kWrong)
     EXPECT_NE(error_of(arguments).find(why), std::string::npos) << error_of(arguments) << ", expected: " << why;
 }
@@ -134,6 +135,8 @@ TEST(BenchOptions, WriteOverNothingThatIsMeasured) {
   const std::string model = folder.file("m.json"), same = folder.file("./m.json");
   EXPECT_NE(error_of({model, "--json", same}).find("written over"), std::string::npos);
   EXPECT_NE(error_of({"--shapes", model, "--csv", same}).find("written over"), std::string::npos);
+  EXPECT_NE(error_of({"--from", model, "--csv", same}).find("written over"), std::string::npos);
+  EXPECT_NE(error_of({"--from", "f", "--compare", model, "--svg", same}).find("written over"), std::string::npos);
   EXPECT_EQ(error_of({model, "--json", folder.file("other.json")}), "");
 }
 
