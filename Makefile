@@ -18,7 +18,8 @@ NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc
 # A part of the programs, which label boxes with it.
 FONT ?= /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 
-# Debian packages: of the build and its tests; of the checks (fuzz, tidy, format); of CROSS=aarch64-linux-gnu-.
+# Debian packages: of the build and its tests; of the CUDA device out of fibers; of other checks (fuzz, tidy, format);
+# of CROSS=aarch64-linux-gnu-.
 LIBRARIES := nlohmann-json3-dev libstb-dev libcli11-dev libhwy-dev libzip-dev libyaml-cpp-dev libgtest-dev
 SIMT_PACKAGES := libboost-context-dev
 PACKAGES := g++ pkg-config fonts-dejavu-core $(LIBRARIES)
@@ -108,10 +109,10 @@ CUDA_ARCHS ?= $(filter $(patsubst sm_%,%,$(shell $(NVCC) --list-gpu-code)),75 80
 # nvcc makes the same PTX for all from 80 to 90, and for all from 100 on, so it is made once. The last is kept.
 compute = $(if $(filter 75,$1),75,$(if $(filter 8% 90,$1),80,100))
 CUDA_PTX ?= $(call compute,$(lastword $(CUDA_ARCHS)))
-FLAGS += $(CUDA_INCLUDES) -DCUDET_CUDA
-CUDA_LIBS := $(CUDA_LIB:%=-L%) $(if $(filter static,$(CUDART)),-lcudart_static -ldl -lrt,-lcudart $(CUDA_LIB:%=-Wl$(,)-rpath$(,)%))
 # bench compares convolutions with cuDNN's where its header is; at run time it needs none.
 CUDNN ?= $(if $(wildcard $(CUDA_HOME)/include/cudnn.h /usr/include/cudnn.h /usr/include/*/cudnn.h),yes,no)
+FLAGS += $(CUDA_INCLUDES) -DCUDET_CUDA $(if $(filter yes,$(CUDNN)),-DCUDET_CUDNN)
+CUDA_LIBS := $(CUDA_LIB:%=-L%) $(if $(filter static,$(CUDART)),-lcudart_static -ldl -lrt,-lcudart $(CUDA_LIB:%=-Wl$(,)-rpath$(,)%))
 NVCC_FLAGS := -I. $(CUDA_INCLUDES) -std=c++17 -O3 -lineinfo -ccbin $(CXX) -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra \
   -Werror all-warnings $(foreach A,$(CUDA_ARCHS),-gencode arch=compute_$(call compute,$A),code=sm_$A) \
   $(foreach A,$(CUDA_PTX),-gencode arch=compute_$A,code=compute_$A)
@@ -284,9 +285,6 @@ $D/libcudet.so: $(LIBRARY) $O/flags $O/sources
 	$Q$(LINK) -shared -Wl,-soname,$(SONAME) $(filter %.o,$^) -o $@ $(LDLIBS) $(HIGHWAY_LIBS) $(CUDA_LIBS)
 
 $(foreach P,$(PROGRAMS:$D/%=%),$(eval $D/$P: $(filter $O/apps/$P/%,$(APPS))))
-ifeq ($(CUDNN),yes)
-$O/apps/bench/cudnn.o: CPPFLAGS += -DCUDET_CUDNN
-endif
 $D/convert $D/tests $D/tests-of-cuda $(FUZZERS): LIBS := -lzip -lyaml-cpp
 $(PROGRAMS): $O/libapps.a $D/libcudet.a
 $D/tests: $(filter-out $(MAINS),$(APPS)) $(TESTS) $D/libcudet.a

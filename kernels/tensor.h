@@ -69,4 +69,13 @@ struct Extent {
   int h, w;
 };
 
+CUDET_HD constexpr bool operator==(Extent a, Extent b) {
+  return a.h == b.h && a.w == b.w;
+}
+
+/// a / b, rounded up, of a >= 0 and b > 0.
+CUDET_HD constexpr int ceil_div(int a, int b) {
+  return (a + b - 1) / b;
+}
+
 }  // namespace cudet

@@ -2,9 +2,9 @@
 
 #include <cmath>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "runtime/file.h"
+#include "runtime/json.h"
 
 namespace cudet {
 namespace {
@@ -14,20 +14,6 @@ using Json = nlohmann::json;
 constexpr std::size_t kMostBytes = 16 << 20;  // of a description; real ones have a few thousand
 constexpr int kMostDepth = 16;                // of its nesting
 constexpr int kMostRows = 10000;
-
-Json parse_json(const std::string& text) {
-  const auto callback = [](int depth, Json::parse_event_t, Json&) {
-    if (depth > kMostDepth) throw Error("nested more than " + std::to_string(kMostDepth) + " deep");
-    return true;
-  };
-  try {
-    return Json::parse(text, callback);
-  } catch (const Json::parse_error& error) {
-    throw Error("no JSON: error at byte " + std::to_string(error.byte));
-  } catch (const Json::exception&) {
-    throw Error("no JSON: a number is out of range");
-  }
-}
 
 /// A member, which must be there.
 const Json& member(const Json& object, const char* name) {
@@ -205,7 +191,7 @@ Description interpret(const Json& json, const std::string& path, const std::stri
 
 Description parse_description(const std::string& text, const std::string& path, const std::string& scale) {
   try {
-    return interpret(parse_json(text), path, scale);
+    return interpret(parse_json(text, kMostDepth), path, scale);
   } catch (const Error& error) {
     throw Error(path + ": " + error.what());
   }

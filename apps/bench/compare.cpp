@@ -55,7 +55,7 @@ void check_comparable(const Stored& result, const Stored& with) {
   for (std::size_t i = 0; i < conditions.size(); ++i)
     check(conditions[i].first, conditions[i].second, others[i].second);
   if (result.report.network && with.report.network) {
-    const double work = result.report.network->gflops, other = with.report.network->gflops;
+    const double work = result.report.network->gflop, other = with.report.network->gflop;
     if (!(std::abs(work - other) <= kSameWork * std::max(work, other)))
       check("another network, of GFLOP", fixed(work, 2), fixed(other, 2));
   }

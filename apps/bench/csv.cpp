@@ -35,9 +35,9 @@ std::string to_csv(const Report& report) {
   };
   if (report.network) {
     const Network& network = *report.network;
-    print_network("network", network.network, network.gflops);
-    if (network.launches) print_network("launches", *network.launches, network.gflops);
-    print_network("end_to_end", network.end_to_end, network.gflops);
+    print_network("network", network.network, network.gflop);
+    if (network.launches) print_network("launches", *network.launches, network.gflop);
+    print_network("end_to_end", network.end_to_end, network.gflop);
   }
   for (const Measurement& layer : report.layers) {
     print_start("layer", layer.name, layer.op, layer.shape);

@@ -6,6 +6,7 @@
 
 #include "apps/bench/cuda_clock.h"
 #include "apps/bench/cuda_peak.h"
+#include "apps/bench/machine.h"
 #include "apps/bench/times.h"
 #include "runtime/cuda/device.h"
 
@@ -14,7 +15,6 @@ namespace {
 
 constexpr int kRuns = 20;
 constexpr double kWorkMilliseconds = 2;
-constexpr double kMostSpread = 0.1;
 constexpr std::size_t kCopyBytes = 256 << 20;  // beyond every cache
 
 std::string device_name() {

@@ -48,7 +48,7 @@ Sums multiply(const float* rows, const float* weight, int depth) {
 }  // namespace
 
 int im2col_tiles(const Conv2d& op) {
-  return (pixels(op) + kTile - 1) / kTile;
+  return ceil_div(pixels(op), kTile);
 }
 
 double im2col_floats(const Conv2d& op) {

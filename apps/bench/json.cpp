@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "kernels/error.h"
 #include "runtime/file.h"
+#include "runtime/json.h"
 
 namespace cudet::bench {
 namespace {
@@ -49,8 +49,8 @@ Json to_json(const Setting& setting) {
 
 Json to_json(const Network& network) {
   Json json = to_json(network.network);
-  json["gflop"] = network.gflops;
-  json["gflops"] = network.gflops / network.network.p50_ms * 1e3;
+  json["gflop"] = network.gflop;
+  json["gflops"] = network.gflop / network.network.p50_ms * 1e3;
   json["end_to_end"] = to_json(network.end_to_end);
   if (network.launches) json["launches"] = to_json(*network.launches);
   json["load_ms"] = network.load_ms;
@@ -213,20 +213,6 @@ Throughput read_throughput(const Reader& json) {
   return {json.whole("batch"), json.whole("threads"), json.number("pictures_per_s"), json.interval("interval")};
 }
 
-Json parse_json(std::string_view text) {
-  const auto callback = [](int depth, Json::parse_event_t, Json&) {
-    if (depth > kMostDepth) throw Error("nested more than " + std::to_string(kMostDepth) + " deep");
-    return true;
-  };
-  try {
-    return Json::parse(text, callback);
-  } catch (const Json::parse_error& error) {
-    throw Error("no JSON: error at byte " + std::to_string(error.byte));
-  } catch (const Json::exception&) {
-    throw Error("no JSON: a number is out of range");
-  }
-}
-
 }  // namespace
 
 std::string to_json(const Report& report) {
@@ -238,7 +224,7 @@ std::string to_json(const Report& report) {
 
 Report parse_report(std::string_view text, const std::string& path) {
   try {
-    const Json json = parse_json(text);
+    const Json json = parse_json(text, kMostDepth);
     if (!json.is_object() || !json.contains("cudet") || !json.contains("machine"))
       throw Error("no result of bench (--json makes them)");
     const Reader report(json, "the result");

@@ -18,10 +18,6 @@ constexpr double kWorkMilliseconds = 2;  // less than a scheduler's slice: what 
 constexpr int kWarmup = 10;              // while clocks rise
 constexpr int kRuns = 100;
 
-// On a quiet machine, equal work differs by 1 to 3 %, by interrupts and by clocks that follow the heat; a
-// competitor on the same core doubles some of it. Gains worth having are often 5 to 10 %: where equal work differs by
-// more than that, a difference tells nothing.
-constexpr double kMostSpread = 0.1;
 constexpr double kLeastShare = 0.9;   // of the time that the threads asked for; waiting for each other takes up to 3 %
 constexpr double kMostOthers = 0.15;  // of all cores; in half a second, ticks of 10 ms leave 0.06 of each open
 

@@ -7,6 +7,11 @@
 
 namespace cudet::bench {
 
+/// Where equal work differs by more than this share (p90 - p10, over the median), a difference tells nothing: on a
+/// quiet machine it differs by 1 to 3 %, by interrupts and by clocks that follow the heat; one competitor on one core
+/// moves the 90th percentile by a half; gains worth having are often 5 to 10 %.
+constexpr double kMostSpread = 0.1;
+
 /// Measures the processor on `threads` threads, in about half a second; `gpu` stays empty. Takes up to 1 GiB of memory
 /// meanwhile (peak.h), so the peak memory of a network is measured before. Throws Error where there is no memory.
 Machine measure_machine(int threads);

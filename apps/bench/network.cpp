@@ -12,7 +12,7 @@
 namespace cudet::bench {
 namespace {
 
-double gflops_of(const Model& model, Size input, int batch) {
+double gflop_of(const Model& model, Size input, int batch) {
   const Model::Impl& impl = model.impl();
   double flops = 0;
   for (const Program::NamedStep& named : compile(impl.graph, impl.weights, batch, {input.height, input.width}).steps)
@@ -49,7 +49,7 @@ Network measure_network(Started& started, int batch, int warmup, int runs) {
   }
   return {summarize(std::move(network)),
           summarize(std::move(end_to_end)),
-          gflops_of(started.model, started.detector.input(), batch),
+          gflop_of(started.model, started.detector.input(), batch),
           started.load_ms,
           started.first_ms,
           peak_memory_mb()};

@@ -43,7 +43,7 @@ struct Setting {
 struct Network {
   Times network;                       // from the letterboxed picture to the decoded boxes
   Times end_to_end;                    // from a picture in memory to its detections
-  double gflops;                       // executed, of a batch: 1e9 floating-point operations
+  double gflop;                        // executed, of a batch: 1e9 floating-point operations
   double load_ms;                      // description and weights, to a Detector
   double first_ms;                     // from the start of the process to the first result
   double peak_mb;                      // 1e6 bytes: the most resident memory since the start of the process

@@ -43,8 +43,8 @@ void print_head(const Report& report, std::ostream& out) {
 
 void print_network(const Report& report, std::ostream& out) {
   const Network& network = *report.network;
-  const double rate = network.gflops / network.network.p50_ms * 1e3;
-  out << "          " << fixed(network.gflops, 2) << " GFLOP at " << fixed(rate, 1) << " GFLOP/s, "
+  const double rate = network.gflop / network.network.p50_ms * 1e3;
+  out << "          " << fixed(network.gflop, 2) << " GFLOP at " << fixed(rate, 1) << " GFLOP/s, "
       << percent(rate / report.machine.peak_gflops) << " of the most; loaded in " << fixed(network.load_ms, 0)
       << " ms, first result after " << fixed(network.first_ms, 0) << " ms, " << fixed(network.peak_mb, 0)
       << " MB at the most\n\n";

@@ -1,10 +1,9 @@
 #include "apps/detect/options.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <iostream>
 
+#include "apps/cli/command_line.h"
 #include "apps/cli/shipped_model.h"
 #include "apps/cli/size.h"
 
@@ -154,17 +153,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   app.footer(kFooter);
   app.get_formatter()->column_width(34);
   declare(app, options, words);
-  try {
-    app.parse(argc, argv);
-    for (const CLI::Option* option : app.get_options())
-      for (const std::string& value : option->results())
-        if (value.empty()) throw Error(option->get_name() + ": a value is needed, not an empty one");
-  } catch (const CLI::Success& help) {
-    app.exit(help, std::cout, std::cerr);
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw Error(std::string(error.what()) + " (detect --help tells the options)");
-  }
+  if (!parse_command_line(app, argc, argv)) return std::nullopt;
   take(words, options);
   return options;
 }

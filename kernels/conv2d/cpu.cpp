@@ -52,8 +52,8 @@ void pack_winograd(const Conv2d& op, const float* weight, float* packed) {
 /// Channels in whole vectors. With more of them few patches fit the second-level cache, and nothing is gained by
 /// weights of four times the size.
 bool conv2d_cpu_has_winograd(const Conv2d& op) {
-  const auto is = [](Extent e, int size) { return e.h == size && e.w == size; };
-  return is(op.kernel, 3) && is(op.stride, 1) && is(op.dilation, 1) && op.groups == 1 && op.x.c % 16 == 0 &&
+  constexpr Extent kOne{1, 1};
+  return op.kernel == Extent{3, 3} && op.stride == kOne && op.dilation == kOne && op.groups == 1 && op.x.c % 16 == 0 &&
          op.x.c <= 256;
 }
 

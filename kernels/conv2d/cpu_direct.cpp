@@ -48,18 +48,16 @@ HWY_INLINE void sum_inside(const Job& job, int v, int u, Floats (&sums)[kM][kB *
   const bool dense = pitch == job.c && op.dilation.w == 1;
   const int steps = dense ? 1 : op.kernel.w, count = dense ? op.kernel.w * job.c : job.c;
   const float* weight = job.weight;
-  if (op.kernel.h == 1 && op.kernel.w == 1) {
-    const float* x[kM];
-    for (int m = 0; m < kM; ++m) x[m] = corner + m * op.stride.w * pitch;
-    accumulate<kM, kB, true>(x, weight, job.block_floats, job.c, sums, kM * op.stride.w * pitch);
-    return;
-  }
+  const bool single = op.kernel == Extent{1, 1};  // each value is read but once
   for (int r = 0; r < op.kernel.h; ++r)
     for (int s = 0; s < steps; ++s, weight += static_cast<std::size_t>(count) * kConv2dBlock) {
       const float* tap = corner + r * op.dilation.h * row_pitch + s * op.dilation.w * pitch;
       const float* x[kM];
       for (int m = 0; m < kM; ++m) x[m] = tap + m * op.stride.w * pitch;
-      accumulate<kM, kB>(x, weight, job.block_floats, count, sums);
+      if (single)
+        accumulate<kM, kB, true>(x, weight, job.block_floats, count, sums, kM * op.stride.w * pitch);
+      else
+        accumulate<kM, kB>(x, weight, job.block_floats, count, sums);
     }
 }
 
@@ -170,8 +168,8 @@ void direct_tile(const Conv2d& op, const Memory& memory, const Conv2dTiling& til
 void direct_tiles(const Conv2d& op, const Memory& memory, int first, int last) {
   const Conv2dTiling tiling(op);
   Conv2d as_row = op;
-  const auto is = [](Extent e, int size) { return e.h == size && e.w == size; };
-  if (is(op.kernel, 1) && is(op.stride, 1) && is(op.pad, 0))  // pointwise: rows and their ends mean nothing
+  constexpr Extent kOne{1, 1}, kNone{0, 0};
+  if (op.kernel == kOne && op.stride == kOne && op.pad == kNone)  // pointwise: rows and their ends mean nothing
     for (Tensor* t : {&as_row.x, &as_row.y, &as_row.residual})
       *t = {t->space, t->type, t->offset, t->n, 1, t->h * t->w, t->c, t->pitch};
   for (int tile = first; tile < last; ++tile) direct_tile(as_row, memory, tiling, tile);

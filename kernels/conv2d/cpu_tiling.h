@@ -18,14 +18,10 @@ struct Conv2dBlocks {
 
   explicit Conv2dBlocks(const Conv2d& op)
       : depth(op.kernel.h * op.kernel.w * (op.x.c / op.groups)),
-        of_group((op.y.c / op.groups + kConv2dBlock - 1) / kConv2dBlock),
+        of_group(ceil_div(op.y.c / op.groups, kConv2dBlock)),
         count(op.groups * of_group),
         floats(static_cast<std::size_t>(depth) * kConv2dBlock) {}
 };
-
-constexpr int ceil_div(int a, int b) {
-  return (a + b - 1) / b;
-}
 
 /// Of the direct kernel. A tile is a run of an image's output pixels, taken row by row, by a range of blocks.
 struct Conv2dTiling {

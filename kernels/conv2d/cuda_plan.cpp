@@ -21,15 +21,11 @@ constexpr double kResident = 2;                           // blocks that hide ea
 constexpr int kMostSplits = 8;
 constexpr int kMostSplitTiles = static_cast<int>(kScratchCounters / sizeof(unsigned));
 
-int ceil_div(int a, int b) {
-  return (a + b - 1) / b;
-}
-
 bool is_plain(const Conv2d& op) {
-  return op.groups == 1 && op.dilation.h == 1 && op.dilation.w == 1;
+  return op.groups == 1 && op.dilation == Extent{1, 1};
 }
 bool is_three(const Conv2d& op, int stride) {
-  return op.kernel.h == 3 && op.kernel.w == 3 && op.stride.h == stride && op.stride.w == stride;
+  return op.kernel == Extent{3, 3} && op.stride == Extent{stride, stride};
 }
 
 /// Whether the fast kernel can read x where it is.

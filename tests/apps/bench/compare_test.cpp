@@ -154,13 +154,13 @@ TEST(BenchCompare, RefusesAnotherMachineModelOrSetting) {
   EXPECT_NE(with([](Report& r) { r.machine.cores = 8; }).find("cores 8, not 4"), std::string::npos);
   EXPECT_NE(with([](Report& r) { r.machine.instructions = "SSE4"; }).find("instructions"), std::string::npos);
   EXPECT_NE(with([](Report& r) { r.machine.gpu = "G"; }).find("gpu G, not none"), std::string::npos);
-  EXPECT_NE(with([](Report& r) { r.network->gflops = 9; }).find("GFLOP 9.00, not 1.50"), std::string::npos);
+  EXPECT_NE(with([](Report& r) { r.network->gflop = 9; }).find("GFLOP 9.00, not 1.50"), std::string::npos);
   const std::string two = with([](Report& r) { r.setting.batch = 8, r.machine.cores = 1; });
   EXPECT_NE(two.find("cores 1, not 4; batch 8, not 1"), std::string::npos) << two;
   // what may differ
   EXPECT_EQ(with([](Report& r) { r.setting.model = "else/where/best.json"; }), "");
   EXPECT_EQ(with([](Report& r) { r.setting.runs = 7, r.setting.warmup = 0, r.version = "9"; }), "");
-  EXPECT_EQ(with([](Report& r) { r.machine.peak_gflops = 90, r.network->gflops = 1.48; }), "");
+  EXPECT_EQ(with([](Report& r) { r.machine.peak_gflops = 90, r.network->gflop = 1.48; }), "");
 }
 
 TEST(BenchCompare, RefusesResultsThatHaveNothingInCommon) {

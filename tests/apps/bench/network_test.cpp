@@ -35,8 +35,8 @@ TEST(BenchNetwork, MeasuresEachRun) {
   EXPECT_EQ(network.load_ms, started.load_ms);
   EXPECT_EQ(network.first_ms, started.first_ms);
   EXPECT_GT(network.peak_mb, 1);
-  EXPECT_GT(network.gflops, 0);
-  EXPECT_DOUBLE_EQ(network.gflops, 2 * measure_network(started, 1, 0, 1).gflops);
+  EXPECT_GT(network.gflop, 0);
+  EXPECT_DOUBLE_EQ(network.gflop, 2 * measure_network(started, 1, 0, 1).gflop);
 }
 
 // Of a batch, not of a picture, whose share the engine gives: that would be a 32nd.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "apps/bench/cores.h"
+#include "tests/error_of.h"
 #include "tests/temporary.h"
 
 namespace cudet::bench::test {
@@ -18,13 +19,7 @@ std::optional<Options> parse(const Arguments& arguments) {
 }
 
 std::string error_of(const Arguments& arguments) {
-  try {
-    parse(arguments);
-  } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
-    return error.what();
-  }
-  return "";
+  return cudet::test::error_of([&] { parse(arguments); });
 }
 
 TEST(BenchOptions, HaveTheDocumentedDefaults) {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "apps/detect/console.h"
-#include "kernels/error.h"
+#include "tests/error_of.h"
 
 namespace cudet::test {
 namespace {
@@ -18,13 +18,7 @@ std::optional<Options> parse(std::vector<const char*> arguments) {
 
 std::string error_of(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), {"--model", "m.json", "a.jpg"});
-  try {
-    parse(arguments);
-  } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
-    return error.what();
-  }
-  return "";
+  return cudet::test::error_of([&] { parse(arguments); });
 }
 
 TEST(ParseOptions, HasTheDocumentedDefaults) {

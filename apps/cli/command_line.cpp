@@ -1,0 +1,25 @@
+#include "apps/cli/command_line.h"
+
+#include <iostream>
+#include <string>
+
+#include "kernels/error.h"
+
+namespace cudet {
+
+bool parse_command_line(CLI::App& app, int argc, const char* const* argv) {
+  try {
+    app.parse(argc, argv);
+    for (const CLI::Option* option : app.get_options())
+      for (const std::string& value : option->results())
+        if (value.empty()) throw Error(option->get_name() + ": a value is needed, not an empty one");
+  } catch (const CLI::Success& help) {
+    app.exit(help, std::cout, std::cerr);
+    return false;
+  } catch (const CLI::ParseError& error) {
+    throw Error(std::string(error.what()) + " (" + app.get_name() + " --help tells the options)");
+  }
+  return true;
+}
+
+}  // namespace cudet
