@@ -90,8 +90,11 @@ for how in "8.0 fp32 0.01 0.0001" "7.5 fp32 0.01 0.0001" "8.0 fp16 1.5 0.02"; do
 done
 $programs/tests-of-cuda --gtest_brief=1 --gtest_filter='WholeNetworkCudaOwn.*'
 took "the bundled network's golden values"
-$programs/bench --device cuda --precision fp16 --imgsz 64 --layers >"$device/log" 2>&1
-grep -q '`make counts` tells' "$device/log"
+if ! $programs/bench --device cuda --precision fp16 --imgsz 64 --layers >"$device/log" 2>&1 ||
+  ! grep -q '`make counts` tells' "$device/log"; then
+  cat "$device/log" >&2
+  exit 1
+fi
 took "bench"
 
 if [ -f "$shared/weights/yolov8n.pt" ]; then
