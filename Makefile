@@ -159,9 +159,9 @@ deps-checks: deps  ## the same for all checks
 
 test: deps  ## build and run all tests; the last line counts them
 	@$(MAKE) run-tests
-run-tests: $(if $(filter release,$(CONFIG)),all) $D/tests
+run-tests: $(if $(filter release,$(CONFIG)),all) $(if $(filter asan,$(CONFIG)),$D/detect) $D/tests
 	@rm -f $D/report.*
-	@status=0; $(if $(filter asan,$(CONFIG)),SIMT_DEVICES=0) $(RUN) $D/tests --gtest_brief=1 $(TESTFLAGS) || status=1; \
+	@status=0; $(if $(filter asan,$(CONFIG)),SIMT_DEVICES=0 CUDET_BIN=$D) $(RUN) $D/tests --gtest_brief=1 $(TESTFLAGS) || status=1; \
 	  for r in $D/report.*; do [ ! -e $$r ] || { cat $$r >&2; status=1; }; done; exit $$status
 simt: deps  ## build the CUDA device out of fibers (tests/simt) and run its tests, in several orders
 	@[ $(DEPS) = no ] || .ci/deps.sh $(SIMT_PACKAGES)
