@@ -264,10 +264,11 @@ includes-check:  ## whether includes point one way: apps, runtime, layers, kerne
 	@.ci/includes.sh $(SOURCES)
 
 # ---- Rules
+# -MD, not -MMD: what Highway includes, its foreach_target.h, counts as a system header and would be left out.
 $O/%.o: %.cpp $O/flags
 	@mkdir -p $(@D)
 	$(if $V,,@echo '  $(CONFIG) $<')
-	$Q$(COMPILE) -MMD -MP -c $< -o $@ || { .ci/deps.sh --missing $(PACKAGES); false; }
+	$Q$(COMPILE) -MD -MP -c $< -o $@ || { .ci/deps.sh --missing $(PACKAGES); false; }
 $O/%.o: %.S $(FONT) $O/flags
 	@mkdir -p $(@D)
 	$Q$(CXX) -DCUDET_FONT='"$(FONT)"' -c $< -o $@

@@ -11,12 +11,12 @@
 
 namespace cudet {
 
-enum class Type : unsigned char { f32, f16 };
+enum class Type : unsigned char { f32, f16, u8 };  // u8: quantised (kernels/quantization.h)
 enum class Space : unsigned char { arena, weights };
 
 /// Bytes of one element.
 CUDET_HD constexpr std::size_t size_of(Type type) {
-  return type == Type::f32 ? 4 : 2;
+  return type == Type::f32 ? 4 : type == Type::f16 ? 2 : 1;
 }
 
 /// Plain data, the same for every executor. Layout N,H,W,C.

@@ -6,6 +6,7 @@
 
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/error.h"
+#include "kernels/quantization.h"
 #include "kernels/tensor.h"
 
 namespace cudet {
@@ -95,6 +96,7 @@ struct Graph {
   ValueId output = kNone;     // of DetectDecode: 1, anchors, 4 + classes
   int stride = 0;             // whole steps of input sizes, pixels: build_graph (runtime/model.h) finds it
   std::vector<Place> places;  // of each value, once place_concats (runtime/passes.h) has run
+  std::vector<Quantization> quantizations;  // of each value, where the network was quantised (runtime/quantize.h)
 
   ValueId add_value(int value_channels) {
     channels.push_back(value_channels);

@@ -28,10 +28,16 @@ std::size_t physical_memory() {
 
 class CpuEngine : public Engine {
  public:
-  CpuEngine(const Model& model, const Placing& placing, int threads)
-      : model_(model), placing_(placing), executor_(threads), wanted_(model.names().size()) {}
+  CpuEngine(const Model& model, const Placing& placing, Precision precision, int threads)
+      : model_(model),
+        placing_(placing),
+        type_(precision == Precision::int8 ? Type::u8 : Type::f32),
+        weights_(model.impl().cpu_weights(type_)),
+        executor_(threads),
+        wanted_(model.names().size()) {}
 
   Device device() const override { return Device::cpu; }
+  Precision precision() const override { return type_ == Type::u8 ? Precision::int8 : Precision::fp32; }
   void submit(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) override {
     finished_[in_flight_] = run(frames, options, raw);
     ++in_flight_;
@@ -47,7 +53,7 @@ class CpuEngine : public Engine {
   /// What runs `batch` pictures of this size: kept from before, or compiled. The arena has room for it.
   const Program& program(int batch, Extent size) {
     if (const Program* known = programs_.find(batch, size)) return *known;
-    auto compiled = std::make_unique<Program>(compile(model_.impl().graph, model_.impl().weights, batch, size));
+    auto compiled = std::make_unique<Program>(compile(model_.impl().graph, *weights_, batch, size, false, {type_}));
     if (compiled->memory.bytes > physical_memory())
       throw Error("out of memory: " + std::to_string(compiled->memory.bytes >> 20) + " MB are needed for " +
                   std::to_string(batch) + " pictures of " + std::to_string(size.h) + "x" + std::to_string(size.w));
@@ -63,10 +69,13 @@ class CpuEngine : public Engine {
   std::vector<Result> run(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw);
   std::vector<Detection> run_nms(const Program& program, const Memory& memory, int image, const Frame& frame,
                                  const DetectOptions& options);
+  void copy_input(const Program& program, const Memory& memory, int image, RawOutput& raw) const;
   void copy_output(const Program& program, const Memory& memory, int image, RawOutput& raw) const;
 
   Model model_;
   Placing placing_;
+  Type type_;
+  std::shared_ptr<const PackedWeights> weights_;
   CpuExecutor executor_;
   RecentPrograms<Program> programs_;
   Buffer arena_;
@@ -80,7 +89,7 @@ std::vector<Result> CpuEngine::run(std::span<const Frame> frames, const DetectOp
                                    std::vector<RawOutput>* raw) {
   std::vector<Result> results(frames.size());
   const Program& program = this->program(static_cast<int>(frames.size()), placing_.input_for(frames));
-  const Memory memory{arena_.data(), model_.impl().weights.bytes.data()};
+  const Memory memory{arena_.data(), weights_->bytes.data()};
   std::fill(wanted_.begin(), wanted_.end(), std::uint8_t{0});
   for (const int c : options.classes) wanted_[static_cast<std::size_t>(c)] = 1;
 
@@ -91,10 +100,7 @@ std::vector<Result> CpuEngine::run(std::span<const Frame> frames, const DetectOp
     executor_.pool().for_tiles(letterbox.tiles(),
                                [&](int first, int last) { letterbox_cpu(letterbox, memory, first, last); });
     results[i].ms.letterbox = milliseconds_since(start);
-    if (raw) {
-      const float* pixels = arena_data<float>(memory, program.input) + program.input.pixel(static_cast<int>(i), 0, 0);
-      raw->emplace_back().pixels.assign(pixels, pixels + program.input.pixel(1, 0, 0));
-    }
+    if (raw) copy_input(program, memory, static_cast<int>(i), raw->emplace_back());
   }
   const auto start = Clock::now();
   executor_.run(program, memory);
@@ -125,6 +131,20 @@ std::vector<Detection> CpuEngine::run_nms(const Program& program, const Memory& 
                        placing_.place(frame, program.input_size));
 }
 
+void CpuEngine::copy_input(const Program& program, const Memory& memory, int image, RawOutput& raw) const {
+  const Tensor& x = program.input;
+  const std::size_t count = x.pixel(1, 0, 0);
+  if (x.type == Type::u8) {
+    const std::uint8_t* pixels = arena_data<std::uint8_t>(memory, x) + x.pixel(image, 0, 0);
+    raw.pixels.resize(count);
+    std::transform(pixels, pixels + count, raw.pixels.begin(),
+                   [](std::uint8_t v) { return static_cast<float>(v) / 255; });
+  } else {
+    const float* pixels = arena_data<float>(memory, x) + x.pixel(image, 0, 0);
+    raw.pixels.assign(pixels, pixels + count);
+  }
+}
+
 void CpuEngine::copy_output(const Program& program, const Memory& memory, int image, RawOutput& raw) const {
   const Tensor& y = program.output;
   raw.input = {program.input_size.h, program.input_size.w};
@@ -135,8 +155,8 @@ void CpuEngine::copy_output(const Program& program, const Memory& memory, int im
 
 }  // namespace
 
-std::unique_ptr<Engine> make_cpu_engine(const Model& model, const Placing& placing, int threads) {
-  return std::make_unique<CpuEngine>(model, placing, threads);
+std::unique_ptr<Engine> make_cpu_engine(const Model& model, const Placing& placing, Precision precision, int threads) {
+  return std::make_unique<CpuEngine>(model, placing, precision, threads);
 }
 
 }  // namespace cudet

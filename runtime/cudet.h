@@ -37,6 +37,7 @@ class CUDET_API Model {
   const std::vector<std::string>& names() const;  ///< of the classes
   Size input_size() const;                        ///< that the model was made for
   int stride() const;                             ///< the least whole step of input sizes, pixels
+  bool quantized() const;                         ///< whether it can run in int8
 
   struct Impl;
   const Impl& impl() const { return *impl_; }
@@ -52,10 +53,12 @@ enum class Device {
   cuda  ///< the calling thread's current CUDA device
 };
 
-/// Of values between the network's steps, and of what is multiplied; sums are fp32 in any case.
+/// Of values between the network's steps, and of what is multiplied; sums are of 32 bits in any case.
 enum class Precision {
-  fp32,  ///< CPU, and CUDA of any compute capability that the build has kernels for
-  fp16   ///< CUDA of compute capability 8.0 or later alone, on tensor cores
+  automatic,  ///< int8 where the CPU runs a model that was quantised (`convert --int8`), else fp32
+  fp32,       ///< CPU, and CUDA of any compute capability that the build has kernels for
+  fp16,       ///< CUDA of compute capability 8.0 or later alone, on tensor cores
+  int8        ///< CPU alone, and models that were quantised
 };
 
 /// How pictures meet the network's input.
@@ -66,7 +69,7 @@ enum class Fit {
 
 struct DetectorOptions {
   Device device = Device::automatic;
-  Precision precision = Precision::fp32;
+  Precision precision = Precision::automatic;
   int threads = 0;   ///< of the CPU executor; 0: one a core
   Size input{0, 0};  ///< rounded up to whole strides; 0: the model's own
   Fit fit = Fit::least;
@@ -137,8 +140,9 @@ class CUDET_API Detector {
   /// that batch is collected. Throws Error where there is none.
   std::vector<Result> collect();
 
-  Size input() const;     ///< the options' input, rounded up to whole strides
-  Device device() const;  ///< the one that runs: never `automatic`
+  Size input() const;           ///< the options' input, rounded up to whole strides
+  Device device() const;        ///< the one that runs: never `automatic`
+  Precision precision() const;  ///< the one in use: never `automatic`
   /// Why `automatic` runs on the CPU though a CUDA device is there; empty where that is not so.
   const std::string& fallback() const;
 

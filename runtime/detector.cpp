@@ -82,14 +82,24 @@ struct Detector::Impl {
         engine(make_engine(options, check_threads(options.threads))) {}
 
   std::unique_ptr<Engine> make_engine(const DetectorOptions& options, int threads) {
-    const bool half = options.precision == Precision::fp16;
-    const std::string without = "the CPU executor has fp32 alone";
+    const bool half = options.precision == Precision::fp16, bytes = options.precision == Precision::int8;
+    if (bytes && !model.quantized())
+      throw Error("precision int8: " + model.path() + " was not quantised (convert --int8)");
+    const std::string without = "the CPU executor has fp32 and int8 alone";
+    const auto cpu_engine = [&] {
+      const bool quantized = bytes || (options.precision == Precision::automatic && model.quantized());
+      return make_cpu_engine(model, placing, quantized ? Precision::int8 : Precision::fp32, threads);
+    };
     if (options.device == Device::cpu) {
       if (half) throw Error("precision fp16: " + without);
-      return make_cpu_engine(model, placing, threads);
+      return cpu_engine();
+    }
+    if (bytes) {
+      if (options.device == Device::cuda) throw Error("precision int8: the CUDA executor has fp32 and fp16 alone");
+      return cpu_engine();
     }
     try {
-      return cuda_engine(model, placing, options.precision);
+      return cuda_engine(model, placing, half ? Precision::fp16 : Precision::fp32);
     } catch (const NoCudaDevice& none) {
       if (options.device == Device::cuda) throw Error(std::string("device cuda: ") + none.what());
       if (half) throw Error(std::string("precision fp16: ") + none.what() + ", and " + without);
@@ -97,7 +107,7 @@ struct Detector::Impl {
       if (options.device == Device::cuda || half) throw;
       fallback = error.what();
     }
-    return make_cpu_engine(model, placing, threads);
+    return cpu_engine();
   }
 
   void check(std::span<const Frame> frames, const DetectOptions& options) const {
@@ -151,6 +161,10 @@ Size Detector::input() const {
 
 Device Detector::device() const {
   return impl_->engine->device();
+}
+
+Precision Detector::precision() const {
+  return impl_->engine->precision();
 }
 
 const std::string& Detector::fallback() const {

@@ -15,6 +15,7 @@ class Engine {
 
   virtual ~Engine() = default;
   virtual Device device() const = 0;
+  virtual Precision precision() const = 0;  // never automatic
 
   /// Starts a batch of at least one frame; fewer than kMostInFlight are in flight. `raw`, unless null, is filled.
   /// Throws Error; the batch is then not in flight, those before it still are.
@@ -27,8 +28,8 @@ class Engine {
   virtual std::size_t device_bytes() const { return 0; }
 };
 
-/// `threads`: at least 1.
-std::unique_ptr<Engine> make_cpu_engine(const Model& model, const Placing& placing, int threads);
+/// In fp32, or int8 of a model that was quantised. `threads`: at least 1.
+std::unique_ptr<Engine> make_cpu_engine(const Model& model, const Placing& placing, Precision precision, int threads);
 
 /// No CUDA device: nothing that Device::automatic would mention.
 class NoCudaDevice : public Error {
@@ -36,7 +37,7 @@ class NoCudaDevice : public Error {
 };
 
 /// On the calling thread's current CUDA device. Throws NoCudaDevice, or Error where there is one that cannot be used.
-/// Only in builds with CUDA.
+/// In fp32 or fp16. Only in builds with CUDA.
 std::unique_ptr<Engine> make_cuda_engine(const Model& model, const Placing& placing, Precision precision);
 
 }  // namespace cudet

@@ -11,6 +11,9 @@ struct CpuKernels {
   void operator()(const Conv2d& op) const {
     pool.for_tiles(conv2d_cpu_tiles(op), [&](int first, int last) { conv2d_cpu(op, memory, first, last); });
   }
+  void operator()(const Conv2dInt8& op) const {
+    pool.for_tiles(conv2d_int8_cpu_tiles(op), [&](int first, int last) { conv2d_int8_cpu(op, memory, first, last); });
+  }
   void operator()(const MaxPool& op) const {
     pool.for_tiles(op.tiles(), [&](int first, int last) { max_pool_cpu(op, memory, first, last); });
   }
@@ -40,6 +43,7 @@ struct ReferenceKernels {
   const Memory& memory;
 
   void operator()(const Conv2d& op) const { conv2d_reference(op, memory); }
+  void operator()(const Conv2dInt8& op) const { conv2d_int8_reference(op, memory); }
   void operator()(const MaxPool& op) const { max_pool_reference(op, memory); }
   void operator()(const MaxPoolChain& op) const {
     for (int i = 0; i < op.count; ++i) max_pool_reference(op.step(i), memory);

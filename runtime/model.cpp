@@ -5,6 +5,7 @@
 #include <set>
 
 #include "runtime/passes.h"
+#include "runtime/quantize.h"
 #include "runtime/safetensors.h"
 
 namespace cudet {
@@ -18,7 +19,7 @@ std::string text(const std::vector<std::int64_t>& shape) {
   return out + "]";
 }
 
-/// Weights of a safetensors file.
+/// Weights of a safetensors file; those of 8 bits by the scales beside them.
 class FileWeights final : public WeightSource {
  public:
   explicit FileWeights(const std::string& path) : path_(path), file_(Safetensors::read(path)) {}
@@ -30,7 +31,9 @@ class FileWeights final : public WeightSource {
     if (const std::vector<std::int64_t> wanted(shape.begin(), shape.end()); tensor->shape != wanted)
       throw Error(name + " has shape " + text(tensor->shape) + ", needs " + text(wanted));
     used_.insert(name);
-    return tensor->to_f32();
+    std::vector<float> values = tensor->to_f32();
+    if (tensor->dtype == Dtype::i8) multiply(values, read(scale_name(name), {shape.empty() ? 1 : shape[0]}));
+    return values;
   }
   /// Throws Error where the file has a weight that no row asked for: then it is another network's. Buffers that only
   /// training needs do not count.
@@ -44,6 +47,13 @@ class FileWeights final : public WeightSource {
   }
 
  private:
+  /// Rows of equal length, each by its factor.
+  static void multiply(std::vector<float>& rows, const std::vector<float>& factors) {
+    const std::size_t length = factors.empty() ? 0 : rows.size() / factors.size();
+    for (std::size_t k = 0; k < factors.size(); ++k)
+      for (std::size_t i = 0; i < length; ++i) rows[k * length + i] *= factors[k];
+  }
+
   std::string path_;
   Safetensors file_;
   mutable std::set<std::string> used_;
@@ -144,14 +154,27 @@ Graph build_graph(const Description& description, const WeightSource& weights) {
 }
 
 Graph load_graph(const Description& description, const std::string& weights_path) {
-  Graph graph;
-  {
-    const FileWeights weights(weights_path);
-    graph = build_graph(description, weights);
-    weights.require_all_used();
-  }
+  const FileWeights weights(weights_path);
+  Graph graph = build_graph(description, weights);
   optimise(graph);
+  quantize(graph, weights);
+  weights.require_all_used();
   return graph;
+}
+
+Graph Model::Impl::graph_with_values() const {
+  Graph with_values = build_graph(description, *weights);
+  optimise(with_values);
+  quantize(with_values, *weights);
+  return with_values;
+}
+
+std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights(Type type) const {
+  const std::lock_guard lock(mutex_);
+  std::weak_ptr<const PackedWeights>& kept = cpu_weights_[type];
+  std::shared_ptr<const PackedWeights> packed = kept.lock();
+  if (!packed) kept = packed = std::make_shared<const PackedWeights>(pack_for_cpu(graph_with_values(), type));
+  return packed;
 }
 
 Model Model::load(const std::string& description, const std::string& weights) {
@@ -160,8 +183,12 @@ Model Model::load(const std::string& description, const std::string& weights) {
     impl->description = read_description(description);
     impl->weights_path = weights.empty() ? impl->description.weights : weights;
     if (impl->weights_path.empty()) throw Error(description + ": names no weights");
-    impl->graph = load_graph(impl->description, impl->weights_path);
-    impl->weights = pack_for_cpu(impl->graph);
+    auto file = std::make_unique<const FileWeights>(impl->weights_path);
+    impl->graph = build_graph(impl->description, *file);
+    optimise(impl->graph);
+    quantize(impl->graph, *file);
+    file->require_all_used();
+    impl->weights = std::move(file);
     for (Parameter& parameter : impl->graph.parameters) parameter.values = {};
     return Model(impl);
   });
@@ -181,6 +208,10 @@ const std::vector<std::string>& Model::names() const {
 
 Size Model::input_size() const {
   return impl_->description.input;
+}
+
+bool Model::quantized() const {
+  return !impl_->graph.quantizations.empty();
 }
 
 int Model::stride() const {

@@ -1,5 +1,10 @@
 // A model as the runtime holds it: the description, and the network's graph with its weights.
 #pragma once
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "layers/layer.h"
 #include "runtime/description.h"
 #include "runtime/program.h"
 
@@ -9,14 +14,24 @@ namespace cudet {
 /// the path and the row's label.
 Graph build_graph(const Description& description, const WeightSource& weights);
 
-/// The optimised graph of a description with its weights: `weights`, or the file that it names. Throws Error.
+/// The graph of a description with its weights, optimised and, if these have ranges, quantised. Throws Error.
 Graph load_graph(const Description& description, const std::string& weights_path);
 
 struct Model::Impl {
   Description description;
   std::string weights_path;
-  Graph graph;            // optimised; its weights are in `weights` alone
-  PackedWeights weights;  // as the CPU's kernels read them
+  std::unique_ptr<const WeightSource> weights;  // as the file has them
+  Graph graph;  // optimised, quantised if the weights have ranges; its parameters have shapes and no values
+
+  /// The same graph with values: what an executor's weights are packed from.
+  Graph graph_with_values() const;
+  /// The weights as the CPU's kernels of this type read them: packed by the first who asks, shared while anyone holds
+  /// them.
+  std::shared_ptr<const PackedWeights> cpu_weights(Type type = Type::f32) const;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::map<Type, std::weak_ptr<const PackedWeights>> cpu_weights_;
 };
 
 }  // namespace cudet

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "runtime/fusion.h"
+#include "runtime/quantize.h"
 
 namespace cudet {
 namespace {
@@ -21,6 +22,10 @@ class Lowering {
     types_[index(graph.output)] = Type::f32;
     for (const Node& node : graph.nodes)
       if (std::holds_alternative<DySampleOp>(node.op)) types_[index(node.inputs[1])] = Type::f32;
+    if (target.type != Type::u8) return;
+    const std::vector<bool> quantized = find_quantized(graph);
+    for (std::size_t v = 0; v < quantized.size(); ++v)
+      if (!quantized[v]) types_[v] = Type::f32;
   }
 
   Program run(Extent input, bool keep_rows) {
@@ -123,6 +128,7 @@ class Lowering {
             graph_.channels[index(v)],
             pitch(root)};
   }
+  Quantization quantization(ValueId v) const { return graph_.quantizations[index(v)]; }
   Tensor x(std::size_t i = 0) const { return tensor(node_->inputs[i]); }
   Tensor y() const { return tensor(node_->output); }
 
@@ -142,7 +148,10 @@ class Lowering {
     step.weight = {
         Space::weights, target_.type, weights_.offsets[index(op.weight)], step.y.c, op.kernel.h, op.kernel.w, c, c};
     step.bias = {Space::weights, Type::f32, weights_.offsets[index(op.bias)], 1, 1, 1, step.y.c, step.y.c};
-    return step;
+    if (target_.type != Type::u8) return step;
+    if (!conv2d_int8_fits(step)) throw Error(node_->name + ": its window is too large for 8 bits");
+    return Conv2dInt8{step, quantization(node_->inputs[0]), quantization(node_->output),
+                      op.add ? quantization(node_->inputs[1]) : Quantization{}};
   }
   std::optional<Step> lower(const MaxPoolOp& op) const { return MaxPool{x(), y(), op.kernel, op.stride, op.pad}; }
   std::optional<Step> lower(const UpsampleOp& op) const { return Upsample{x(), y(), op.scale}; }
@@ -210,24 +219,8 @@ void to_channels_last(const Parameter& weight, float* out) {
       for (std::size_t j = 0; j < c; ++j) *out++ = weight.values[(i * c + j) * taps + t];
 }
 
-/// The other way round.
-void from_channels_last(const float* in, Parameter& weight) {
-  const std::size_t k = static_cast<std::size_t>(weight.shape[0]), c = static_cast<std::size_t>(weight.shape[1]),
-                    taps = static_cast<std::size_t>(weight.shape[2]) * static_cast<std::size_t>(weight.shape[3]);
-  weight.values.resize(k * c * taps);
-  for (std::size_t i = 0; i < k; ++i)
-    for (std::size_t t = 0; t < taps; ++t)
-      for (std::size_t j = 0; j < c; ++j) weight.values[(i * c + j) * taps + t] = *in++;
-}
-
-std::size_t elements(const Parameter& parameter) {
-  std::size_t count = 1;
-  for (const int size : parameter.shape) count *= static_cast<std::size_t>(size);
-  return count;
-}
-
-/// Lays out every convolution's weight, of `bytes(conv)` bytes made by `pack(conv, channels last, out)`, and its bias,
-/// of `bias_floats(conv)` floats, those behind the bias zeros.
+/// Lays out every convolution's weight, of `bytes(conv)` bytes made by `pack(node, conv, channels last, out)`, and its
+/// bias, of `bias_floats(conv)` floats, those behind the bias zeros.
 template <class Bytes, class Floats, class Pack>
 PackedWeights pack_convolutions(const Graph& graph, Bytes bytes_of, Floats bias_floats, Pack pack) {
   PackedWeights packed;
@@ -254,7 +247,7 @@ PackedWeights pack_convolutions(const Graph& graph, Bytes bytes_of, Floats bias_
       channels_last.resize(weight.values.size());
       to_channels_last(weight, channels_last.data());
       try {
-        pack(describe(graph, *op), channels_last, at(op->weight));
+        pack(node, describe(graph, *op), channels_last, at(op->weight));
       } catch (const Error& error) {
         throw Error(node.name + ": " + error.what());
       }
@@ -270,10 +263,20 @@ std::size_t outputs(const Conv2d& conv) {
 
 }  // namespace
 
-PackedWeights pack_for_cpu(const Graph& graph) {
+PackedWeights no_weights(const Graph& graph) {
+  return {Buffer(), std::vector<std::size_t>(graph.parameters.size(), 0)};
+}
+
+PackedWeights pack_for_cpu(const Graph& graph, Type type) {
+  if (type == Type::u8)
+    return pack_convolutions(
+        graph, conv2d_int8_cpu_packed_bytes, outputs,
+        [&](const Node& node, const Conv2d& conv, const std::vector<float>& weight, std::byte* out) {
+          conv2d_int8_cpu_pack(conv, graph.quantizations[static_cast<std::size_t>(node.inputs[0])], weight.data(), out);
+        });
   return pack_convolutions(
       graph, [](const Conv2d& conv) { return conv2d_cpu_packed_floats(conv) * sizeof(float); }, outputs,
-      [](const Conv2d& conv, const std::vector<float>& weight, std::byte* out) {
+      [](const Node&, const Conv2d& conv, const std::vector<float>& weight, std::byte* out) {
         conv2d_cpu_pack(conv, weight.data(), reinterpret_cast<float*>(out));
       });
 }
@@ -286,7 +289,7 @@ PackedWeights pack_for_cuda(const Graph& graph, Type type) {
   return pack_convolutions(
       graph, [&](const Conv2d& conv) { return conv2d_cuda_packed_bytes(typed(conv)); },
       [&](const Conv2d& conv) { return conv2d_cuda_bias_floats(typed(conv)); },
-      [&](const Conv2d& conv, const std::vector<float>& weight, std::byte* out) {
+      [&](const Node&, const Conv2d& conv, const std::vector<float>& weight, std::byte* out) {
         conv2d_cuda_pack(typed(conv), weight.data(), out);
       });
 }
@@ -296,25 +299,10 @@ PackedWeights pack_for_reference(const Graph& graph) {
     return static_cast<std::size_t>(conv.y.c) * static_cast<std::size_t>(conv.kernel.h) *
            static_cast<std::size_t>(conv.kernel.w) * static_cast<std::size_t>(conv.x.c / conv.groups) * sizeof(float);
   };
-  return pack_convolutions(graph, bytes, outputs, [](const Conv2d&, const std::vector<float>& weight, std::byte* out) {
-    std::memcpy(out, weight.data(), weight.size() * sizeof(float));
-  });
-}
-
-void unpack_from_cpu(const PackedWeights& packed, Graph& graph) {
-  std::vector<float> channels_last;
-  for (const Node& node : graph.nodes)
-    if (const auto* op = std::get_if<ConvOp>(&node.op)) {
-      Parameter& weight = graph.parameters[static_cast<std::size_t>(op->weight)];
-      Parameter& bias = graph.parameters[static_cast<std::size_t>(op->bias)];
-      const auto at = [&](ParameterId id) {
-        return reinterpret_cast<const float*>(packed.bytes.data() + packed.offsets[static_cast<std::size_t>(id)]);
-      };
-      channels_last.resize(elements(weight));
-      conv2d_cpu_unpack(describe(graph, *op), at(op->weight), channels_last.data());
-      from_channels_last(channels_last.data(), weight);
-      bias.values.assign(at(op->bias), at(op->bias) + elements(bias));
-    }
+  return pack_convolutions(graph, bytes, outputs,
+                           [](const Node&, const Conv2d&, const std::vector<float>& weight, std::byte* out) {
+                             std::memcpy(out, weight.data(), weight.size() * sizeof(float));
+                           });
 }
 
 Program compile(const Graph& graph, const PackedWeights& weights, int batch, Extent input, bool keep_rows,

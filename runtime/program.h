@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/conv2d/conv2d.h"
+#include "kernels/conv2d_int8/conv2d_int8.h"
 #include "kernels/copy/copy.h"
 #include "kernels/detect_decode/detect_decode.h"
 #include "kernels/dysample/dysample.h"
@@ -17,7 +18,8 @@
 namespace cudet {
 
 /// What an executor does, one after the other. Adding an operator is adding an alternative.
-using Step = std::variant<Conv2d, MaxPool, MaxPoolChain, Upsample, Copy, DySample, ConvDySample, DetectDecode>;
+using Step =
+    std::variant<Conv2d, Conv2dInt8, MaxPool, MaxPoolChain, Upsample, Copy, DySample, ConvDySample, DetectDecode>;
 
 /// The constants of a graph, in the order that the kernels of one executor read them.
 struct PackedWeights {
@@ -25,21 +27,22 @@ struct PackedWeights {
   std::vector<std::size_t> offsets;  // of each of the graph's parameters, bytes; unused ones 0
 };
 
+/// Of a graph whose Program is looked at, not run: no bytes, and everything at offset 0.
+PackedWeights no_weights(const Graph& graph);
+
 /// What the kernels of an executor want.
 struct Target {
-  Type type =
-      Type::f32;      // of activations and of convolutions' weights; offset maps of DySample and the output stay f32
+  Type type = Type::f32;  // of activations and of convolutions' weights; offset maps of DySample and the output stay
+                          // f32, and of u8, which the graph must be quantised for, what Detect reads
   bool cuda = false;  // fused steps; pixels, but the output's, start at multiples of 16 bytes (of at most 4 channels:
                       // of 4 elements)
 };
 
-/// Convolution weights as conv2d_cpu reads them.
-PackedWeights pack_for_cpu(const Graph& graph);
+/// Convolution weights as conv2d_cpu reads them, or (u8) conv2d_int8_cpu.
+PackedWeights pack_for_cpu(const Graph& graph, Type type = Type::f32);
 /// Convolution weights as conv2d_cuda reads them, of this type; biases f32. Throws Error that names the module whose
 /// weights are beyond f16.
 PackedWeights pack_for_cuda(const Graph& graph, Type type);
-/// The values of the graph's parameters, out of what pack_for_cpu made of them.
-void unpack_from_cpu(const PackedWeights& packed, Graph& graph);
 /// Convolution weights as conv2d_reference reads them.
 PackedWeights pack_for_reference(const Graph& graph);
 
@@ -61,7 +64,7 @@ struct Program {
 
 /// Decides everything about running an optimised graph on `batch` pictures of `input` pixels: shapes, where each value
 /// lives, the order of steps. With `keep_rows`, rows' results stay until the end. Throws Error naming the row that the
-/// size does not suit.
+/// size does not suit, or the convolution whose window is too large for 8 bits.
 Program compile(const Graph& graph, const PackedWeights& weights, int batch, Extent input, bool keep_rows = false,
                 Target target = {});
 

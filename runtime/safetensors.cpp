@@ -22,7 +22,7 @@ struct DtypeName {
   const char* name;
 };
 constexpr DtypeName kDtypes[] = {{Dtype::f32, "F32"}, {Dtype::f16, "F16"}, {Dtype::bf16, "BF16"}, {Dtype::f64, "F64"},
-                                 {Dtype::i64, "I64"}, {Dtype::i32, "I32"}, {Dtype::u8, "U8"}};
+                                 {Dtype::i64, "I64"}, {Dtype::i32, "I32"}, {Dtype::i8, "I8"},     {Dtype::u8, "U8"}};
 
 /// One entry of the header, as it claims to be.
 struct Entry {
@@ -147,6 +147,7 @@ std::size_t size_of(Dtype dtype) {
     case Dtype::f16:
     case Dtype::bf16:
       return 2;
+    case Dtype::i8:
     case Dtype::u8:
       return 1;
   }
@@ -183,6 +184,8 @@ std::vector<float> StoredTensor::to_f32() const {
       return convert<std::int64_t>(data, cast);
     case Dtype::i32:
       return convert<std::int32_t>(data, cast);
+    case Dtype::i8:
+      return convert<std::int8_t>(data, cast);
     case Dtype::u8:
       return convert<std::uint8_t>(data, cast);
   }

@@ -10,7 +10,7 @@
 
 namespace cudet {
 
-enum class Dtype : unsigned char { f32, f16, bf16, f64, i64, i32, u8 };
+enum class Dtype : unsigned char { f32, f16, bf16, f64, i64, i32, i8, u8 };
 
 std::size_t size_of(Dtype dtype);  // bytes of an element
 const char* name_of(Dtype dtype);  // as the format has it: "F32"

@@ -92,8 +92,7 @@ class OnDevice {
  private:
   CudaProgram build(const Model& model, const CudaRun& how) {
     const Type type = how.precision == Precision::fp16 ? Type::f16 : Type::f32;
-    Graph graph = model.impl().graph;
-    unpack_from_cpu(model.impl().weights, graph);
+    const Graph graph = model.impl().graph_with_values();
     const PackedWeights packed = pack_for_cuda(graph, type);
     weights_ = DeviceBuffer(packed.bytes.bytes());
     check(cudaMemcpy(weights_.data(), packed.bytes.data(), weights_.bytes(), cudaMemcpyHostToDevice),

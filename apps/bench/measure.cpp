@@ -6,6 +6,7 @@
 #include "apps/bench/operators.h"
 #include "apps/bench/steps.h"
 #include "apps/bench/throughput.h"
+#include "apps/cli/precision.h"
 #include "apps/cli/shape.h"
 #ifdef CUDET_CUDA
 #include "apps/bench/cuda_machine.h"
@@ -21,7 +22,7 @@ Setting setting_of(const Options& options) {
   Setting setting{};
   setting.model = options.model;
   setting.device = "cpu";
-  setting.precision = options.detector.precision == Precision::fp16 ? "fp16" : "fp32";
+  setting.precision = name_of(Precision::fp32);
   setting.batch = options.batch;
   setting.threads = options.detector.threads;
   setting.warmup = options.warmup;
@@ -33,7 +34,7 @@ Setting setting_of(const Options& options) {
 /// In place of the processor's: the device's peak, its own times of the network, its steps.
 void measure_on_cuda(const Started& started, const Options& options, const Note& note, Report& report) {
   const Setting& s = report.setting;
-  const CudaRun how{options.detector.precision, started.detector.input(), s.batch, s.warmup, s.runs};
+  const CudaRun how{started.detector.precision(), started.detector.input(), s.batch, s.warmup, s.runs};
   measure_cuda_machine(report.machine, how.precision);
   const CudaNetworkTimes times = measure_cuda_network(started.model, how);
   report.network->network = times.graph;
@@ -61,6 +62,7 @@ Report measure_model(Started& started, const Options& options, const Note& note)
   Setting& s = report.setting;
   const bool cuda = detector.device() == Device::cuda;
   if (cuda) s.device = "cuda";
+  s.precision = name_of(detector.precision());
   s.height = detector.input().height;
   s.width = detector.input().width;
 #ifdef CUDET_CUDA
@@ -72,8 +74,8 @@ Report measure_model(Started& started, const Options& options, const Note& note)
   if (cuda) measure_on_cuda(started, options, note, report);
 #endif
   if (options.layers && !cuda)
-    report.layers =
-        measure_steps(started.model, detector.input(), s.batch, s.threads, s.warmup, s.runs, report.machine);
+    report.layers = measure_steps(started.model, detector.precision(), detector.input(), s.batch, s.threads, s.warmup,
+                                  s.runs, report.machine);
   if (options.sweep) {
     std::vector<int> batches;
     for (int batch = 1; batch <= std::max(s.batch, kLargestBatch); batch *= 2) batches.push_back(batch);

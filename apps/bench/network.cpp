@@ -13,9 +13,9 @@ namespace cudet::bench {
 namespace {
 
 double gflop_of(const Model& model, Size input, int batch) {
-  const Model::Impl& impl = model.impl();
+  const Graph& graph = model.impl().graph;
   double flops = 0;
-  for (const Program::NamedStep& named : compile(impl.graph, impl.weights, batch, {input.height, input.width}).steps)
+  for (const Program::NamedStep& named : compile(graph, no_weights(graph), batch, {input.height, input.width}).steps)
     flops += work_of(named.step).flops;
   return flops * 1e-9;
 }

@@ -32,6 +32,9 @@ std::vector<Tensor> inputs(const Step& step) {
   return std::visit(Overloaded{[](const Conv2d& op) {
                                  return op.add ? Tensors{op.x, op.residual} : Tensors{op.x};
                                },
+                               [](const Conv2dInt8& op) {
+                                 return op.conv.add ? Tensors{op.conv.x, op.conv.residual} : Tensors{op.conv.x};
+                               },
                                [](const DySample& op) {
                                  return Tensors{op.x, op.offset};
                                },
@@ -48,7 +51,8 @@ std::vector<Tensor> inputs(const Step& step) {
 
 std::vector<Tensor> outputs(const Step& step) {
   using Tensors = std::vector<Tensor>;
-  return std::visit(Overloaded{[](const MaxPoolChain& op) { return Tensors(op.y, op.y + op.count); },
+  return std::visit(Overloaded{[](const Conv2dInt8& op) { return Tensors{op.conv.y}; },
+                               [](const MaxPoolChain& op) { return Tensors(op.y, op.y + op.count); },
                                [](const ConvDySample& op) {
                                  return Tensors{op.sample.offset, op.sample.y};
                                },

@@ -6,6 +6,7 @@
 
 #include "apps/bench/cores.h"
 #include "apps/cli/command_line.h"
+#include "apps/cli/precision.h"
 #include "apps/cli/shipped_model.h"
 #include "apps/cli/size.h"
 
@@ -35,7 +36,7 @@ constexpr int kMostThreads = 1024;
 
 /// What the command line says in words.
 struct Words {
-  std::string device = "auto", precision = "fp32", size;
+  std::string device = "auto", precision = "auto", size;
   double most_slower = 0;  // per cent
 };
 
@@ -66,7 +67,8 @@ void declare(CLI::App& app, Options& options, Words& words) {
   constexpr const char* kHow = "How";
   option(kHow, "--device", words.device, "D", "auto: CUDA where there is a device; cpu or cuda (auto)")
       ->check(one_of({"auto", "cpu", "cuda"}));
-  option(kHow, "--precision", words.precision, "P", "fp32, or fp16 on CUDA (fp32)")->check(one_of({"fp32", "fp16"}));
+  option(kHow, "--precision", words.precision, "P", "fp32; fp16 on CUDA; int8 on the CPU (auto: int8 if quantised)")
+      ->check(one_of({"auto", "fp32", "fp16", "int8"}));
   option(kHow, "--imgsz", words.size, "N|HxW", "Input of the network (the model's own)");
   option(kHow, "--batch", options.batch, "N", "Pictures that run as one (1)")->check(range(1, 1024));
   option(kHow, "--threads", options.detector.threads, "N", "Threads of the CPU (0: one a core)")
@@ -99,7 +101,9 @@ void check_combinations(const CLI::App& app, const Options& options) {
   for (const char* operators : {"--op", "--shapes"})
     exclude(app, operators, {"MODEL", "--layers", "--sweep", "--imgsz", "--batch"},
             "operators are measured at their shapes, without a network");
-  if (options.operators() && (options.detector.device == Device::cuda || options.detector.precision == Precision::fp16))
+  const Precision precision = options.detector.precision;
+  if (options.operators() &&
+      (options.detector.device == Device::cuda || (precision != Precision::automatic && precision != Precision::fp32)))
     throw Error("--op and --shapes: operators alone are measured on the CPU, in fp32");
   exclude(app, "--shape", {"--shapes"}, "one of them is enough");
   if (!options.shape.empty() && options.op.empty()) throw Error("--shape " + options.shape + ": of what? (--op)");
@@ -132,7 +136,7 @@ void take(const CLI::App& app, const Words& words, Options& options) {
   for (std::string* path : {&options.json, &options.csv, &options.svg})
     if (*path == "/dev/stdout") *path = "-";
   if (words.device != "auto") options.detector.device = words.device == "cpu" ? Device::cpu : Device::cuda;
-  if (words.precision == "fp16") options.detector.precision = Precision::fp16;
+  options.detector.precision = parse_precision("--precision", words.precision);
   check_combinations(app, options);
   if (!words.size.empty()) options.detector.input = parse_size("--imgsz", words.size).size;
   options.detector.fit = Fit::whole;

@@ -31,13 +31,15 @@ Measurement measurement_of(std::string name, const Step& step, Times times, cons
   return m;
 }
 
-std::vector<Measurement> measure_steps(const Model& model, Size input, int batch, int threads, int warmup, int runs,
-                                       const Machine& machine) {
+std::vector<Measurement> measure_steps(const Model& model, Precision precision, Size input, int batch, int threads,
+                                       int warmup, int runs, const Machine& machine) {
   const Model::Impl& impl = model.impl();
   const Extent size{round_up(input.height, model.stride()), round_up(input.width, model.stride())};
-  const Program program = compile(impl.graph, impl.weights, batch, size);
+  const Type type = precision == Precision::int8 ? Type::u8 : Type::f32;
+  const std::shared_ptr<const PackedWeights> weights = impl.cpu_weights(type);
+  const Program program = compile(impl.graph, *weights, batch, size, false, {type});
   const Buffer arena(program.memory.bytes);
-  const Memory memory{arena.data(), impl.weights.bytes.data()};
+  const Memory memory{arena.data(), weights->bytes.data()};
   CpuExecutor executor(threads);
   const Picture picture;
   const Frame frame = picture.frame();

@@ -17,7 +17,7 @@ Measurement measurement_of(std::string name, const Step& step, Times times, cons
 /// Runs the whole network as the CPU executor does, `runs` times after `warmup`, the clock read around each step: so
 /// each finds in the caches what the one before left there. Reading it costs some 50 ns a step. The network's input is
 /// the picture (picture.h) letterboxed into `input`, which is rounded up to whole strides. Throws Error.
-std::vector<Measurement> measure_steps(const Model& model, Size input, int batch, int threads, int warmup, int runs,
-                                       const Machine& machine);
+std::vector<Measurement> measure_steps(const Model& model, Precision precision, Size input, int batch, int threads,
+                                       int warmup, int runs, const Machine& machine);
 
 }  // namespace cudet::bench

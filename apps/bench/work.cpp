@@ -18,6 +18,12 @@ struct Counter {
             bytes(op.x) + weights * static_cast<double>(size_of(op.weight.type)) + bytes(op.bias) + bytes(op.y) +
                 (op.add ? bytes(op.residual) : 0)};
   }
+  /// Weights of 8 bits, whatever a kernel makes of them.
+  Work operator()(const Conv2dInt8& op) const {
+    Conv2d conv = op.conv;
+    conv.weight.type = Type::u8;
+    return (*this)(conv);
+  }
   Work operator()(const MaxPool& op) const {
     return {elements(op.y) * comparisons(op.kernel), bytes(op.x) + bytes(op.y)};
   }

@@ -35,26 +35,27 @@ std::string text(const DetectDecode& op) {
   return levels + " classes" + text(op.y.c - 4) + " bins" + text(op.bins) + " input" + text(input);
 }
 
+std::string text(const Conv2d& op) {
+  return text(op.x) + " -> " + text(op.y.c) + " k" + text(op.kernel) + optional_text("s", op.stride, 1) +
+         optional_text("p", op.pad, 0) + optional_text("d", op.dilation, 1) + optional_text("g", op.groups, 1) +
+         (op.activation == Activation::silu ? " silu" : "") + (op.add ? " add" : "");
+}
+
 }  // namespace
 
 std::string op_of(const Step& step) {
   return std::visit(
-      Overloaded{[](const Conv2d&) { return "conv2d"; }, [](const MaxPool&) { return "max_pool"; },
-                 [](const MaxPoolChain&) { return "max_pool_chain"; }, [](const Upsample&) { return "upsample"; },
-                 [](const Copy&) { return "copy"; }, [](const DySample&) { return "dysample"; },
-                 [](const ConvDySample&) { return "conv_dysample"; },
+      Overloaded{[](const Conv2d&) { return "conv2d"; }, [](const Conv2dInt8&) { return "conv2d_int8"; },
+                 [](const MaxPool&) { return "max_pool"; }, [](const MaxPoolChain&) { return "max_pool_chain"; },
+                 [](const Upsample&) { return "upsample"; }, [](const Copy&) { return "copy"; },
+                 [](const DySample&) { return "dysample"; }, [](const ConvDySample&) { return "conv_dysample"; },
                  [](const DetectDecode&) { return "detect_decode"; }},
       step);
 }
 
 std::string shape_of(const Step& step) {
   return std::visit(
-      Overloaded{[](const Conv2d& op) {
-                   return text(op.x) + " -> " + text(op.y.c) + " k" + text(op.kernel) +
-                          optional_text("s", op.stride, 1) + optional_text("p", op.pad, 0) +
-                          optional_text("d", op.dilation, 1) + optional_text("g", op.groups, 1) +
-                          (op.activation == Activation::silu ? " silu" : "") + (op.add ? " add" : "");
-                 },
+      Overloaded{[](const Conv2d& op) { return text(op); }, [](const Conv2dInt8& op) { return text(op.conv); },
                  [](const MaxPool& op) {
                    return text(op.x) + " k" + text(op.kernel) + optional_text("s", op.stride, 1) +
                           optional_text("p", op.pad, 0);

@@ -12,6 +12,7 @@
 #include "apps/cli/size.h"
 #include "apps/convert/check.h"
 #include "apps/convert/checkpoint.h"
+#include "apps/convert/int8.h"
 #include "apps/convert/yaml_model.h"
 #include "apps/files/atomic_file.h"
 #include "apps/files/write_safetensors.h"
@@ -25,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Options {
-  std::string input, output, scale;
+  std::string input, output, scale, int8;
   std::optional<int> classes;
   std::optional<Size> size;
   bool quiet = false;
@@ -79,7 +80,7 @@ Conversion convert(const Options& options) {
   const std::string extension = lower_extension(options.input);
   const bool yaml = extension == ".yaml" || extension == ".yml";
   if (!yaml && extension != ".pt" && extension != ".pth")
-    throw Error(options.input + ": a .pt or .yaml file is needed");
+    throw Error(options.input + ": a .pt or .yaml file is needed, or a .json one and --int8 PICTURES");
   Conversion result = yaml ? read_yaml(options) : read_pt(options);
   ModelTable& table = result.table;
   if (options.size) table.height = options.size->height, table.width = options.size->width;
@@ -159,13 +160,16 @@ int command(int argc, char** argv) {
   std::string imgsz;
   CLI::App app("Makes cudet's model files from an Ultralytics checkpoint or network table.", "convert");
   app.set_version_flag("--version", "convert (cudet) " CUDET_VERSION);
-  app.add_option("INPUT", options.input, "a checkpoint (.pt) or a network table (.yaml)")->required();
+  app.add_option("INPUT", options.input, "a checkpoint (.pt), a network table (.yaml), or a model for --int8 (.json)")
+      ->required();
   app.add_option("-o,--output", options.output,
                  "writes OUT.json, from a .pt OUT.safetensors too; default: INPUT's name, here");
   app.add_option("--scale", options.scale, "of a .yaml: one of its scales; default: by its name, else its first");
   app.add_option("--imgsz", imgsz,
                  "the input's size, N or HxW, rounded up to whole strides; default: the checkpoint's, else 640");
   app.add_option("--nc", options.classes, "of a .yaml: the number of classes");
+  app.add_option("--int8", options.int8,
+                 "of a .json: to 8-bit integers, for the CPU; ranges are measured on the pictures of this folder");
   app.add_flag("--quiet", options.quiet, "no word when done");
   try {
     app.parse(argc, argv);
@@ -175,6 +179,13 @@ int command(int argc, char** argv) {
     return fail(Error(std::string(error.what()) + " (convert --help)").what());
   }
   try {
+    if (app.count("--int8")) {
+      for (const char* other : {"--scale", "--nc", "--imgsz"})
+        if (app.count(other)) throw Error(std::string("--int8 and ") + other + ": only one of them is possible");
+      convert_to_int8(options.input, options.int8,
+                      options.output.empty() ? output_stem(options) + "-int8" : output_stem(options), options.quiet);
+      return 0;
+    }
     if (app.count("--imgsz")) options.size = parse_size("--imgsz", imgsz).size;
     write(options, convert(options));
   } catch (const std::exception&) {

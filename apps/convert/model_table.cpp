@@ -26,13 +26,16 @@ std::string text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-void add_rows(std::string& out, const char* section, const std::vector<ModelRow>& rows) {
-  out += std::string("  \"") + section + "\": [";
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const Json row = {rows[i].from, rows[i].repeats, rows[i].module, rows[i].arguments};
-    out += (i ? ",\n    " : "\n    ") + text(row);
-  }
-  out += "\n  ]";
+Json rows_of(const std::vector<ModelRow>& rows) {
+  Json all = Json::array();
+  for (const ModelRow& row : rows) all.push_back({row.from, row.repeats, row.module, row.arguments});
+  return all;
+}
+
+std::string section(const std::string& name, const Json& rows) {
+  std::string out = "  " + text(name) + ": [";
+  for (std::size_t i = 0; i < rows.size(); ++i) out += (i ? ",\n    " : "\n    ") + text(rows[i]);
+  return out + "\n  ]";
 }
 
 }  // namespace
@@ -51,10 +54,19 @@ std::string to_json(const ModelTable& table, const std::string& weights) {
   }
   if (table.bn_eps != ModelTable().bn_eps) out += "  \"bn_eps\": " + text(table.bn_eps) + ",\n";
   out += "  \"input\": {\"size\": [" + std::to_string(table.height) + ", " + std::to_string(table.width) + "]},\n";
-  add_rows(out, "backbone", table.backbone);
-  out += ",\n";
-  add_rows(out, "head", table.head);
+  out += section("backbone", rows_of(table.backbone)) + ",\n" + section("head", rows_of(table.head));
   if (!weights.empty()) out += ",\n  \"weights\": " + text(weights);
+  return out + "\n}\n";
+}
+
+std::string with_weights(std::string_view description, const std::string& weights) {
+  Json json = Json::parse(description);
+  json["weights"] = weights;
+  std::string out;
+  for (const auto& [key, value] : json.items()) {
+    const bool table = key == "backbone" || key == "head";
+    out += (out.empty() ? "{\n" : ",\n") + (table ? section(key, value) : "  " + text(key) + ": " + text(value));
+  }
   return out + "\n}\n";
 }
 

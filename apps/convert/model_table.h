@@ -3,6 +3,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,5 +31,8 @@ struct ModelTable {
 
 /// The description as JSON, a row of the table a line. `weights`: the file's name beside it, or empty.
 std::string to_json(const ModelTable& table, const std::string& weights);
+
+/// A description, which can be read, with another file of weights; all else as it is.
+std::string with_weights(std::string_view description, const std::string& weights);
 
 }  // namespace cudet::convert

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "apps/cli/command_line.h"
+#include "apps/cli/precision.h"
 #include "apps/cli/shipped_model.h"
 #include "apps/cli/size.h"
 
@@ -50,7 +51,7 @@ double real(const std::string& option, const std::string& text, double low, doub
 
 /// What the command line says in words.
 struct Words {
-  std::string device = "auto", precision = "fp32", size, batch = "1", confidence = "0.25", iou = "0.7",
+  std::string device = "auto", precision = "auto", size, batch = "1", confidence = "0.25", iou = "0.7",
               max_detections = "300", threads = "0", max_pixels = "100";
   bool no_draw = false;
 };
@@ -68,7 +69,9 @@ void declare(CLI::App& app, Options& options, Words& words) {
       ->type_name("W.safetensors");
   in("Model", app.add_option("--device", words.device, "auto: CUDA where there is a device; cpu or cuda (auto)"))
       ->type_name("D");
-  in("Model", app.add_option("--precision", words.precision, "fp32, or fp16 on CUDA (fp32)"))->type_name("P");
+  in("Model", app.add_option("--precision", words.precision,
+                             "fp32; fp16 on CUDA; int8 on the CPU (auto: int8 if quantised, else fp32)"))
+      ->type_name("P");
   in("Model", app.add_option("--imgsz", words.size, "Input: longest side, or exact height x width (the model's own)"))
       ->type_name("640|HxW");
   in("Model", app.add_flag("--square", options.square, "Pad pictures to a square, not to the least rectangle"));
@@ -106,10 +109,7 @@ void take(const Words& words, Options& options) {
   } else if (words.device != "auto") {
     throw Error("--device " + words.device + ": auto, cpu or cuda is needed");
   }
-  if (words.precision == "fp16")
-    options.detector.precision = Precision::fp16;
-  else if (words.precision != "fp32")
-    throw Error("--precision " + words.precision + ": fp32 or fp16 is needed");
+  options.detector.precision = parse_precision("--precision", words.precision);
   if (!words.size.empty()) {
     const SizeOption given = parse_size("--imgsz", words.size);
     options.detector.input = given.size;

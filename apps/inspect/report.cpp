@@ -67,6 +67,11 @@ StepText describe(const Step& step) {
             if (s.add) detail += " + residual";
             return StepText{"conv2d", shape(s.x), detail, s.y};
           },
+          [&](const Conv2dInt8& s) {
+            StepText text = describe(s.conv);
+            text.op = "conv2d_int8";
+            return text;
+          },
           [&](const MaxPool& s) {
             return StepText{"max_pool", shape(s.x), number(s.kernel) + "x" + number(s.kernel), s.y};
           },
@@ -145,15 +150,14 @@ Report make_report(const std::string& path, const std::string& scale, int batch,
   report.input = {round_up(input.h, graph.stride), round_up(input.w, graph.stride)};
   report.rows = count_rows(graph, report.input);
   optimise(graph);
-  PackedWeights none;
-  none.offsets.assign(graph.parameters.size(), 0);
-  report.program = compile(graph, none, batch, report.input);
+  report.program = compile(graph, no_weights(graph), batch, report.input);
   for (const Program::NamedStep& named : report.program.steps)
     if (const auto* conv = std::get_if<Conv2d>(&named.step))
       report.packed_bytes += (conv2d_cpu_packed_floats(*conv) + static_cast<std::size_t>(conv->y.c)) * sizeof(float);
   const auto on_cuda = [&](Type type) {
     try {
-      return cuda_memory(compile(graph, none, batch, report.input, false, {type, true}), Report::kMultiprocessors);
+      return cuda_memory(compile(graph, no_weights(graph), batch, report.input, false, {type, true}),
+                         Report::kMultiprocessors);
     } catch (const Error&) {
       return CudaMemory{};  // too large for CUDA, though not for the CPU
     }

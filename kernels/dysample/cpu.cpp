@@ -16,13 +16,32 @@ namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const float* from) {
+  return hn::LoadU(d, from);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const std::uint8_t* from) {
+  const hn::RebindToSigned<D> ints;
+  return hn::ConvertTo(d, hn::PromoteTo(ints, hn::LoadU(hn::Rebind<std::uint8_t, D>(), from)));
+}
+template <class D>
+HWY_INLINE void store(D d, hn::Vec<D> value, float* to) {
+  hn::StoreU(value, d, to);
+}
+template <class D>
+HWY_INLINE void store(D, hn::Vec<D> value, std::uint8_t* to) {
+  const hn::Rebind<std::uint8_t, D> bytes;
+  hn::StoreU(hn::DemoteTo(bytes, hn::NearestInt(value)), bytes, to);
+}
+
 // y = sum over `kCorners` of weight · corner, for `count` channels.
-template <int kCorners>
-HWY_INLINE void blend(const float* const* corner, const float* weight, int count, float* y) {
+template <int kCorners, class T>
+HWY_INLINE void blend(const T* const* corner, const float* weight, int count, T* y) {
   const auto run = [&](auto d, int k) HWY_ATTR {
-    auto sum = hn::Mul(hn::Set(d, weight[0]), hn::LoadU(d, corner[0] + k));
-    for (int c = 1; c < kCorners; ++c) sum = hn::MulAdd(hn::Set(d, weight[c]), hn::LoadU(d, corner[c] + k), sum);
-    hn::StoreU(sum, d, y + k);
+    auto sum = hn::Mul(hn::Set(d, weight[0]), load(d, corner[0] + k));
+    for (int c = 1; c < kCorners; ++c) sum = hn::MulAdd(hn::Set(d, weight[c]), load(d, corner[c] + k), sum);
+    store(d, sum, y + k);
   };
   const hn::ScalableTag<float> d;
   const int lanes = static_cast<int>(hn::Lanes(d));
@@ -39,21 +58,21 @@ struct Axis {
 
 // The point of image i of x, for `count` channels from `channel`. A corner of weight 0, which may lie outside, is not
 // read.
-HWY_INLINE void sample(const DySample& op, const float* image, Axis row, Axis column, int channel, int count,
-                       float* y) {
+template <class T>
+HWY_INLINE void sample(const DySample& op, const T* image, Axis row, Axis column, int channel, int count, T* y) {
   const std::size_t right = op.x.pixel(0, 0, 1), below = op.x.pixel(0, 1, 0);
-  const float* x = image + op.x.pixel(0, row.low, column.low) + channel;
+  const T* x = image + op.x.pixel(0, row.low, column.low) + channel;
   if (row.weight != 0 && column.weight != 0) {
-    const float* corner[] = {x, x + right, x + below, x + below + right};
+    const T* corner[] = {x, x + right, x + below, x + below + right};
     const float weight[] = {(1 - row.weight) * (1 - column.weight), (1 - row.weight) * column.weight,
                             row.weight * (1 - column.weight), row.weight * column.weight};
     blend<4>(corner, weight, count, y);
   } else if (row.weight != 0 || column.weight != 0) {
-    const float* corner[] = {x, x + (column.weight != 0 ? right : below)};
+    const T* corner[] = {x, x + (column.weight != 0 ? right : below)};
     const float second = column.weight != 0 ? column.weight : row.weight, weight[] = {1 - second, second};
     blend<2>(corner, weight, count, y);
   } else {
-    std::memcpy(y, x, sizeof(float) * count);
+    std::memcpy(y, x, sizeof(T) * count);
   }
 }
 
@@ -105,17 +124,18 @@ HWY_INLINE void place(const float* initial, const float* offset, const float* sc
   for (; m < count; ++m) run(hn::CappedTag<float, 1>(), m);
 }
 
-void sample_rows(const DySample& op, const Memory& memory, int first, int last) {
+template <class T>
+void sample_rows_of(const DySample& op, const Memory& memory, int first, int last) {
   const int s = op.scale, all = op.groups * s * s, channels_per_group = op.x.c / op.groups;
   for (int start = 0; start < all; start += kChunk) {
     const Points points(op, start);
     for (int tile = first; tile < last; ++tile) {
       const int i = tile / op.x.h, v = tile % op.x.h;
-      const float* image = arena_data<float>(memory, op.x) + op.x.pixel(i, 0, 0);
+      const T* image = arena_data<T>(memory, op.x) + op.x.pixel(i, 0, 0);
       for (int u = 0; u < op.x.w; ++u) {
         const float* offset = arena_data<float>(memory, op.offset) + op.offset.pixel(i, v, u) + start;
         const float* scope = op.dyscope ? offset + 2 * all : nullptr;
-        float* y = arena_data<float>(memory, op.y) + op.y.pixel(i, s * v, s * u);
+        T* y = arena_data<T>(memory, op.y) + op.y.pixel(i, s * v, s * u);
         Places columns, rows;
         place(points.initial_x, offset, scope, u, op.x.w, points.count, columns);
         place(points.initial_y, offset + all, scope ? scope + all : nullptr, v, op.x.h, points.count, rows);
@@ -125,6 +145,11 @@ void sample_rows(const DySample& op, const Memory& memory, int first, int last) 
       }
     }
   }
+}
+
+void sample_rows(const DySample& op, const Memory& memory, int first, int last) {
+  op.x.type == Type::u8 ? sample_rows_of<std::uint8_t>(op, memory, first, last)
+                        : sample_rows_of<float>(op, memory, first, last);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace cudet {
 /// and a corner of weight 0 not at all, whatever its value. The 1×1 convolution that makes the offsets (style lp; pl by
 /// expanded weights: layers/dysample.cpp) is a Conv2d.
 struct DySample {
-  Tensor x;       // N, H, W, C
+  Tensor x;       // N, H, W, C; of u8, whose reals y holds alike, sums are rounded to the nearest
   Tensor offset;  // N, H, W, 2·G·s², or 4·G·s² with dyscope: the offset map, then the scope map before σ
   Tensor y;       // N, s·H, s·W, C
   int scale, groups;
@@ -33,8 +33,8 @@ struct ConvDySample {
   DySample sample;
 };
 
-void dysample_reference(const DySample&, const Memory&);                 // f32
-void dysample_cpu(const DySample&, const Memory&, int first, int last);  // f32; tiles [first, last)
+void dysample_reference(const DySample&, const Memory&);                 // f32 or u8
+void dysample_cpu(const DySample&, const Memory&, int first, int last);  // f32 or u8; tiles [first, last)
 /// Both in one launch, where conv_dysample_fits: offsets stay on chip, in f32. What conv.y would hold is not written.
 void conv_dysample_cuda(const ConvDySample&, const Memory&, const CudaStream&);
 bool conv_dysample_fits(const ConvDySample&);

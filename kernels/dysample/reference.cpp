@@ -18,12 +18,18 @@ Axis clamp_to(float coordinate, int size) {
   return {low, std::min(low + 1, size - 1), clamped - static_cast<float>(low)};
 }
 
-}  // namespace
+void store(double value, float& y) {
+  y = static_cast<float>(value);
+}
+void store(double value, std::uint8_t& y) {
+  y = static_cast<std::uint8_t>(std::nearbyint(value));
+}
 
-void dysample_reference(const DySample& op, const Memory& memory) {
-  const float* x = arena_data<float>(memory, op.x);
+template <class T>
+void dysample(const DySample& op, const Memory& memory) {
+  const T* x = arena_data<T>(memory, op.x);
   const float* offset = arena_data<float>(memory, op.offset);
-  float* y = arena_data<float>(memory, op.y);
+  T* y = arena_data<T>(memory, op.y);
   const int s = op.scale, channels_per_group = op.x.c / op.groups, maps = 2 * op.groups * s * s;
 
   // Coordinate along axis d (0: x, 1: y) of sub-pixel (p, q) in group g, whose place along that axis is `position`.
@@ -54,8 +60,14 @@ void dysample_reference(const DySample& op, const Memory& memory) {
               corner(row.low, column.high, (1 - below) * right);
               corner(row.high, column.low, below * (1 - right));
               corner(row.high, column.high, below * right);
-              y[op.y.pixel(i, s * v + p, s * u + q) + k] = static_cast<float>(sum);
+              store(sum, y[op.y.pixel(i, s * v + p, s * u + q) + k]);
             }
+}
+
+}  // namespace
+
+void dysample_reference(const DySample& op, const Memory& memory) {
+  op.x.type == Type::u8 ? dysample<std::uint8_t>(op, memory) : dysample<float>(op, memory);
 }
 
 }  // namespace cudet

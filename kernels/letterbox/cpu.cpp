@@ -128,8 +128,21 @@ void load_pixels(PixelFormat format, const Columns& columns, const Rows& rows, P
   }
 }
 
-// rgb: kChunk pixels of red, green, blue in 0..1; those past columns.count are of no use.
-void blend(const Columns& columns, const Pixels& pixels, const int* row_weight, bool blue_first, float* rgb) {
+// Of integers of 0..255 as pixels of y.
+template <class D, class V = hn::Vec<hn::RebindToSigned<D>>>
+HWY_INLINE auto to_pixel(D d, V v, float) {
+  // v / 255 as v · 257/65536, which is exact, and v · the small rest: rounded as the quotient for each of 0..255.
+  const auto value = hn::ConvertTo(d, v);
+  return hn::MulAdd(value, hn::Set(d, 257.0f / 65536), hn::Mul(value, hn::Set(d, 1.0f / (255 * 65536.0f))));
+}
+template <class D, class V = hn::Vec<hn::RebindToSigned<D>>>
+HWY_INLINE auto to_pixel(D, V v, std::uint8_t) {
+  return hn::DemoteTo(hn::Rebind<std::uint8_t, D>(), v);
+}
+
+// rgb: kChunk pixels of red, green, blue in 0..1, or 0..255; those past columns.count are of no use.
+template <class T>
+void blend(const Columns& columns, const Pixels& pixels, const int* row_weight, bool blue_first, T* rgb) {
   const hn::ScalableTag<float> df;
   const hn::RebindToSigned<decltype(df)> d;
   using V = hn::Vec<decltype(d)>;
@@ -148,34 +161,41 @@ void blend(const Columns& columns, const Pixels& pixels, const int* row_weight, 
         return hn::ShiftRight<16>(hn::Mul(hn::ShiftRight<4>(sum), weight));
       };
       const V sum = hn::Add(row(upper_first, upper_second, upper_weight), row(lower_first, lower_second, lower_weight));
-      // v / 255 as v · 257/65536, which is exact, and v · the small rest: rounded as the quotient for each of 0..255.
-      const auto value = hn::ConvertTo(df, hn::ShiftRight<2>(hn::Add(sum, hn::Set(d, 2))));
-      return hn::MulAdd(value, hn::Set(df, 257.0f / 65536), hn::Mul(value, hn::Set(df, 1.0f / (255 * 65536.0f))));
+      return to_pixel(df, hn::ShiftRight<2>(hn::Add(sum, hn::Set(d, 2))), T());
     };
     const auto lowest = channel(0), green = channel(8), highest = channel(16);
-    hn::StoreInterleaved3(blue_first ? highest : lowest, green, blue_first ? lowest : highest, df, rgb + 3 * c);
+    hn::StoreInterleaved3(blue_first ? highest : lowest, green, blue_first ? lowest : highest,
+                          hn::Rebind<T, decltype(df)>(), rgb + 3 * c);
   }
 }
 
-void resize(const Letterbox& op, float* y, int first, int last) {
+template <class T>
+void resize_to(const Letterbox& op, T* y, int first, int last) {
   static_assert(HWY_MAX_BYTES / 4 <= kChunk && kChunk % (HWY_MAX_BYTES / 4) == 0, "a chunk is whole vectors");
   const bool blue_first = op.frame.format == PixelFormat::bgr || op.frame.format == PixelFormat::bgra;
   Columns columns{};
   Pixels pixels{};
-  float rgb[3 * kChunk];
+  T rgb[3 * kChunk];
   for (int start = 0; start < op.place.width; start += kChunk) {
     find_columns(op, start, std::min(kChunk, op.place.width - start), columns);
     for (int v = first; v < last; ++v) {
       const Rows rows = find_rows(op, v - op.place.top);
       load_pixels(op.frame.format, columns, rows, pixels);
       blend(columns, pixels, rows.weight, blue_first, rgb);
-      float* to = y + op.y.pixel(0, v, op.place.left + start);
+      T* to = y + op.y.pixel(0, v, op.place.left + start);
       if (op.y.pitch == 3)
-        std::memcpy(to, rgb, sizeof(float) * 3 * columns.count);
+        std::memcpy(to, rgb, sizeof(T) * 3 * columns.count);
       else
-        for (int c = 0; c < columns.count; ++c) std::memcpy(to + op.y.pixel(0, 0, c), rgb + 3 * c, sizeof(float) * 3);
+        for (int c = 0; c < columns.count; ++c) std::memcpy(to + op.y.pixel(0, 0, c), rgb + 3 * c, sizeof(T) * 3);
     }
   }
+}
+
+// Rows [first, last), which the picture reaches.
+void resize(const Letterbox& op, const Memory& memory, int first, int last) {
+  const std::size_t image = op.y.pixel(op.image, 0, 0);
+  op.y.type == Type::u8 ? resize_to(op, arena_data<std::uint8_t>(memory, op.y) + image, first, last)
+                        : resize_to(op, arena_data<float>(memory, op.y) + image, first, last);
 }
 
 }  // namespace
@@ -190,23 +210,29 @@ HWY_EXPORT(resize);
 
 namespace {
 
-void fill_grey(float* y, int pitch, int count) {
-  for (int u = 0; u < count; ++u, y += pitch) y[0] = y[1] = y[2] = 114.0f / 255;
+template <class T>
+void fill_grey(const Letterbox& op, const Memory& memory, int first, int last, T grey) {
+  T* y = arena_data<T>(memory, op.y) + op.y.pixel(op.image, 0, 0);
+  const auto fill = [&](int v, int from, int to) {
+    T* pixel = y + op.y.pixel(0, v, from);
+    for (int u = from; u < to; ++u, pixel += op.y.pitch) pixel[0] = pixel[1] = pixel[2] = grey;
+  };
+  for (int v = first; v < last; ++v) {
+    const bool within = v >= op.place.top && v < op.place.top + op.place.height;
+    fill(v, 0, within ? op.place.left : op.y.w);
+    if (within) fill(v, op.place.left + op.place.width, op.y.w);
+  }
 }
 
 }  // namespace
 
 void letterbox_cpu(const Letterbox& op, const Memory& memory, int first, int last) {
-  float* y = arena_data<float>(memory, op.y) + op.y.pixel(op.image, 0, 0);
-  const int top = std::clamp(op.place.top, first, last),
-            bottom = std::clamp(op.place.top + op.place.height, first, last);
-  const int right = op.place.left + op.place.width;
-  for (int v = first; v < last; ++v) {
-    const bool within = v >= top && v < bottom;
-    fill_grey(y + op.y.pixel(0, v, 0), op.y.pitch, within ? op.place.left : op.y.w);
-    if (within) fill_grey(y + op.y.pixel(0, v, right), op.y.pitch, op.y.w - right);
-  }
-  HWY_DYNAMIC_DISPATCH(resize)(op, y, top, bottom);
+  if (op.y.type == Type::u8)
+    fill_grey<std::uint8_t>(op, memory, first, last, 114);
+  else
+    fill_grey(op, memory, first, last, 114.0f / 255);
+  HWY_DYNAMIC_DISPATCH(resize)
+  (op, memory, std::clamp(op.place.top, first, last), std::clamp(op.place.top + op.place.height, first, last));
 }
 
 }  // namespace cudet

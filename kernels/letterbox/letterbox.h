@@ -27,7 +27,7 @@ Extent least_input(int width, int height, Extent limit, int stride);
 struct Letterbox {
   Frame frame;
   Placement place;
-  Tensor y;   // N, H, W, 3, arena, f32; on devices f32 or f16
+  Tensor y;   // N, H, W, 3, arena, f32; on devices f32 or f16; on the CPU f32 or u8, then not divided by 255
   int image;  // which of y's N
 
   /// One tile a row of the input.
@@ -53,7 +53,7 @@ void letterbox_strip_cuda(const Letterbox&, const LetterboxStrip&, const std::ui
 /// All of y from a frame on the device; y as above.
 void letterbox_cuda(const Letterbox&, const Memory&, const CudaStream&);
 
-void letterbox_reference(const Letterbox&, const Memory&);                 // f32
-void letterbox_cpu(const Letterbox&, const Memory&, int first, int last);  // f32; tiles [first, last)
+void letterbox_reference(const Letterbox&, const Memory&);                 // f32 or u8
+void letterbox_cpu(const Letterbox&, const Memory&, int first, int last);  // f32 or u8; tiles [first, last)
 
 }  // namespace cudet

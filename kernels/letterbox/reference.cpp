@@ -62,7 +62,11 @@ void letterbox_reference(const Letterbox& op, const Memory& memory) {
           const int below = ((sum(y.second) >> 4) * y.second_weight) >> 16;
           pixel = (above + below + 2) >> 2;
         }
-        arena_data<float>(memory, op.y)[op.y.pixel(op.image, v, u) + channel] = static_cast<float>(pixel) / 255;
+        const std::size_t at = op.y.pixel(op.image, v, u) + static_cast<std::size_t>(channel);
+        if (op.y.type == Type::u8)
+          arena_data<std::uint8_t>(memory, op.y)[at] = static_cast<std::uint8_t>(pixel);
+        else
+          arena_data<float>(memory, op.y)[at] = static_cast<float>(pixel) / 255;
       }
 }
 

@@ -4,24 +4,40 @@
 #include "kernels/max_pool/max_pool.h"
 
 namespace cudet {
+namespace {
 
-void max_pool_reference(const MaxPool& op, const Memory& memory) {
-  const float* x = arena_data<float>(memory, op.x);
-  float* y = arena_data<float>(memory, op.y);
+bool wins(float value, float most) {
+  return value > most || std::isnan(value);
+}
+bool wins(std::uint8_t value, std::uint8_t most) {
+  return value > most;
+}
+
+template <class T>
+void max_pool(const MaxPool& op, const Memory& memory) {
+  using Limits = std::numeric_limits<T>;
+  const T* x = arena_data<T>(memory, op.x);
+  T* y = arena_data<T>(memory, op.y);
   for (int i = 0; i < op.y.n; ++i)
     for (int v = 0; v < op.y.h; ++v)
       for (int u = 0; u < op.y.w; ++u)
         for (int k = 0; k < op.y.c; ++k) {
-          float most = -std::numeric_limits<float>::infinity();
+          T most = Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
           for (int r = 0; r < op.kernel; ++r)
             for (int s = 0; s < op.kernel; ++s) {
               const int row = v * op.stride - op.pad + r, column = u * op.stride - op.pad + s;
               if (row < 0 || row >= op.x.h || column < 0 || column >= op.x.w) continue;
-              const float value = x[op.x.pixel(i, row, column) + k];
-              if (value > most || std::isnan(value)) most = value;
+              const T value = x[op.x.pixel(i, row, column) + k];
+              if (wins(value, most)) most = value;
             }
           y[op.y.pixel(i, v, u) + k] = most;
         }
+}
+
+}  // namespace
+
+void max_pool_reference(const MaxPool& op, const Memory& memory) {
+  op.x.type == Type::u8 ? max_pool<std::uint8_t>(op, memory) : max_pool<float>(op, memory);
 }
 
 }  // namespace cudet

@@ -5,13 +5,13 @@
 namespace cudet {
 
 void upsample_cpu(const Upsample& op, const Memory& memory, int first, int last) {
-  const std::size_t bytes = sizeof(float) * op.x.c;
+  const std::size_t size = size_of(op.x.type), bytes = size * op.x.c;
   for (int tile = first; tile < last; ++tile) {
     const int i = tile / op.y.h, v = tile % op.y.h;
-    const float* x = arena_data<float>(memory, op.x) + op.x.pixel(i, v / op.scale, 0);
-    float* y = arena_data<float>(memory, op.y) + op.y.pixel(i, v, 0);
-    for (int u = 0; u < op.x.w; ++u, x += op.x.pitch)
-      for (int q = 0; q < op.scale; ++q, y += op.y.pitch) std::memcpy(y, x, bytes);
+    const std::byte* x = memory.arena + op.x.offset + op.x.pixel(i, v / op.scale, 0) * size;
+    std::byte* y = memory.arena + op.y.offset + op.y.pixel(i, v, 0) * size;
+    for (int u = 0; u < op.x.w; ++u, x += op.x.pitch * size)
+      for (int q = 0; q < op.scale; ++q, y += op.y.pitch * size) std::memcpy(y, x, bytes);
   }
 }
 

@@ -77,6 +77,7 @@ class CudaEngine : public Engine {
   CudaEngine& operator=(const CudaEngine&) = delete;
 
   Device device() const override { return Device::cuda; }
+  Precision precision() const override { return type_ == Type::f16 ? Precision::fp16 : Precision::fp32; }
   void submit(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) override;
   std::vector<Result> collect() override;
   std::size_t device_bytes() const override {
@@ -127,9 +128,7 @@ CudaEngine::CudaEngine(const Model& model, const Placing& placing, Precision pre
       placing_(placing),
       device_(find_cuda_device(precision)),
       type_(precision == Precision::fp16 ? Type::f16 : Type::f32) {
-  Graph graph = model_.impl().graph;
-  unpack_from_cpu(model_.impl().weights, graph);
-  packed_ = pack_for_cuda(graph, type_);
+  packed_ = pack_for_cuda(model_.impl().graph_with_values(), type_);
   weights_ = DeviceBuffer(packed_.bytes.bytes());
   check(
       cudaMemcpyAsync(weights_.data(), packed_.bytes.data(), weights_.bytes(), cudaMemcpyHostToDevice, network_.get()),

@@ -8,6 +8,7 @@ struct CudaKernels {
   const CudaStream& on;
 
   void operator()(const Conv2d& op) const { conv2d_cuda(op, memory, on); }
+  void operator()(const Conv2dInt8&) const { throw Error("8 bits are for the CPU alone"); }
   void operator()(const MaxPool& op) const { max_pool_cuda(op, memory, on); }
   void operator()(const MaxPoolChain& op) const { max_pool_chain_cuda(op, memory, on); }
   void operator()(const Upsample& op) const { upsample_cuda(op, memory, on); }

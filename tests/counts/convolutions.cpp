@@ -26,10 +26,8 @@ std::vector<Counted> convolutions(const std::string& model) {
   const Description description = read_description(model);
   Graph graph = build_graph(description, NoWeights());
   optimise(graph);
-  PackedWeights none;
-  none.offsets.assign(graph.parameters.size(), 0);
   const Extent size{description.input.height, description.input.width};
-  const Program program = compile(graph, none, 1, size, false, {Type::f16, true});
+  const Program program = compile(graph, no_weights(graph), 1, size, false, {Type::f16, true});
   std::vector<Counted> distinct;
   std::map<std::vector<int>, std::size_t> known;
   for (const Program::NamedStep& named : program.steps) {

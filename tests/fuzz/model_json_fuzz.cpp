@@ -12,9 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         parse_description(std::string(reinterpret_cast<const char*>(data), size), "model.json");
     Graph graph = build_graph(description, NoWeights());
     optimise(graph);
-    PackedWeights none;
-    none.offsets.assign(graph.parameters.size(), 0);
-    compile(graph, none, 1, {graph.stride, graph.stride});
+    compile(graph, no_weights(graph), 1, {graph.stride, graph.stride});
   } catch (const Error&) {
   }
   return 0;

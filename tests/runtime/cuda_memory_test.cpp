@@ -12,8 +12,7 @@ namespace {
 TEST(CudaMemory, CountsTheWeightsAsTheyArePacked) {
   for (const char* name : {"plain", "dysample", "dysample_pl", "folded", "odd", "stride12", "three_levels"}) {
     const Model model = Model::load(std::string("tests/data/tiny/") + name + ".json");
-    Graph graph = model.impl().graph;
-    unpack_from_cpu(model.impl().weights, graph);
+    const Graph graph = model.impl().graph_with_values();
     for (const Type type : {Type::f32, Type::f16}) {
       const PackedWeights packed = pack_for_cuda(graph, type);
       const Extent size{2 * graph.stride, graph.stride};
@@ -32,9 +31,7 @@ TEST(CudaMemory, Yolov8nInHalfPrecisionIsSmall) {
   for (const char* name : {"yolov8", "yolov8-dysample"}) {
     Graph graph = build_graph(read_description(std::string("weights/") + name + ".json", "n"), NoWeights());
     optimise(graph);
-    PackedWeights none;
-    none.offsets.assign(graph.parameters.size(), 0);
-    const Program program = compile(graph, none, 1, {640, 640}, false, {Type::f16, true});
+    const Program program = compile(graph, no_weights(graph), 1, {640, 640}, false, {Type::f16, true});
     for (const int multiprocessors : {1, 8, 16, 132}) {
       const CudaMemory memory = cuda_memory(program, multiprocessors);
       EXPECT_LE(memory.total(), std::size_t{32'000'000}) << name << " " << multiprocessors;
@@ -45,7 +42,8 @@ TEST(CudaMemory, Yolov8nInHalfPrecisionIsSmall) {
 
 TEST(CandidateLayout, PartsLieApartWithWhatACallWantsInFront) {
   const Model model = Model::load("tests/data/tiny/plain.json");
-  const Program program = compile(model.impl().graph, model.impl().weights, 3, {64, 96}, false, {Type::f32, true});
+  const Program program =
+      compile(model.impl().graph, *model.impl().cpu_weights(), 3, {64, 96}, false, {Type::f32, true});
   const CandidateLayout at(program);
   const std::size_t images = 3, anchors = static_cast<std::size_t>(at.anchors);
   EXPECT_EQ(at.classes, 3);

@@ -26,9 +26,7 @@ int count(const Program& program) {
 }
 
 Program for_cuda(const Graph& graph, Type type) {
-  PackedWeights none;
-  none.offsets.assign(graph.parameters.size(), 0);
-  return compile(graph, none, 2, {64, 96}, false, {type, true});
+  return compile(graph, no_weights(graph), 2, {64, 96}, false, {type, true});
 }
 
 TEST(Fusion, YoloV8) {

@@ -10,9 +10,7 @@ namespace {
 Program program_of(const Description& description, Extent input) {
   Graph graph = build_graph(description, NoWeights());
   optimise(graph);
-  PackedWeights none;
-  none.offsets.assign(graph.parameters.size(), 0);
-  return compile(graph, none, 1, input);
+  return compile(graph, no_weights(graph), 1, input);
 }
 
 template <class Op>

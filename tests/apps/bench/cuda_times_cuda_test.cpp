@@ -37,9 +37,8 @@ TEST_P(BenchCuda, MeasuresEachStep) {
   machine.peak_gflops = machine.bandwidth_gbs = 1e3;
   const Type type = GetParam() == Precision::fp16 ? Type::f16 : Type::f32;
   const CudaStepTimes times = measure_cuda_steps(model, {GetParam(), {1, model.stride()}, 2, 0, 2}, machine);
-  PackedWeights none;
-  none.offsets.assign(model.impl().graph.parameters.size(), 0);
-  const Program program = compile(model.impl().graph, none, 2, {model.stride(), model.stride()}, false, {type, true});
+  const Program program = compile(model.impl().graph, no_weights(model.impl().graph), 2,
+                                  {model.stride(), model.stride()}, false, {type, true});
   ASSERT_EQ(times.steps.size(), program.steps.size());
   for (std::size_t i = 0; i < program.steps.size(); ++i) {
     const Measurement& step = times.steps[i];

@@ -18,9 +18,7 @@ inline Counted count(const std::string& model, const std::string& scale, int bat
   Graph graph = build_graph(read_description(model, scale), NoWeights());
   Counted counted{count_rows(graph, input), {}};
   optimise(graph);
-  PackedWeights none;
-  none.offsets.assign(graph.parameters.size(), 0);
-  counted.program = compile(graph, none, batch, input, false, target);
+  counted.program = compile(graph, no_weights(graph), batch, input, false, target);
   return counted;
 }
 

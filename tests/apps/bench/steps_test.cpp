@@ -42,8 +42,8 @@ TEST(BenchSteps, MeasureEachStepOfTheProgram) {
   const Model model = Model::load("tests/data/tiny/dysample.json");
   const int stride = model.stride();
   const std::vector<Measurement> steps =
-      measure_steps(model, {2 * stride - 1, 3 * stride}, 2, 2, 1, 4, machine(100, 10));
-  const Program program = compile(model.impl().graph, model.impl().weights, 2, {2 * stride, 3 * stride});
+      measure_steps(model, Precision::fp32, {2 * stride - 1, 3 * stride}, 2, 2, 1, 4, machine(100, 10));
+  const Program program = compile(model.impl().graph, *model.impl().cpu_weights(), 2, {2 * stride, 3 * stride});
   ASSERT_EQ(steps.size(), program.steps.size());
   for (std::size_t i = 0; i < steps.size(); ++i) {
     EXPECT_EQ(steps[i].name, program.steps[i].name);

@@ -1,0 +1,141 @@
+#include "apps/convert/calibrate.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "apps/image/decode.h"
+#include "kernels/letterbox/letterbox.h"
+#include "runtime/executor.h"
+#include "runtime/file.h"
+#include "runtime/model.h"
+#include "runtime/placing.h"
+#include "runtime/quantize.h"
+
+namespace cudet::convert {
+namespace {
+
+constexpr std::size_t kMostPixels = 100'000'000;  // of a picture
+
+/// Values of one tensor over all pictures: their ends first, then how often they lie where between these.
+class Histogram {
+ public:
+  void widen(float value) {
+    low_ = std::min(low_, value);
+    high_ = std::max(high_, value);
+  }
+  void count(float value) {
+    const float place = (value - low_) / (high_ - low_) * kBins;
+    ++counts_[static_cast<std::size_t>(std::clamp(place, 0.0f, static_cast<float>(kBins - 1)))];
+  }
+
+  /// Of the ranges that keep a part of either side, the one of the least error.
+  ValueRange best() const {
+    constexpr int kSteps = 64;
+    ValueRange best{low_, high_};
+    double least = error(best);
+    for (int step = 1; step < kSteps; ++step) {
+      const float part = static_cast<float>(kSteps - step) / kSteps;
+      for (const ValueRange range :
+           {ValueRange{low_, high_ * part}, ValueRange{std::max(low_, -high_ * part), high_ * part}})
+        if (const double loss = error(range); loss < least) {
+          least = loss;
+          best = range;
+        }
+    }
+    return best;
+  }
+
+ private:
+  static constexpr int kBins = 4096;
+
+  double error(ValueRange range) const {
+    const double step = (static_cast<double>(range.high) - range.low) / 255, rounding = step * step / 12;
+    const double width = (static_cast<double>(high_) - low_) / kBins;
+    double sum = 0;
+    for (std::size_t bin = 0; bin < kBins; ++bin) {
+      if (counts_[bin] == 0) continue;
+      const double value = low_ + (static_cast<double>(bin) + 0.5) * width;
+      const double cut = std::max({value - range.high, range.low - value, 0.0});
+      sum += static_cast<double>(counts_[bin]) * (cut > 0 ? cut * cut : rounding);
+    }
+    return sum;
+  }
+
+  float low_ = 0, high_ = 0;
+  std::array<std::uint64_t, kBins> counts_{};
+};
+
+/// Runs pictures one by one, and looks at what each convolution made before the next one starts.
+class Observer {
+ public:
+  explicit Observer(const Model& model)
+      : model_(model),
+        weights_(model.impl().cpu_weights()),
+        placing_{{model.input_size().height, model.input_size().width}, Fit::least, model.stride()},
+        executor_(std::max(1, static_cast<int>(std::thread::hardware_concurrency()))) {
+    const Graph& graph = model.impl().graph;
+    const std::vector<bool> quantized = find_quantized(graph);
+    for (const Node& node : graph.nodes)
+      if (std::holds_alternative<ConvOp>(node.op) && quantized[static_cast<std::size_t>(node.output)])
+        histograms_[node.name];
+  }
+
+  using Look = std::function<void(Histogram&, const std::string& module, const float* values, std::size_t count)>;
+
+  void run(const Image& image, const Look& look) {
+    const Frame frame = image.frame();
+    const Extent size = placing_.input_for({&frame, 1});
+    const Program program = compile(model_.impl().graph, *weights_, 1, size);
+    if (program.memory.bytes > arena_.bytes()) arena_ = Buffer(program.memory.bytes);
+    const Memory memory{arena_.data(), weights_->bytes.data()};
+    const Letterbox letterbox{frame, placing_.place(frame, size), program.input, 0};
+    letterbox_cpu(letterbox, memory, 0, letterbox.tiles());
+    for (const Program::NamedStep& named : program.steps) {
+      executor_.run(named.step, memory);
+      const auto* conv = std::get_if<Conv2d>(&named.step);
+      const auto found = conv ? histograms_.find(named.name) : histograms_.end();
+      if (found == histograms_.end()) continue;
+      const float* values = arena_data<float>(memory, conv->y);
+      for (int v = 0; v < conv->y.h; ++v)
+        for (int u = 0; u < conv->y.w; ++u)
+          look(found->second, named.name, values + conv->y.pixel(0, v, u), static_cast<std::size_t>(conv->y.c));
+    }
+  }
+
+  const std::map<std::string, Histogram>& histograms() const { return histograms_; }
+
+ private:
+  const Model& model_;
+  std::shared_ptr<const PackedWeights> weights_;
+  Placing placing_;
+  CpuExecutor executor_;
+  Buffer arena_;
+  std::map<std::string, Histogram> histograms_;  // by module
+};
+
+}  // namespace
+
+std::map<std::string, ValueRange> calibrate(const Model& model, const std::vector<std::string>& pictures) {
+  Observer observer(model);
+  const auto run_all = [&](const Observer::Look& look) {
+    for (const std::string& path : pictures) observer.run(decode_image(read_file(path), path, kMostPixels).image, look);
+  };
+  run_all([](Histogram& histogram, const std::string& module, const float* values, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!std::isfinite(values[i])) throw Error(module + ": values that are not finite");
+      histogram.widen(values[i]);
+    }
+  });
+  run_all([](Histogram& histogram, const std::string&, const float* values, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) histogram.count(values[i]);
+  });
+  std::map<std::string, ValueRange> ranges;
+  for (const auto& [module, histogram] : observer.histograms()) ranges[module] = histogram.best();
+  return ranges;
+}
+
+}  // namespace cudet::convert

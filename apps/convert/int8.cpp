@@ -1,0 +1,125 @@
+#include "apps/convert/int8.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "apps/convert/model_table.h"
+#include "apps/files/atomic_file.h"
+#include "apps/files/write_safetensors.h"
+#include "runtime/file.h"
+#include "runtime/model.h"
+#include "runtime/quantize.h"
+
+namespace cudet::convert {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::byte> bytes_of(const void* data, std::size_t count) {
+  std::vector<std::byte> bytes(count);
+  if (count) std::memcpy(bytes.data(), data, count);
+  return bytes;
+}
+
+}  // namespace
+
+Int8Weights::Int8Weights(const Model& model, const std::map<std::string, ValueRange>& ranges)
+    : file_(Safetensors::read(model.weights_path())), tensors_(file_.tensors()) {
+  const Graph graph = model.impl().graph_with_values();
+  for (const Node& node : graph.nodes) {
+    const auto* conv = std::get_if<ConvOp>(&node.op);
+    if (!conv) continue;
+    if (const auto range = ranges.find(node.name); range != ranges.end())
+      add_floats(range_name(node.name), {2}, {range->second.low, range->second.high});
+    const Parameter& weight = graph.parameters[static_cast<std::size_t>(conv->weight)];
+    const Parameter& bias = graph.parameters[static_cast<std::size_t>(conv->bias)];
+    const std::vector<std::int64_t> shape(weight.shape.begin(), weight.shape.end());
+    // A convolution of its own; DySample's may be made of several tensors.
+    const bool normed = file_.find(node.name + ".conv.weight");
+    const std::string name = node.name + (normed ? ".conv" : "");
+    const StoredTensor* stored = file_.find(name + ".weight");
+    if (!stored || stored->shape != shape) continue;
+    add_convolution(name + ".weight", weight.shape, weight.values);
+    add_floats(name + ".bias", {shape[0]}, bias.values);
+    std::erase_if(tensors_, [&](const auto& tensor) { return tensor.first.starts_with(node.name + ".bn."); });
+  }
+}
+
+void Int8Weights::add_convolution(const std::string& name, const std::vector<int>& shape,
+                                  const std::vector<float>& weight) {
+  const std::size_t channels = static_cast<std::size_t>(shape[0]), depth = weight.size() / channels;
+  std::vector<std::int8_t> quantized(weight.size());
+  std::vector<float> scales(channels);
+  for (std::size_t k = 0; k < channels; ++k) {
+    const float* row = weight.data() + k * depth;
+    for (std::size_t i = 0; i < depth; ++i) {
+      if (!std::isfinite(row[i])) throw Error(name + ": a weight that is not finite");
+      scales[k] = std::max(scales[k], std::abs(row[i]) / 127);
+    }
+    if (scales[k] > 0)
+      for (std::size_t i = 0; i < depth; ++i)
+        quantized[k * depth + i] = static_cast<std::int8_t>(std::lround(row[i] / scales[k]));
+  }
+  add(name, {Dtype::i8, {shape.begin(), shape.end()}, {}}, bytes_of(quantized.data(), quantized.size()));
+  add_floats(scale_name(name), {shape[0]}, scales);
+}
+
+void Int8Weights::add_floats(const std::string& name, std::vector<std::int64_t> shape,
+                             const std::vector<float>& values) {
+  add(name, {Dtype::f32, std::move(shape), {}}, bytes_of(values.data(), values.size() * sizeof(float)));
+}
+
+void Int8Weights::add(const std::string& name, StoredTensor tensor, std::vector<std::byte> bytes) {
+  memory_.push_back(std::move(bytes));
+  tensor.data = memory_.back();
+  tensors_[name] = std::move(tensor);
+}
+
+std::vector<std::string> find_calibration_pictures(const std::string& folder) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    std::string extension = entry->path().extension().string();
+    std::transform(extension.begin(), extension.end(), extension.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    if (extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".bmp")
+      paths.push_back(entry->path().string());
+  }
+  if (error) throw Error(folder + ": " + error.message());
+  if (paths.empty()) throw Error(folder + ": the folder has no pictures (jpg, jpeg, png, bmp)");
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+void convert_to_int8(const std::string& model_path, const std::string& folder, const std::string& stem, bool quiet) {
+  const Model model = Model::load(model_path);
+  if (model.quantized()) throw Error(model_path + ": is quantised already");
+  const std::string json_path = stem + ".json", weights_path = stem + ".safetensors";
+  for (const auto& [output, input] :
+       {std::pair(json_path, model_path), std::pair(weights_path, model.weights_path())}) {
+    std::error_code none_there;
+    if (fs::equivalent(output, input, none_there)) throw Error(output + ": would be written over what is read (-o)");
+  }
+  const std::vector<std::string> pictures = find_calibration_pictures(folder);
+  const Int8Weights weights(model, calibrate(model, pictures));
+
+  const std::vector<std::byte> text = read_file(model_path);
+  AtomicFile description(json_path), data(weights_path);
+  description.write(with_weights({reinterpret_cast<const char*>(text.data()), text.size()},
+                                 fs::path(weights_path).filename().string()));
+  write_safetensors(data, weights_path, weights.tensors(), {{"format", "pt"}});
+  data.finish();
+  description.finish();
+  data.commit();
+  description.commit();
+  if (quiet) return;
+  std::size_t bytes = 0;
+  for (const auto& [name, tensor] : weights.tensors()) bytes += tensor.data.size();
+  std::printf("%s and %s: int8, ranges from %zu pictures, %zu tensors, %zu bytes\n", json_path.c_str(),
+              weights_path.c_str(), pictures.size(), weights.tensors().size(), bytes);
+}
+
+}  // namespace cudet::convert

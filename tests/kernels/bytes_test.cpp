@@ -1,0 +1,95 @@
+// The kernels that serve tensors of 8 bits beside those of floats.
+#include "tests/kernels/bytes.h"
+
+#include <hwy/targets.h>
+
+#include <cstring>
+
+#include "kernels/copy/copy.h"
+#include "kernels/letterbox/letterbox.h"
+#include "tests/kernels/dysample_cases.h"
+#include "tests/kernels/max_pool_cases.h"
+#include "tests/kernels/picture.h"
+#include "tests/kernels/upsample_cases.h"
+
+namespace cudet::test {
+namespace {
+
+/// Runs tile by tile, last first, and the reference, from the same start.
+template <class Op, class Cpu, class Reference>
+void expect_same_bytes(const Op& op, const ByteArena& start, Cpu cpu, Reference reference) {
+  ByteArena got = start, want = start;
+  for (int tile = op.tiles(); tile-- > 0;) cpu(op, got.memory(), tile, tile + 1);
+  reference(op, want.memory());
+  EXPECT_NE(want.values, start.values) << "a reference that writes nothing proves nothing";
+  EXPECT_EQ(got.values, want.values);
+}
+
+TEST(Bytes, Copy) {
+  for (const int spare : {0, 5}) {
+    ByteArena arena;
+    Copy op{};
+    op.x = arena.place_random(2, 5, 7, 37, spare, 1);
+    op.y = arena.place(2, 5, 7, 37, 2 * spare);
+    expect_same_bytes(op, arena, copy_cpu, copy_reference);
+  }
+}
+
+TEST(Bytes, Upsample) {
+  for (const UpsampleCase& of : kUpsampleCases) {
+    ByteArena arena;
+    Upsample op{};
+    op.scale = of.scale;
+    op.x = arena.place_random(of.n, of.h, of.w, of.c, of.spare_x, 1);
+    op.y = arena.place(of.n, of.scale * of.h, of.scale * of.w, of.c, of.spare_y);
+    expect_same_bytes(op, arena, upsample_cpu, upsample_reference);
+  }
+}
+
+TEST(Bytes, MaxPool) {
+  for (const MaxPoolCase& of : kMaxPoolCases) {
+    MaxPool op = MaxPoolProblem(of).op;
+    ByteArena arena;
+    op.x = arena.place_random(op.x.n, op.x.h, op.x.w, op.x.c, op.x.pitch - op.x.c, 1);
+    op.y = arena.place(op.y.n, op.y.h, op.y.w, op.y.c, op.y.pitch - op.y.c);
+    expect_same_bytes(op, arena, max_pool_cpu, max_pool_reference);
+  }
+}
+
+// Weights of floats here and there, so what lies in the middle of two may be either.
+TEST(Bytes, DySample) {
+  for (const DySampleCase& of : kDySampleCases) {
+    const DySampleProblem floats(of);
+    DySample op = floats.op;
+    ByteArena arena;
+    op.x = arena.place_random(op.x.n, op.x.h, op.x.w, op.x.c, op.x.pitch - op.x.c, 1);
+    op.offset =
+        arena.place(op.offset.n, op.offset.h, op.offset.w, op.offset.c, op.offset.pitch - op.offset.c, Type::f32);
+    std::memcpy(arena.data() + op.offset.offset, floats.arena.values.data() + floats.op.offset.offset / sizeof(float),
+                op.offset.pixel(op.offset.n, 0, 0) * sizeof(float));
+    op.y = arena.place(op.y.n, op.y.h, op.y.w, op.y.c, op.y.pitch - op.y.c);
+    ByteArena got = arena, want = arena;
+    for (int tile = op.tiles(); tile-- > 0;) dysample_cpu(op, got.memory(), tile, tile + 1);
+    dysample_reference(op, want.memory());
+    EXPECT_NE(want.values, arena.values);
+    std::size_t different = 0;
+    for (std::size_t e = 0; e < want.values.size(); ++e) {
+      ASSERT_LE(std::abs(got.values[e] - want.values[e]), 1) << e;
+      different += got.values[e] != want.values[e];
+    }
+    EXPECT_LE(different, want.values.size() / 1000);
+  }
+}
+
+TEST(Bytes, Letterbox) {
+  for (const PixelFormat format : {PixelFormat::rgb, PixelFormat::bgra, PixelFormat::grey, PixelFormat::nv12})
+    for (const Extent input : {Extent{64, 96}, Extent{33, 601}}) {
+      const Picture picture = random_picture(321, 183, format, 0, false, 1);
+      ByteArena arena;
+      const Letterbox op{picture.frame, fit(321, 183, input), arena.place(2, input.h, input.w, 3, 1), 1};
+      expect_same_bytes(op, arena, letterbox_cpu, letterbox_reference);
+    }
+}
+
+}  // namespace
+}  // namespace cudet::test
