@@ -257,7 +257,7 @@ TEST(Detector, RefusesInOneLine) {
   const Model model = Model::load(kPlain);
   const auto make = [&](DetectorOptions options) { return error_of([&] { Detector(model, options); }); };
   EXPECT_EQ(make({.device = Device::cpu, .precision = Precision::fp16}),
-            "precision fp16: the CPU executor has fp32 alone");
+            "precision fp16: the CPU executor has fp32 and int8 alone");
   EXPECT_NE(make({.device = Device::cpu, .threads = -1}).find("threads must be"), std::string::npos);
   EXPECT_NE(make({.device = Device::cpu, .threads = 100000}).find("threads must be"), std::string::npos);
   EXPECT_NE(make({.device = Device::cpu, .input = {-3, 64}}).find("an input of -3x64"), std::string::npos);

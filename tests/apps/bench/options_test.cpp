@@ -26,7 +26,7 @@ TEST(BenchOptions, HaveTheDocumentedDefaults) {
   const Options options = *parse({"m.json"});
   EXPECT_EQ(options.model, "m.json");
   EXPECT_EQ(options.detector.device, Device::automatic);
-  EXPECT_EQ(options.detector.precision, Precision::fp32);
+  EXPECT_EQ(options.detector.precision, Precision::automatic);
   EXPECT_EQ(options.detector.input, (Size{0, 0}));
   EXPECT_EQ(options.detector.threads, static_cast<int>(usable_cores().size()));
   EXPECT_EQ(options.batch, 1);
