@@ -99,6 +99,13 @@ int run(const Options& options) {
   return status;
 }
 
+/// What a failure that does not say it is of.
+std::string subject(const Options& options) {
+  if (!options.model.empty()) return options.model;
+  if (!options.from.empty()) return options.from.front();
+  return options.shapes.empty() ? options.op + " " + options.shape : options.shapes;
+}
+
 }  // namespace
 
 int command(int argc, char** argv) {
@@ -107,7 +114,7 @@ int command(int argc, char** argv) {
     options = parse_options(argc, argv);
     return options ? run(*options) : 0;
   } catch (const std::exception&) {
-    complain(explain(options ? options->model : "the command line"));
+    complain(explain(options ? subject(*options) : "the command line"));
     return 2;
   }
 }
