@@ -19,6 +19,14 @@
 namespace cudet::detect {
 namespace {
 
+/// Throws the last problem where no picture is left.
+void tell_problems(const Sources& sources, Console& console) {
+  for (const std::string& problem : sources.problems)
+    if (!sources.pictures.empty() || &problem != &sources.problems.back()) console.complain(problem);
+  if (sources.pictures.empty())
+    throw Error(sources.problems.empty() ? "there is no picture to work on" : sources.problems.back());
+}
+
 Detector make_detector(const Model& model, const Options& options, Console& console) {
   DetectorOptions wanted = options.detector;
   if (options.square) {
@@ -228,8 +236,7 @@ int run(const Options& options) {
   const Sources sources = find_pictures(options.sources);
   const bool piped = options.json == "-" || options.coco == "-" || options.csv == "-";
   Console console(!options.quiet && !piped, !options.quiet, sources.pictures.size());
-  for (const std::string& problem : sources.problems) console.complain(problem);
-  if (sources.pictures.empty()) throw Error("there is no picture to work on");
+  tell_problems(sources, console);
   const Model model = Model::load(options.model, options.weights);
   refuse_overwriting(options, sources, model.weights_path());
   DetectOptions detect = options.detect;

@@ -135,10 +135,11 @@ TEST_F(Cli, RefusesWrongUsage) {
 
 TEST_F(Cli, RefusesSourcesWithoutPictures) {
   for (const std::string& source : {std::string("missing.jpg"), folder_.path().string(), folder_.file("*.png")}) {
-    const Ended ended = run({"--model", kModel, "--no-draw", source});
-    EXPECT_EQ(ended.status, 2);
-    EXPECT_NE(ended.err.find(source), std::string::npos) << ended.err;
+    expect_refused(run({"--model", kModel, "--no-draw", source}), source);
   }
+  const Ended two = run({"--model", kModel, "--no-draw", "missing.jpg", folder_.path().string()});
+  EXPECT_EQ(two.status, 2);
+  EXPECT_EQ(std::count(two.err.begin(), two.err.end(), '\n'), 2) << two.err;
 }
 
 TEST_F(Cli, WorksThroughEveryKindOfPicture) {
