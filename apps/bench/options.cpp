@@ -4,11 +4,11 @@
 #include <filesystem>
 #include <set>
 
-#include "apps/bench/cores.h"
 #include "apps/cli/command_line.h"
 #include "apps/cli/isa_option.h"
 #include "apps/cli/shipped_model.h"
 #include "apps/cli/size.h"
+#include "runtime/cores.h"
 
 namespace cudet::bench {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "apps/bench/cores.h"
+#include "runtime/cores.h"
 #include "tests/error_of.h"
 #include "tests/temporary.h"
 
