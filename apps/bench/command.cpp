@@ -26,16 +26,20 @@ void complain(const std::string& line) {
 /// A file that is opened before anything is measured, so that one that cannot be written is told then.
 class OutputFile {
  public:
-  explicit OutputFile(const std::string& path) {
-    if (!path.empty()) file_ = std::make_unique<AtomicFile>(path);
+  explicit OutputFile(const std::string& path) : path_(path) {
+    if (path.empty()) return;
+    file_ = std::make_unique<AtomicFile>(path);
+    if (!file_->is_direct()) file_.reset();  // what ends the program while it measures must not leave the temporary
   }
-  explicit operator bool() const { return file_ != nullptr; }
+  explicit operator bool() const { return !path_.empty(); }
   void write(const std::string& text) {
+    if (!file_) file_ = std::make_unique<AtomicFile>(path_);
     file_->write(text);
     file_->commit();
   }
 
  private:
+  std::string path_;
   std::unique_ptr<AtomicFile> file_;
 };
 

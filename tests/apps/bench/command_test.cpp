@@ -2,9 +2,14 @@
 #include "apps/bench/command.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "apps/bench/json.h"
 #include "kernels/instruction_set.h"
@@ -160,6 +165,20 @@ TEST_F(BenchCommand, SaysInOneLineWhatIsWrong) {
   nothing.layers.clear();
   expect_refused({"--from", stored("nothing.json", nothing), "--svg", folder_.file("n.svg")}, "nothing to plot");
   EXPECT_FALSE(std::filesystem::exists(folder_.file("n.svg")));
+}
+
+TEST_F(BenchCommand, LeavesNoFilesWhereItIsEndedWhileItMeasures) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    run({"--op", "copy", "--shape", "1x8x8x4", "--threads", "1", "--runs", "100000", "--json", folder_.file("r.json")});
+    ::_exit(0);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // the machine's peak alone takes longer
+  ::kill(child, SIGINT);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status)) << "it ended too soon";
+  EXPECT_EQ(folder_.files(), 0);
 }
 
 TEST_F(BenchCommand, HelpsAndTellsItsVersion) {
