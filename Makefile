@@ -72,8 +72,8 @@ SYSROOT := build/$(CONFIG)/sysroot
 CROSS_INCLUDES := -idirafter $(SYSROOT)/usr/include -idirafter $(SYSROOT)/usr/include/$(CROSS:-=)
 CROSS_LIBRARIES := $(foreach L,$(SYSROOT)/usr/lib $(SYSROOT)/lib,-L$L/$(CROSS:-=) -Wl,-rpath-link,$L/$(CROSS:-=))
 RUN ?= qemu-$(CONFIG) -L $(SYSROOT)
-# Not under emulation: a death test starts its own program, and qemu takes minutes to refuse terabytes.
-TESTFLAGS ?= --gtest_filter=-*DeathTest.*:Detector.GoesOnAfterAnArenaThatCannotBeHad
+# Not under emulation: some tests start their own program, and qemu takes minutes to refuse terabytes.
+TESTFLAGS ?= --gtest_filter=-*DeathTest.*:*EachInstructionSet*:Detector.GoesOnAfterAnArenaThatCannotBeHad
 endif
 
 ifneq ($(filter asan tsan,$(CONFIG)),)

@@ -3,8 +3,8 @@
 #include <mutex>
 #include <new>
 #include <system_error>
-#include <thread>
 
+#include "runtime/cores.h"
 #include "runtime/engine.h"
 #include "runtime/model.h"
 
@@ -61,7 +61,7 @@ Extent check_input(const DetectorOptions& options, const Model& model) {
 
 int check_threads(int threads) {
   if (threads < 0 || threads > kMostThreads) throw Error("threads must be from 0 to " + std::to_string(kMostThreads));
-  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return threads > 0 ? threads : std::min(kMostThreads, static_cast<int>(usable_cores().size()));
 }
 
 std::unique_ptr<Engine> cuda_engine([[maybe_unused]] const Model& model, [[maybe_unused]] const Placing& placing,

@@ -13,6 +13,7 @@
 #include "apps/bench/roofline.h"
 #include "apps/bench/table.h"
 #include "apps/cli/explain.h"
+#include "apps/cli/isa_option.h"
 #include "apps/files/atomic_file.h"
 
 namespace cudet::bench {
@@ -25,16 +26,20 @@ void complain(const std::string& line) {
 /// A file that is opened before anything is measured, so that one that cannot be written is told then.
 class OutputFile {
  public:
-  explicit OutputFile(const std::string& path) {
-    if (!path.empty()) file_ = std::make_unique<AtomicFile>(path);
+  explicit OutputFile(const std::string& path) : path_(path) {
+    if (path.empty()) return;
+    file_ = std::make_unique<AtomicFile>(path);
+    if (!file_->is_direct()) file_.reset();  // what ends the program while it measures must not leave the temporary
   }
-  explicit operator bool() const { return file_ != nullptr; }
+  explicit operator bool() const { return !path_.empty(); }
   void write(const std::string& text) {
+    if (!file_) file_ = std::make_unique<AtomicFile>(path_);
     file_->write(text);
     file_->commit();
   }
 
  private:
+  std::string path_;
   std::unique_ptr<AtomicFile> file_;
 };
 
@@ -70,6 +75,7 @@ std::vector<Stored> results_of(const Options& options, std::optional<Started>& s
 }
 
 int run(const Options& options) {
+  use_isa_option(options.isa);
   OutputFile json(options.json), csv(options.csv), svg(options.svg);
   std::optional<Started> started;
   if (!options.model.empty()) started = start_network(options.model, options.detector, options.batch);  // timed
@@ -97,6 +103,13 @@ int run(const Options& options) {
   return status;
 }
 
+/// What a failure that does not say it is of.
+std::string subject(const Options& options) {
+  if (!options.model.empty()) return options.model;
+  if (!options.from.empty()) return options.from.front();
+  return options.shapes.empty() ? options.op + " " + options.shape : options.shapes;
+}
+
 }  // namespace
 
 int command(int argc, char** argv) {
@@ -105,7 +118,7 @@ int command(int argc, char** argv) {
     options = parse_options(argc, argv);
     return options ? run(*options) : 0;
   } catch (const std::exception&) {
-    complain(explain(options ? options->model : "the command line"));
+    complain(explain(options ? subject(*options) : "the command line"));
     return 2;
   }
 }

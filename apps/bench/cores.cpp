@@ -1,6 +1,5 @@
 #include "apps/bench/cores.h"
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,7 +9,6 @@
 #include <map>
 #include <sstream>
 #include <string>
-#include <thread>
 
 namespace cudet::bench {
 namespace {
@@ -38,18 +36,6 @@ double process_seconds() {
 }
 
 }  // namespace
-
-std::vector<int> usable_cores() {
-  std::vector<int> cores;
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) {
-    for (int i = 0; i < CPU_SETSIZE; ++i)
-      if (CPU_ISSET(i, &set)) cores.push_back(i);
-  } else {  // more cores than a cpu_set_t has room for
-    for (int i = 0; i < std::max(1, static_cast<int>(std::thread::hardware_concurrency())); ++i) cores.push_back(i);
-  }
-  return cores;
-}
 
 std::size_t last_level_cache_bytes(const std::vector<int>& cores) {
   std::map<std::string, std::size_t> caches;  // by the cores that share one

@@ -1,12 +1,9 @@
-// The cores that this process may use, and who uses them.
+// Cores: their caches, and who uses them.
 #pragma once
 #include <cstddef>
 #include <vector>
 
 namespace cudet::bench {
-
-/// Numbers of the cores that the system lets this process use (its affinity), at least one.
-std::vector<int> usable_cores();
 
 /// Bytes of the last-level caches of these cores, each counted once; 0 where the system does not tell.
 std::size_t last_level_cache_bytes(const std::vector<int>& cores);

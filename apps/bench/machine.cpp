@@ -10,6 +10,7 @@
 #include "apps/bench/cores.h"
 #include "apps/bench/peak.h"
 #include "apps/bench/times.h"
+#include "runtime/cores.h"
 
 namespace cudet::bench {
 namespace {

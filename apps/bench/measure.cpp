@@ -16,8 +16,6 @@
 namespace cudet::bench {
 namespace {
 
-constexpr int kLargestBatch = 8;  // of a sweep, unless --batch is larger
-
 Setting setting_of(const Options& options) {
   Setting setting{};
   setting.model = options.model;
@@ -77,10 +75,9 @@ Report measure_model(Started& started, const Options& options, const Note& note)
     report.layers = measure_steps(started.model, detector.precision(), detector.input(), s.batch, s.threads, s.warmup,
                                   s.runs, report.machine);
   if (options.sweep) {
-    std::vector<int> batches;
-    for (int batch = 1; batch <= std::max(s.batch, kLargestBatch); batch *= 2) batches.push_back(batch);
     const std::vector<int> threads = cuda ? std::vector{s.threads} : thread_counts(s.threads);
-    report.throughput = measure_throughput(started.model, options.detector, batches, threads, s.warmup, s.runs);
+    report.throughput =
+        measure_throughput(started.model, options.detector, batch_sizes(s.batch), threads, s.warmup, s.runs);
   }
   return report;
 }

@@ -13,6 +13,7 @@
 #include "apps/bench/steps.h"
 #include "apps/bench/times.h"
 #include "apps/bench/work.h"
+#include "apps/cli/shape.h"
 #include "runtime/executor.h"
 
 namespace cudet::bench {
@@ -20,6 +21,7 @@ namespace {
 
 constexpr double kMostReferenceMs = 1000;       // for all of its runs
 constexpr double kMostReferenceFlops = 1e9;     // of one: about a second
+constexpr double kMostComparisons = 2e10;       // of a pooling's, which is not cut: half a minute
 constexpr double kMostMatrixFloats = 64 << 20;  // of im2col
 
 const Conv2d* convolution(const Step& step) {
@@ -184,6 +186,17 @@ Step reference_part(const Step& step) {
   return part;
 }
 
+/// Throws Error for a pooling whose window is so large that the reference would not end.
+void check_window(const Step& step) {
+  const auto check = [&](const Tensor& y, double windows, int kernel) {
+    if (windows * static_cast<double>(elements(y)) * kernel * kernel > kMostComparisons)
+      throw Error(op_of(step) + " " + shape_of(step) +
+                  ": too large a window for the reference, which compares all of it");
+  };
+  if (const auto* pool = std::get_if<MaxPool>(&step)) check(pool->y, 1, pool->kernel);
+  if (const auto* chain = std::get_if<MaxPoolChain>(&step)) check(chain->y[0], chain->count, chain->kernel);
+}
+
 /// What the reference makes of a step, and its times.
 struct Reference {
   Reference(const Step& step, const Operands& operands, int runs) {
@@ -229,6 +242,7 @@ double error_of(const float* got, const float* want, std::size_t count) {
 }
 
 std::vector<Measurement> measure_operator(const Step& step, int threads, int warmup, int runs, const Machine& machine) {
+  check_window(step);
   const Operands operands(step);
   CpuExecutor executor(threads);
   const Step part = reference_part(step);

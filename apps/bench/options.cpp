@@ -4,11 +4,12 @@
 #include <filesystem>
 #include <set>
 
-#include "apps/bench/cores.h"
 #include "apps/cli/command_line.h"
+#include "apps/cli/isa_option.h"
 #include "apps/cli/precision.h"
 #include "apps/cli/shipped_model.h"
 #include "apps/cli/size.h"
+#include "runtime/cores.h"
 
 namespace cudet::bench {
 namespace {
@@ -73,6 +74,7 @@ void declare(CLI::App& app, Options& options, Words& words) {
   option(kHow, "--batch", options.batch, "N", "Pictures that run as one (1)")->check(range(1, 1024));
   option(kHow, "--threads", options.detector.threads, "N", "Threads of the CPU (0: one a core)")
       ->check(range(0, kMostThreads));
+  add_isa_option(app, options.isa)->group(kHow);
   option(kHow, "--warmup", options.warmup, "N", "Runs before those that count (5)")->check(range(0, 100000));
   option(kHow, "--runs", options.runs, "N", "Runs that count (50)")->check(range(1, 100000));
 
@@ -96,7 +98,7 @@ void exclude(const CLI::App& app, const std::string& one, std::initializer_list<
 void check_combinations(const CLI::App& app, const Options& options) {
   exclude(app, "--from",
           {"MODEL", "--layers", "--sweep", "--op", "--shape", "--shapes", "--device", "--precision", "--imgsz",
-           "--batch", "--threads", "--warmup", "--runs"},
+           "--batch", "--threads", "--isa", "--warmup", "--runs"},
           "a stored result is measured already");
   for (const char* operators : {"--op", "--shapes"})
     exclude(app, operators, {"MODEL", "--layers", "--sweep", "--imgsz", "--batch"},

@@ -12,6 +12,7 @@ struct Options {
   std::string model;         // empty where --op, --shapes or --from is given
   DetectorOptions detector;  // threads at least 1; input 0: the model's own
   int batch = 1, warmup = 5, runs = 50;
+  std::string isa;  // the machine's best where empty
   bool layers = false, sweep = false;
   std::string op, shape, shapes;  // one line in two parts; or a file of lines, of which `op` picks where not empty
   std::vector<std::string> from, compare;  // results of earlier runs: in place of measuring; to compare with

@@ -8,6 +8,7 @@
 #include "apps/bench/clock.h"
 #include "apps/bench/cores.h"
 #include "runtime/buffer.h"
+#include "runtime/cores.h"
 
 // As kernels/conv2d/ has it.
 #undef HWY_DISABLED_TARGETS

@@ -10,6 +10,7 @@ namespace cudet::bench {
 namespace {
 
 constexpr int kLeastBatches = 10;
+constexpr int kLargestBatch = 8;  // unless a larger one is asked for
 
 /// Milliseconds from one batch's results to the next's, while there always is a next.
 std::vector<double> batch_times(Detector& detector, const std::vector<Frame>& frames, int warmup, int runs) {
@@ -34,6 +35,14 @@ std::vector<int> thread_counts(int cores) {
   for (int threads = 1; threads < cores; threads *= 2) counts.push_back(threads);
   counts.push_back(cores);
   return counts;
+}
+
+std::vector<int> batch_sizes(int batch) {
+  std::vector<int> sizes = {batch};
+  for (int size = 1; size <= std::max(batch, kLargestBatch); size *= 2)
+    if (size != batch) sizes.push_back(size);
+  std::sort(sizes.begin(), sizes.end());
+  return sizes;
 }
 
 std::vector<Throughput> measure_throughput(const Model& model, DetectorOptions options, std::span<const int> batches,

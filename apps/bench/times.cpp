@@ -1,6 +1,7 @@
 #include "apps/bench/times.h"
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 
 #include "kernels/error.h"
@@ -20,19 +21,33 @@ double quantile_of(std::span<double> samples, double share) {
   return fraction > 0 ? *below + fraction * (*std::min_element(below + 1, samples.end()) - *below) : *below;
 }
 
-/// Medians of what one may as well have measured.
+/// Medians of what one may as well have measured: of as many samples, drawn from these.
 class Bootstrap {
  public:
-  explicit Bootstrap(std::span<const double> samples) : samples_(samples), drawn_(samples.size()) {}
+  explicit Bootstrap(std::span<const double> samples) : sorted_(samples.begin(), samples.end()) {
+    if (samples.empty()) throw Error("no times were measured");
+    std::sort(sorted_.begin(), sorted_.end());
+  }
 
-  double median(std::mt19937& random) {
-    for (double& value : drawn_) value = samples_[random() % samples_.size()];
-    return quantile_of(drawn_, 0.5);
+  /// Without the draws, which take long where there are many samples: the k-th least of n places that are drawn evenly
+  /// from (0, 1) has the distribution Beta(k, n + 1 - k), and the least of m places above it is as if drawn from there.
+  double median(std::mt19937& random) const {
+    const double count = static_cast<double>(sorted_.size()), k = std::floor((count + 1) / 2);
+    const double place = beta(k, count + 1 - k, random);
+    if (k != count / 2) return at(place);  // of an odd number
+    return (at(place) + at(place + (1 - place) * beta(1, count - k, random))) / 2;
   }
 
  private:
-  std::span<const double> samples_;
-  std::vector<double> drawn_;
+  static double beta(double a, double b, std::mt19937& random) {
+    const double x = std::gamma_distribution<double>(a)(random);
+    return x / (x + std::gamma_distribution<double>(b)(random));
+  }
+  double at(double place) const {
+    return sorted_[std::min(sorted_.size() - 1, static_cast<std::size_t>(place * static_cast<double>(sorted_.size())))];
+  }
+
+  std::vector<double> sorted_;
 };
 
 template <class Draw>
@@ -50,14 +65,14 @@ double quantile(std::vector<double> samples, double share) {
 }
 
 Times summarize(std::vector<double> samples_ms) {
-  Bootstrap resampled(samples_ms);
+  const Bootstrap resampled(samples_ms);
   const double p50 = quantile(samples_ms, 0.5), p90 = quantile(samples_ms, 0.9), p99 = quantile(samples_ms, 0.99);
   const Interval interval = bootstrap([&](std::mt19937& random) { return resampled.median(random); });
   return {std::move(samples_ms), p50, p90, p99, interval};
 }
 
 Interval ratio_interval(std::span<const double> now, std::span<const double> before) {
-  Bootstrap above(now), below(before);
+  const Bootstrap above(now), below(before);
   return bootstrap([&](std::mt19937& random) {
     const double numerator = above.median(random);
     return numerator / below.median(random);

@@ -16,6 +16,7 @@ struct Options {
   bool square = false;
   int batch = 1;
   std::size_t max_pixels = 0;  // of a picture
+  std::string isa;             // of the CPU's kernels; the machine's best where empty
   std::string out = "out";
   bool draw = true, quiet = false;
   std::string json, coco, csv, txt, raw;  // empty: not asked for; "-": standard output

@@ -8,6 +8,7 @@
 #include <new>
 #include <utility>
 
+#include "apps/cli/isa_option.h"
 #include "apps/detect/console.h"
 #include "apps/detect/format.h"
 #include "apps/detect/interrupt.h"
@@ -17,6 +18,14 @@
 
 namespace cudet::detect {
 namespace {
+
+/// Throws the last problem where no picture is left.
+void tell_problems(const Sources& sources, Console& console) {
+  for (const std::string& problem : sources.problems)
+    if (!sources.pictures.empty() || &problem != &sources.problems.back()) console.complain(problem);
+  if (sources.pictures.empty())
+    throw Error(sources.problems.empty() ? "there is no picture to work on" : sources.problems.back());
+}
 
 Detector make_detector(const Model& model, const Options& options, Console& console) {
   DetectorOptions wanted = options.detector;
@@ -223,11 +232,11 @@ class Run {
 }  // namespace
 
 int run(const Options& options) {
+  use_isa_option(options.isa);
   const Sources sources = find_pictures(options.sources);
   const bool piped = options.json == "-" || options.coco == "-" || options.csv == "-";
   Console console(!options.quiet && !piped, !options.quiet, sources.pictures.size());
-  for (const std::string& problem : sources.problems) console.complain(problem);
-  if (sources.pictures.empty()) throw Error("there is no picture to work on");
+  tell_problems(sources, console);
   const Model model = Model::load(options.model, options.weights);
   refuse_overwriting(options, sources, model.weights_path());
   DetectOptions detect = options.detect;

@@ -29,10 +29,10 @@ class AtomicFile {
   void finish();
   void commit();  ///< once, last; finishes what is not finished
 
-  std::size_t size() const { return size_; }  ///< bytes, without the ending
+  std::size_t size() const { return size_; }             ///< bytes, without the ending
+  bool is_direct() const { return temporary_.empty(); }  ///< whether there is no temporary
 
  private:
-  bool is_direct() const { return temporary_.empty(); }
   int put(std::span<const std::byte> bytes, std::size_t offset) const;  ///< the system's error; 0: none
   [[noreturn]] void fail(int error) const;
 

@@ -1,8 +1,7 @@
-#include <hwy/targets.h>
-
 #include <limits>
 #include <numeric>
 
+#include "kernels/instruction_set.h"
 #include "tests/kernels/conv2d_cases.h"
 
 namespace cudet::test {
@@ -83,15 +82,12 @@ struct Problem {
 // Makes the kernels run as on a machine that has this instruction set at best.
 class Target {
  public:
-  explicit Target(std::int64_t target) { choose(target); }
-  ~Target() { choose(0); }
+  explicit Target(const std::string& name) { use_instruction_set(name); }
+  ~Target() { use_instruction_set(before_); }
   Target(const Target&) = delete;  // the choice is the process's
 
  private:
-  static void choose(std::int64_t targets) {
-    hwy::SetSupportedTargetsForTest(targets);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  }
+  const std::string before_ = instruction_set();
 };
 
 class Conv2dTest : public testing::TestWithParam<Case> {};
@@ -99,8 +95,8 @@ class Conv2dTest : public testing::TestWithParam<Case> {};
 TEST_P(Conv2dTest, EveryInstructionSetIsAsTheReferenceInAnyOrderOfTiles) {
   Problem problem(GetParam());
   for (const CpuKernel& kernel : cpu_kernels(problem.op))
-    for (const std::int64_t name : hwy::SupportedAndGeneratedTargets()) {
-      SCOPED_TRACE(std::string(kernel.name) + ", " + hwy::TargetName(name));
+    for (const std::string& name : instruction_sets()) {
+      SCOPED_TRACE(std::string(kernel.name) + ", " + name);
       const Target target(name);
       std::vector<int> order = problem.tiles(kernel);
       std::reverse(order.begin(), order.end());
@@ -191,9 +187,9 @@ TEST(Conv2dNaN, ReachesWhatDependsOnIt) {
         return at;
       };
       ASSERT_GT(nans(problem.want).size(), 1u);  // the input's own, and outputs
-      for (const std::int64_t name : hwy::SupportedAndGeneratedTargets()) {
+      for (const std::string& name : instruction_sets()) {
         const Target target(name);
-        EXPECT_EQ(nans(problem.run_at_once(kDirect)), nans(problem.want)) << hwy::TargetName(name) << ": " << t;
+        EXPECT_EQ(nans(problem.run_at_once(kDirect)), nans(problem.want)) << name << ": " << t;
       }
     }
 }
@@ -208,16 +204,16 @@ TEST(Conv2dSilu, IsExactToItsStatedErrorAtAnyArgument) {
   problem.weights.at(problem.op.weight, 0, 0, 0, 0) = 1;
   problem.weights.at(problem.op.bias, 0, 0, 0, 0) = 0;
   problem.solve();
-  for (const std::int64_t name : hwy::SupportedAndGeneratedTargets()) {
+  for (const std::string& name : instruction_sets()) {
     const Target target(name);
     const std::vector<float> got = problem.run_at_once(kDirect);
     for (std::size_t i = 0; i < arguments.size(); ++i) {
       const double x = arguments[i], want = x / (1 + std::exp(-x)), y = got[problem.op.y.offset / sizeof(float) + i];
       const double bound = (4e-7 + 1e-7 * std::abs(x)) * std::abs(want) + 4e-37;  // zero below −88.4
       if (std::isinf(want))
-        EXPECT_EQ(y, want) << hwy::TargetName(name);
+        EXPECT_EQ(y, want) << name;
       else if (const double difference = std::abs(y - want); !(difference <= bound))
-        FAIL() << hwy::TargetName(name) << ": silu(" << x << ") = " << y << ", expected " << want;
+        FAIL() << name << ": silu(" << x << ") = " << y << ", expected " << want;
     }
   }
 }

@@ -1,10 +1,13 @@
 // The public API: frames in, detections out.
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 #include <thread>
 
+#include "runtime/cores.h"
 #include "runtime/cudet.h"
 #include "runtime/executor.h"
 #include "runtime/model.h"
@@ -189,6 +192,23 @@ TEST(Executor, AllocatesNothing) {
 }
 
 // A batch that no machine has the memory for, between calls that it has.
+TEST(Detector, HasNoMoreThreadsThanTheCoresThatItMayUse) {
+  const auto threads = [] {
+    std::filesystem::directory_iterator each("/proc/self/task");
+    return std::distance(begin(each), end(each));
+  };
+  cpu_set_t before, one;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  CPU_ZERO(&one);
+  CPU_SET(usable_cores().back(), &one);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EQ(usable_cores().size(), 1u);
+  const auto without = threads();
+  const Detector detector(Model::load(kPlain), kCpu);
+  EXPECT_EQ(threads(), without);  // the caller's is enough
+  ASSERT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
+}
+
 TEST(Detector, GoesOnAfterAnArenaThatCannotBeHad) {
   Detector detector(Model::load(kPlain), {.device = Device::cpu, .input = {1024, 1024}});
   const Picture picture(60, 40, 3);

@@ -2,11 +2,17 @@
 #include "apps/bench/command.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "apps/bench/json.h"
+#include "kernels/instruction_set.h"
 #include "tests/apps/bench/reports.h"
 #include "tests/apps/command.h"
 #include "tests/temporary.h"
@@ -83,6 +89,15 @@ TEST_F(BenchCommand, MeasuresAnOperator) {
   EXPECT_EQ(copies.out.find("conv2d"), std::string::npos) << copies.out;
 }
 
+TEST_F(BenchCommand, MeasuresWithTheInstructionSetThatItWasGiven) {
+  const std::string before = instruction_set(), least = instruction_sets().back();
+  const Outcome outcome =
+      run({"--op", "copy", "--shape", "1x8x8x4", "--isa", least, "--threads", "1", "--runs", "2", "--json", "-"});
+  use_instruction_set(before);  // the command ran in this process
+  EXPECT_EQ(outcome.status, 0) << outcome.error;
+  EXPECT_EQ(parse_report(outcome.out, "standard output").machine.instructions, least);
+}
+
 TEST_F(BenchCommand, TellsAStoredResult) {
   const std::string path = stored("r.json", small_report());
   const Outcome table = run({"--from", path}), json = run({"--from", path, "--json", "-"});
@@ -145,10 +160,25 @@ TEST_F(BenchCommand, SaysInOneLineWhatIsWrong) {
   expect_refused({"--op", "conv3d", "--shape", "1x8x8x4"}, "conv3d");
   expect_refused({"--shapes", folder_.file("none.txt")}, "none.txt");
   expect_refused({"--runs", "0"}, "--runs");
+  expect_refused({"--isa", "avx9"}, "instruction set avx9: this build has none of that name; there are ");
   Report nothing = small_report();
   nothing.layers.clear();
   expect_refused({"--from", stored("nothing.json", nothing), "--svg", folder_.file("n.svg")}, "nothing to plot");
   EXPECT_FALSE(std::filesystem::exists(folder_.file("n.svg")));
+}
+
+TEST_F(BenchCommand, LeavesNoFilesWhereItIsEndedWhileItMeasures) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    run({"--op", "copy", "--shape", "1x8x8x4", "--threads", "1", "--runs", "100000", "--json", folder_.file("r.json")});
+    ::_exit(0);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // the machine's peak alone takes longer
+  ::kill(child, SIGINT);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status)) << "it ended too soon";
+  EXPECT_EQ(folder_.files(), 0);
 }
 
 TEST_F(BenchCommand, HelpsAndTellsItsVersion) {

@@ -7,6 +7,7 @@
 
 #include "apps/bench/cores.h"
 #include "apps/bench/peak.h"
+#include "runtime/cores.h"
 
 namespace cudet::bench::test {
 namespace {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "apps/cli/shape.h"
+#include "tests/error_of.h"
 
 namespace cudet::bench::test {
 namespace {
@@ -81,6 +82,12 @@ TEST(BenchOperators, LargeConvolutionsAreComparedInPart) {
     EXPECT_TRUE(names(kernels).contains("direct")) << shape;
     expect_close_to_reference(kernels);
   }
+}
+
+TEST(BenchOperators, WindowsThatTheReferenceCannotEndAreRefused) {
+  EXPECT_EQ(cudet::test::error_of([] { measure("max_pool", "1x2000x2000x1 k1001 p500"); }),
+            "max_pool 1x2000x2000x1 k1001 p500: too large a window for the reference, which compares all of it");
+  EXPECT_NE(cudet::test::error_of([] { measure("max_pool_chain", "1x1000x1000x1 k3001 x3"); }), "");
 }
 
 TEST(BenchOperators, ErrorIsRelativeToTheLargest) {

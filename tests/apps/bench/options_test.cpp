@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "apps/bench/cores.h"
+#include "runtime/cores.h"
 #include "tests/error_of.h"
 #include "tests/temporary.h"
 
@@ -87,6 +87,7 @@ TEST(BenchOptions, NameTheOptionAtFault) {
                                                                  {"--runs", {"0", "-1", "1.5", "x", "1000000"}},
                                                                  {"--warmup", {"-1", "x"}},
                                                                  {"--device", {"gpu"}},
+                                                                 {"--isa", {""}},
                                                                  {"--precision", {"fp64"}},
                                                                  {"--fail-if-slower", {"nan", "-1", "x", "1e9"}}};
   for (const auto& [option, values] : kWrong)
@@ -115,6 +116,7 @@ TEST(BenchOptions, RefuseWhatDoesNotGoTogether) {
       {{"m.json", "--fail-if-slower", "5"}, "--fail-if-slower: than what?"},
       {{"m.json", "--from", "f"}, "--from and MODEL"},
       {{"--from", "f", "--runs", "7"}, "--from and --runs"},
+      {{"--from", "f", "--isa", "avx2"}, "--from and --isa"},
       {{"--from", "f", "--from", "g"}, "--from: several"},
       {{"--from", "f", "--from", "g", "--compare", "h", "--json", "j"}, "--from: several"},
       {{"m.json", "--json", "-", "--csv", "/dev/stdout"}, "-: one output at most"},

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
+#include <numeric>
 #include <random>
 
 #include "kernels/error.h"
@@ -72,6 +74,32 @@ TEST(BenchTimes, IntervalsShrinkAsSamplesGrow) {
   const Interval few = summarize(draw(random, 20)).p50_interval_ms,
                  many = summarize(draw(random, 2000)).p50_interval_ms;
   EXPECT_LT(many.high - many.low, (few.high - few.low) / 3);
+}
+
+// Some thousand draws of each sample would take 10 s.
+TEST(BenchTimes, ManySamplesTakeNoLongerThanTheyNeed) {
+  std::mt19937 random(8);
+  const std::vector<double> before = draw(random, 1'000'000), now = draw(random, 1'000'000, 0.8);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_TRUE(holds(ratio_interval(now, before), 0.8));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
+// Against draws of samples one by one.
+TEST(BenchTimes, IntervalsAreThoseOfResampling) {
+  std::mt19937 random(9);
+  for (const int count : {1, 2, 9, 10, 101, 200}) {
+    std::vector<double> samples(static_cast<std::size_t>(count));
+    std::iota(samples.begin(), samples.end(), 0);
+    std::vector<double> medians(20000), drawn(samples.size());
+    for (double& median : medians) {
+      for (double& value : drawn) value = samples[random() % samples.size()];
+      median = quantile(drawn, 0.5);
+    }
+    const Interval got = summarize(samples).p50_interval_ms;
+    EXPECT_NEAR(got.low, quantile(medians, 0.025), 1) << count;  // one sample further
+    EXPECT_NEAR(got.high, quantile(medians, 0.975), 1) << count;
+  }
 }
 
 TEST(BenchTimes, TheSameSamplesGiveTheSameInterval) {

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "apps/image/decode.h"
+#include "kernels/instruction_set.h"
 #include "runtime/file.h"
 #include "runtime/safetensors.h"
 #include "tests/temporary.h"
@@ -115,6 +116,8 @@ TEST_F(Cli, RefusesWrongUsage) {
                                                                  {{"--classes", "99"}, "99"},
                                                                  {{"--nonsense"}, "--nonsense"},
                                                                  {{"--device", "gpu"}, "gpu"},
+                                                                 {{"--isa", "avx9"}, "avx9"},
+                                                                 {{"--isa", ""}, "--isa"},
                                                                  {{"--device", "cpu", "--precision", "fp16"}, "fp16"},
                                                                  {{"--json", "/no/such/r.json"}, "/no/such/r.json"},
                                                                  {{"--txt", "/dev/null/x"}, "/dev/null/x"},
@@ -132,10 +135,11 @@ TEST_F(Cli, RefusesWrongUsage) {
 
 TEST_F(Cli, RefusesSourcesWithoutPictures) {
   for (const std::string& source : {std::string("missing.jpg"), folder_.path().string(), folder_.file("*.png")}) {
-    const Ended ended = run({"--model", kModel, "--no-draw", source});
-    EXPECT_EQ(ended.status, 2);
-    EXPECT_NE(ended.err.find(source), std::string::npos) << ended.err;
+    expect_refused(run({"--model", kModel, "--no-draw", source}), source);
   }
+  const Ended two = run({"--model", kModel, "--no-draw", "missing.jpg", folder_.path().string()});
+  EXPECT_EQ(two.status, 2);
+  EXPECT_EQ(std::count(two.err.begin(), two.err.end(), '\n'), 2) << two.err;
 }
 
 TEST_F(Cli, WorksThroughEveryKindOfPicture) {
@@ -163,6 +167,19 @@ TEST_F(Cli, GivesTheSameResultsInAnyBatch) {
   EXPECT_FALSE(results[0]["images"].empty());
   EXPECT_EQ(results[0], results[1]);
   EXPECT_EQ(results[0], results[2]);
+}
+
+TEST_F(Cli, RunsWithEachInstructionSet) {
+  std::vector<std::size_t> found;
+  for (const std::string& name : instruction_sets()) {
+    const Ended ended = detect({"--json", "-", "--isa", name, kImages + "rgb.png"});
+    ASSERT_EQ(ended.status, 0) << ended.err;
+    found.push_back(json::parse(ended.out)["images"][0]["detections"].size());
+  }
+  EXPECT_GT(found.front(), 0u);
+  EXPECT_EQ(found, std::vector(found.size(), found.front()));
+  for (const std::string& name : missing_instruction_sets())
+    expect_refused(detect({"--isa", name, kImages + "rgb.png"}), name + ": this machine lacks it");
 }
 
 TEST_F(Cli, ReportsPicturesThatFailAndGoesOn) {
