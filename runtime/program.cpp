@@ -210,22 +210,6 @@ void to_channels_last(const Parameter& weight, float* out) {
       for (std::size_t j = 0; j < c; ++j) *out++ = weight.values[(i * c + j) * taps + t];
 }
 
-/// The other way round.
-void from_channels_last(const float* in, Parameter& weight) {
-  const std::size_t k = static_cast<std::size_t>(weight.shape[0]), c = static_cast<std::size_t>(weight.shape[1]),
-                    taps = static_cast<std::size_t>(weight.shape[2]) * static_cast<std::size_t>(weight.shape[3]);
-  weight.values.resize(k * c * taps);
-  for (std::size_t i = 0; i < k; ++i)
-    for (std::size_t t = 0; t < taps; ++t)
-      for (std::size_t j = 0; j < c; ++j) weight.values[(i * c + j) * taps + t] = *in++;
-}
-
-std::size_t elements(const Parameter& parameter) {
-  std::size_t count = 1;
-  for (const int size : parameter.shape) count *= static_cast<std::size_t>(size);
-  return count;
-}
-
 /// Lays out every convolution's weight, of `bytes(conv)` bytes made by `pack(conv, channels last, out)`, and its bias,
 /// of `bias_floats(conv)` floats, those behind the bias zeros.
 template <class Bytes, class Floats, class Pack>
@@ -301,20 +285,8 @@ PackedWeights pack_for_reference(const Graph& graph) {
   });
 }
 
-void unpack_from_cpu(const PackedWeights& packed, Graph& graph) {
-  std::vector<float> channels_last;
-  for (const Node& node : graph.nodes)
-    if (const auto* op = std::get_if<ConvOp>(&node.op)) {
-      Parameter& weight = graph.parameters[static_cast<std::size_t>(op->weight)];
-      Parameter& bias = graph.parameters[static_cast<std::size_t>(op->bias)];
-      const auto at = [&](ParameterId id) {
-        return reinterpret_cast<const float*>(packed.bytes.data() + packed.offsets[static_cast<std::size_t>(id)]);
-      };
-      channels_last.resize(elements(weight));
-      conv2d_cpu_unpack(describe(graph, *op), at(op->weight), channels_last.data());
-      from_channels_last(channels_last.data(), weight);
-      bias.values.assign(at(op->bias), at(op->bias) + elements(bias));
-    }
+void unpack_from_cpu(const PackedWeights&, Graph&) {
+  throw Error("the CPU's packed weights cannot be unpacked");
 }
 
 Program compile(const Graph& graph, const PackedWeights& weights, int batch, Extent input, bool keep_rows,

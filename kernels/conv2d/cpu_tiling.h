@@ -59,6 +59,9 @@ struct Conv2dTiling {
 constexpr int kWinogradOut = 4, kWinogradIn = 6;                     // side of a patch, and of what it reads
 constexpr int kWinogradPoints = kWinogradIn * kWinogradIn;           // of the transformed patch
 constexpr std::size_t kWinogradValueBytes = std::size_t{192} << 10;  // of a tile's transformed input at the most
+constexpr int kWinogradChannels = 16;       // divides C: whole vectors of every instruction set
+constexpr int kWinogradMostChannels = 256;  // of C: with more of them, few patches fit
+static_assert(kWinogradPoints * kWinogradMostChannels * sizeof(float) <= kWinogradValueBytes, "a patch fits");
 
 /// A tile is a run of an image's patches, taken row by row, by a range of blocks of output channels.
 struct WinogradTiling {

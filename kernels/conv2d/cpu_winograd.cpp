@@ -21,6 +21,7 @@ namespace HWY_NAMESPACE {
 namespace {
 
 constexpr int kIn = kWinogradIn, kOut = kWinogradOut, kPoints = kWinogradPoints;
+static_assert(kWinogradChannels % kLanes == 0, "channels are whole vectors");
 constexpr std::size_t kPointPadding = 16;  // floats: points of a patch would else lie in the same sets of the cache
 
 // A tile's patches by all input channels, and by the output channels of one job.
@@ -208,8 +209,7 @@ template <int kB>
 void blocks_of_tile(const Patches& patches, const Memory& memory, int block, Scratch& scratch) {
   const Conv2d& op = patches.op;
   const std::size_t block_floats = static_cast<std::size_t>(kPoints) * op.x.c * kConv2dBlock;
-  const float* weight =
-      weights_data<float>(memory, op.weight) + patches.tiling.blocks.count * patches.tiling.blocks.floats;
+  const float* weight = weights_data<float>(memory, op.weight);
   const int first = block * kConv2dBlock, channels = std::min(kB * kConv2dBlock, op.y.c - first);
   float bias[kB * kConv2dBlock] = {};
   std::memcpy(bias, weights_data<float>(memory, op.bias) + first, channels * sizeof(float));

@@ -10,12 +10,20 @@ namespace cudet::test {
 // One of the CPU's kernels, and how far from the reference it may be, of the largest output.
 struct CpuKernel {
   const char* name;
+  std::size_t (*packed_floats)(const Conv2d&);
+  void (*pack)(const Conv2d&, const float* weight, float* packed);
   int (*tiles)(const Conv2d&);
   void (*run)(const Conv2d&, const Memory&, int first, int last);
   double tolerance;
 };
-constexpr CpuKernel kDirect{"direct", conv2d_cpu_direct_tiles, conv2d_cpu_direct, 1e-5};
-constexpr CpuKernel kWinograd{"Winograd", conv2d_cpu_winograd_tiles, conv2d_cpu_winograd, 3e-5};
+constexpr CpuKernel kDirect{
+    "direct", conv2d_cpu_direct_floats, conv2d_cpu_direct_pack, conv2d_cpu_direct_tiles, conv2d_cpu_direct, 1e-5};
+constexpr CpuKernel kWinograd{
+    "Winograd", conv2d_cpu_winograd_floats, conv2d_cpu_winograd_pack, conv2d_cpu_winograd_tiles, conv2d_cpu_winograd,
+    3e-5};
+// What the executor calls.
+constexpr CpuKernel kPicked{"picked",   conv2d_cpu_packed_floats, conv2d_cpu_pack, conv2d_cpu_tiles,
+                            conv2d_cpu, kWinograd.tolerance};
 std::vector<CpuKernel> cpu_kernels(const Conv2d& op) {
   return conv2d_cpu_has_winograd(op) ? std::vector{kDirect, kWinograd} : std::vector{kDirect};
 }
@@ -35,43 +43,43 @@ struct Problem {
   }
 
   void solve() {
-    packed_op = op;
-    packed_op.weight.offset = weights.values.size() * sizeof(float);
-    packed = weights.values;
-    packed.resize(packed.size() + conv2d_cpu_packed_floats(op) + 64, kGuard);
-    Conv2d no_size = op;  // weights are packed before a model meets an input
-    no_size.y.h = no_size.y.w = no_size.x.h = no_size.x.w = 0;
-    conv2d_cpu_pack(no_size, weights.values.data() + op.weight.offset / sizeof(float),
-                    packed.data() + packed_op.weight.offset / sizeof(float));
     want = arena.values;
     conv2d_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
   }
 
-  // The arena after tiles of a kernel.
-  std::vector<float> run(const CpuKernel& kernel, const std::vector<int>& tiles) {
+  // The kernel's weights, between guards: the offset of the packed ones is not the plain ones'.
+  std::vector<float> pack(const CpuKernel& kernel) const {
+    std::vector<float> packed = weights.values;
+    packed.resize(packed.size() + kernel.packed_floats(op) + 64, kGuard);
+    Conv2d no_size = op;  // weights are packed before a model meets an input
+    no_size.y.h = no_size.y.w = no_size.x.h = no_size.x.w = 0;
+    kernel.pack(no_size, weights.values.data() + op.weight.offset / sizeof(float),
+                packed.data() + weights.values.size());
+    return packed;
+  }
+
+  // The arena after calls from each of these tiles on.
+  std::vector<float> run(const CpuKernel& kernel, const std::vector<int>& tiles, int of_call = 1) const {
+    const std::vector<float> packed = pack(kernel);
     std::vector<float> got = arena.values;
-    for (const int tile : tiles) kernel.run(packed_op, memory(got), tile, tile + 1);
+    Conv2d packed_op = op;
+    packed_op.weight.offset = weights.values.size() * sizeof(float);
+    const Memory memory{reinterpret_cast<std::byte*>(got.data()), reinterpret_cast<const std::byte*>(packed.data())};
+    for (const int tile : tiles) kernel.run(packed_op, memory, tile, tile + of_call);
     return got;
   }
-  std::vector<float> run_at_once(const CpuKernel& kernel) {
-    std::vector<float> got = arena.values;
-    kernel.run(packed_op, memory(got), 0, kernel.tiles(packed_op));
-    return got;
-  }
+  std::vector<float> run_at_once(const CpuKernel& kernel) const { return run(kernel, {0}, kernel.tiles(op)); }
   std::vector<int> tiles(const CpuKernel& kernel) const {
-    std::vector<int> all(static_cast<std::size_t>(kernel.tiles(packed_op)));
+    std::vector<int> all(static_cast<std::size_t>(kernel.tiles(op)));
     std::iota(all.begin(), all.end(), 0);
     return all;
   }
 
   Arena arena{Space::arena}, weights{Space::weights};
-  std::vector<float> packed, want;
-  Conv2d op{}, packed_op{};
+  std::vector<float> want;
+  Conv2d op{};
 
  private:
-  Memory memory(std::vector<float>& values) const {
-    return {reinterpret_cast<std::byte*>(values.data()), reinterpret_cast<const std::byte*>(packed.data())};
-  }
   // The last c channels: a slice whose start is aligned to an element only.
   static Tensor slice(Tensor wide, int c) {
     wide.offset += static_cast<std::size_t>(wide.c - c) * sizeof(float);
@@ -114,26 +122,29 @@ TEST_P(Conv2dTest, EveryInstructionSetIsAsTheReferenceInAnyOrderOfTiles) {
 }
 
 TEST_P(Conv2dTest, PackingFillsItsFloatsAndNoMore) {
-  const Problem problem(GetParam());
-  const std::size_t start = problem.packed_op.weight.offset / sizeof(float);
-  const std::size_t end = start + conv2d_cpu_packed_floats(problem.op);
-  double sum = 0, want = 0;
-  for (std::size_t e = 0; e < problem.packed.size(); ++e)
-    if (e >= end) {
-      EXPECT_EQ(problem.packed[e], kGuard) << e;
-    } else if (e >= start) {
-      EXPECT_NE(problem.packed[e], kGuard) << e;
-      sum += problem.packed[e];
-    }
+  Problem problem(GetParam());
   const Tensor& weight = problem.op.weight;
-  for (std::size_t e = 0; e < weight.pixel(weight.n, 0, 0); ++e)
-    want += problem.weights.values[weight.offset / sizeof(float) + e];
-  const bool winograd = conv2d_cpu_has_winograd(problem.op);
-  if (winograd)  // the columns of G sum up to 0, 0 and 1
+  for (const CpuKernel& kernel : cpu_kernels(problem.op)) {
+    SCOPED_TRACE(kernel.name);
+    const std::vector<float> packed = problem.pack(kernel);
+    const std::size_t start = problem.weights.values.size(), end = start + kernel.packed_floats(problem.op);
+    double sum = 0, want = 0;
+    for (std::size_t e = start; e < packed.size(); ++e)
+      if (e >= end) {
+        EXPECT_EQ(packed[e], kGuard) << e;
+      } else {
+        EXPECT_NE(packed[e], kGuard) << e;
+        sum += packed[e];
+      }
+    const bool winograd = kernel.pack == kWinograd.pack;
     for (int k = 0; k < weight.n; ++k)
-      for (int c = 0; c < weight.c; ++c)
-        want += problem.weights.values[weight.offset / sizeof(float) + weight.pixel(k, 2, 2) + c];
-  EXPECT_NEAR(sum, want, winograd ? 1e-3 : 1e-9);  // every weight once, zeros between
+      for (int r = 0; r < weight.h; ++r)
+        for (int s = 0; s < weight.w; ++s)
+          for (int c = 0; c < weight.c; ++c)
+            if (!winograd || (r == 2 && s == 2))  // the columns of G sum up to 0, 0 and 1
+              want += problem.weights.at(weight, k, r, s, c);
+    EXPECT_NEAR(sum, want, winograd ? 1e-3 : 1e-9);  // every weight once, zeros between
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dTest, testing::ValuesIn(kCases));
@@ -149,28 +160,24 @@ TEST(Conv2dTiles, AreEnoughForSeveralThreadsButWorthTheirWhile) {
   EXPECT_GE(conv2d_cpu_winograd_tiles(Problem({1, 20, 20, 128, 128, {3, 3}, {1, 1}, {1, 1}}).op), 6);
 }
 
-TEST(Conv2dCpu, PicksWinogradWhereItSavesWork) {
-  const auto picks = [](const Case& t) {
-    const Conv2d op = Problem(t).op;
-    EXPECT_EQ(conv2d_cpu_tiles(op),
-              conv2d_cpu_picks_winograd(op) ? conv2d_cpu_winograd_tiles(op) : conv2d_cpu_direct_tiles(op));
-    return conv2d_cpu_picks_winograd(op);
+TEST(Conv2dCpu, RunsWinogradsKernelWhereThereIsOne) {
+  const auto winograd = [](const Case& t) {
+    const Problem problem(t);
+    const bool has = conv2d_cpu_has_winograd(problem.op);
+    const std::vector<float> direct = problem.run_at_once(kDirect);
+    EXPECT_EQ(problem.run_at_once(kPicked), has ? problem.run_at_once(kWinograd) : direct);
+    if (has) {
+      EXPECT_NE(problem.run_at_once(kPicked), direct);
+    }
+    return has;
   };
-  EXPECT_TRUE(picks({1, 20, 20, 64, 64, {3, 3}, {1, 1}, {1, 1}}));
-  EXPECT_FALSE(picks({1, 20, 20, 64, 64, {3, 3}, {2, 2}, {1, 1}}));
-  EXPECT_FALSE(picks({1, 20, 20, 64, 64, {1, 1}}));
-  EXPECT_FALSE(picks({1, 20, 20, 24, 64, {3, 3}, {1, 1}, {1, 1}}));
-  EXPECT_FALSE(picks({1, 20, 20, 64, 64, {3, 3}, {1, 1}, {2, 2}, {2, 2}}));
-  EXPECT_FALSE(picks({1, 20, 20, 64, 64, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 4}));
-  EXPECT_FALSE(picks({1, 2, 2, 64, 64, {3, 3}, {1, 1}, {1, 1}})) << "all but a quarter of the patch sticks out";
-}
-
-// The result of the picked kernel is that kernel's.
-TEST(Conv2dCpu, RunsWhatItPicks) {
-  Problem problem({1, 20, 20, 32, 40, {3, 3}, {1, 1}, {1, 1}});
-  const CpuKernel picked{"picked", conv2d_cpu_tiles, conv2d_cpu, 0};
-  EXPECT_EQ(problem.run_at_once(picked), problem.run_at_once(kWinograd));
-  EXPECT_NE(problem.run_at_once(picked), problem.run_at_once(kDirect));
+  EXPECT_TRUE(winograd({1, 20, 20, 32, 40, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_TRUE(winograd({1, 2, 2, 16, 16, {3, 3}, {1, 1}, {1, 1}})) << "all but a quarter of the patch sticks out";
+  EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {3, 3}, {2, 2}, {1, 1}}));
+  EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {1, 1}}));
+  EXPECT_FALSE(winograd({1, 8, 8, 24, 16, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {3, 3}, {1, 1}, {2, 2}, {2, 2}}));
+  EXPECT_FALSE(winograd({1, 8, 8, 64, 64, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 4}));
 }
 
 // A NaN in the input is in all outputs whose window holds it, and in no other: padding must not spread it.
