@@ -43,10 +43,10 @@ std::size_t conv2d_cpu_direct_floats(const Conv2d& op);
 void conv2d_cpu_direct_pack(const Conv2d& op, const float* weight, float* packed);
 int conv2d_cpu_direct_tiles(const Conv2d& op);
 void conv2d_cpu_direct(const Conv2d&, const Memory&, int first, int last);
-/// Winograd's F(4×4, 3×3), for kernels of 3×3 with stride, dilation and groups 1 and C a multiple of 16 up to 256.
-/// Error: some ten times the other's. A NaN or an infinity of the input reaches all outputs of the 4×4 patches that it
-/// is read for. Takes 300 KB of the calling thread's stack. Packed weights: block of 16 output channels, point of 36,
-/// C, channel of the block.
+/// Winograd's F(4×4, 3×3), for kernels of 3×3 with stride, dilation and groups 1 and C a multiple of 16 up to 1024.
+/// Error: some ten times the other's. A NaN or an infinity of the input may reach all outputs of the 4×4 patches that
+/// it is read for. Takes 300 KB of the calling thread's stack. Packed weights: block of 16 output channels, point of
+/// 36, C, channel of the block.
 bool conv2d_cpu_has_winograd(const Conv2d& op);
 std::size_t conv2d_cpu_winograd_floats(const Conv2d& op);
 void conv2d_cpu_winograd_pack(const Conv2d& op, const float* weight, float* packed);

@@ -29,11 +29,11 @@ HWY_INLINE void transform(Doubles g0, Doubles g1, Doubles g2, Doubles (&to)[kWin
   const auto times = [](Doubles g, double factor) HWY_ATTR { return hn::Mul(g, hn::Set(kDoubles, factor)); };
   const Doubles even = times(hn::Add(g0, g2), -1 / 6.0), odd = times(g1, 1 / 6.0);
   const Doubles even2 = hn::Add(times(g0, 1 / 24.0), times(g2, 1 / 6.0)), odd2 = times(g1, 1 / 12.0);
-  to[0] = times(g0, 1 / 4.0);
-  to[1] = hn::Sub(even, odd);
-  to[2] = hn::Add(even, odd);
-  to[3] = hn::Add(even2, odd2);
-  to[4] = hn::Sub(even2, odd2);
+  to[0] = hn::Sub(even, odd);
+  to[1] = hn::Add(even, odd);
+  to[2] = hn::Add(even2, odd2);
+  to[3] = hn::Sub(even2, odd2);
+  to[4] = times(g0, 1 / 4.0);
   to[5] = g2;
 }
 

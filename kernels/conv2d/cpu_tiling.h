@@ -55,13 +55,17 @@ struct Conv2dTiling {
 };
 
 // Winograd's F(4×4, 3×3): Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015. A patch of 4×4
-// output pixels takes 36 products a pair of channels where the plain sum takes 144.
-constexpr int kWinogradOut = 4, kWinogradIn = 6;                     // side of a patch, and of what it reads
-constexpr int kWinogradPoints = kWinogradIn * kWinogradIn;           // of the transformed patch
-constexpr std::size_t kWinogradValueBytes = std::size_t{192} << 10;  // of a tile's transformed input at the most
-constexpr int kWinogradChannels = 16;       // divides C: whole vectors of every instruction set
-constexpr int kWinogradMostChannels = 256;  // of C: with more of them, few patches fit
-static_assert(kWinogradPoints * kWinogradMostChannels * sizeof(float) <= kWinogradValueBytes, "a patch fits");
+// output pixels takes 36 products a pair of channels where the plain sum takes 144. Along each axis the points are
+// those of the polynomials at 1, −1, 2, −2, 0 and ∞, and a pass takes two rows of them, whose transforms share terms:
+// so a third of the transformed patch at a time needs room.
+constexpr int kWinogradOut = 4, kWinogradIn = 6;            // side of a patch, and of what it reads
+constexpr int kWinogradPoints = kWinogradIn * kWinogradIn;  // of the transformed patch
+constexpr int kWinogradPasses = 3;
+constexpr int kWinogradPassPoints = kWinogradPoints / kWinogradPasses;
+constexpr int kWinogradPadding = 16;            // floats between points, which would else share sets of the cache
+constexpr int kWinogradChannels = 16;           // divides C: whole vectors of every instruction set
+constexpr int kWinogradMostChannels = 1024;     // of C
+constexpr int kWinogradRoom = (256 << 10) / 4;  // floats of a tile, half of a second-level cache
 
 /// A tile is a run of an image's patches, taken row by row, by a range of blocks of output channels.
 struct WinogradTiling {
@@ -71,23 +75,34 @@ struct WinogradTiling {
 
   explicit WinogradTiling(const Conv2d& op)
       : blocks(op), across(ceil_div(op.y.w, kWinogradOut)), patches(across * ceil_div(op.y.h, kWinogradOut)) {
-    const std::size_t fit = kWinogradValueBytes / (kWinogradPoints * static_cast<std::size_t>(op.x.c) * sizeof(float));
-    patches_of_tile = static_cast<int>(std::clamp<std::size_t>(fit, 1, kMostPatches));
-    runs = ceil_div(patches, patches_of_tile);
+    // Every range transforms the input anew, every run reads the weights anew.
+    for (int ranges = 1; split(ranges), room_for(op.x.c) < kLeastPatches && blocks_of_tile > kLeastBlocks;) ++ranges;
+    runs = ceil_div(patches, std::min(room_for(op.x.c), kMostPatches));
     if (runs * op.y.n < kTiles) runs = std::max(runs, std::min(ceil_div(patches, kLeastPatches), kTiles / op.y.n));
     patches_of_tile = ceil_div(patches, runs);
     runs = ceil_div(patches, patches_of_tile);
-    // Every range transforms the input anew.
-    block_ranges = std::clamp(ceil_div(kTiles, runs * op.y.n), 1, ceil_div(blocks.count, kLeastBlocks));
-    blocks_of_tile = ceil_div(blocks.count, block_ranges);
+    const int more = std::min(ceil_div(kTiles, runs * op.y.n), ceil_div(blocks.count, kLeastBlocks));
+    if (more > block_ranges) split(more);
+  }
+
+  static constexpr int kMostPatches = 24;
+
+ private:
+  static constexpr int kTiles = 8, kLeastPatches = 12, kLeastBlocks = 4;
+  static constexpr int kSums = kWinogradOut * kWinogradOut * kConv2dBlock;  // floats of a patch and block
+  static_assert(kWinogradPassPoints * (kWinogradMostChannels + kWinogradPadding) + kLeastBlocks * kSums <=
+                    kWinogradRoom / 4,
+                "with the most channels, four patches fit");
+
+  void split(int ranges) {
+    blocks_of_tile = ceil_div(blocks.count, ranges);
     if (blocks_of_tile > 1) blocks_of_tile += blocks_of_tile % 2;  // pairs fill wide vectors
     block_ranges = ceil_div(blocks.count, blocks_of_tile);
   }
-
-  static constexpr int kMostPatches = 24, kLeastPatches = 12;
-
- private:
-  static constexpr int kTiles = 8, kLeastBlocks = 4;
+  int room_for(int c) const {  // patches
+    return (kWinogradRoom - kWinogradPassPoints * kWinogradPadding) /
+           (kWinogradPassPoints * c + kSums * blocks_of_tile);
+  }
 };
 
 }  // namespace cudet

@@ -3,6 +3,7 @@
 #include <limits>
 #include <numeric>
 
+#include "kernels/conv2d/cpu_tiling.h"
 #include "tests/kernels/conv2d_cases.h"
 
 namespace cudet::test {
@@ -149,6 +150,31 @@ TEST_P(Conv2dTest, PackingFillsItsFloatsAndNoMore) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dTest, testing::ValuesIn(kCases));
 
+// Of so many channels that tiles of few patches, or ranges of output channels, fit the scratch memory.
+INSTANTIATE_TEST_SUITE_P(ManyChannels, Conv2dTest,
+                         testing::ValuesIn(std::vector<Case>{
+                             {2, 15, 13, 320, 70, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 3},
+                             {1, 8, 7, 384, 272, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kNone},
+                             {1, 6, 9, kWinogradMostChannels, 17, {3, 3}, {1, 1}, {1, 1}},
+                             {1, 2, 3, kWinogradMostChannels + 16, 17, {3, 3}, {1, 1}, {1, 1}}}));
+
+TEST(Conv2dTiles, OfWinogradFitTheScratchMemory) {
+  for (const int c : {16, 64, 256, 320, 640, kWinogradMostChannels})
+    for (int k = 1; k < 1300; k += 13)
+      for (const int side : {1, 5, 20, 80}) {
+        Conv2d op{};
+        op.x.c = c, op.y = {Space::arena, Type::f32, 0, 1, side, side, k, k};
+        op.kernel = {3, 3}, op.groups = 1;
+        const WinogradTiling tiling(op);
+        const int sums = kWinogradOut * kWinogradOut * kConv2dBlock * tiling.blocks_of_tile;
+        EXPECT_LE(tiling.patches_of_tile, WinogradTiling::kMostPatches);
+        EXPECT_LE(kWinogradPassPoints * (tiling.patches_of_tile * c + kWinogradPadding) + tiling.patches_of_tile * sums,
+                  kWinogradRoom);
+        EXPECT_GE(tiling.patches_of_tile * tiling.runs, tiling.patches);
+        EXPECT_GE(tiling.blocks_of_tile * tiling.block_ranges, tiling.blocks.count);
+      }
+}
+
 TEST(Conv2dTiles, AreEnoughForSeveralThreadsButWorthTheirWhile) {
   EXPECT_EQ(conv2d_cpu_direct_tiles(Problem({1, 1, 1, 1, 1, {1, 1}}).op), 1);
   const Conv2d large = Problem({1, 40, 40, 64, 64, {3, 3}, {1, 1}, {1, 1}}).op;
@@ -176,8 +202,17 @@ TEST(Conv2dCpu, RunsWinogradsKernelWhereThereIsOne) {
   EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {3, 3}, {2, 2}, {1, 1}}));
   EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {1, 1}}));
   EXPECT_FALSE(winograd({1, 8, 8, 24, 16, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_TRUE(winograd({1, 8, 8, kWinogradMostChannels, 16, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_FALSE(winograd({1, 8, 8, kWinogradMostChannels + 16, 16, {3, 3}, {1, 1}, {1, 1}}));
   EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {3, 3}, {1, 1}, {2, 2}, {2, 2}}));
   EXPECT_FALSE(winograd({1, 8, 8, 64, 64, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 4}));
+}
+
+std::vector<std::size_t> nans(const std::vector<float>& values) {
+  std::vector<std::size_t> at;
+  for (std::size_t e = 0; e < values.size(); ++e)
+    if (std::isnan(values[e])) at.push_back(e);
+  return at;
 }
 
 // A NaN in the input is in all outputs whose window holds it, and in no other: padding must not spread it.
@@ -191,18 +226,41 @@ TEST(Conv2dNaN, ReachesWhatDependsOnIt) {
       problem.arena.at(problem.op.x, 0, row, column, t.c - 1) = kNaN;
       if (t.spare > 0) problem.arena.at(problem.op.x, 0, 4, 5, -1) = kNaN;  // beside the slice: no one's input
       problem.solve();
-      const auto nans = [](const std::vector<float>& values) {
-        std::vector<std::size_t> at;
-        for (std::size_t e = 0; e < values.size(); ++e)
-          if (std::isnan(values[e])) at.push_back(e);
-        return at;
-      };
       ASSERT_GT(nans(problem.want).size(), 1u);  // the input's own, and outputs
       for (const std::int64_t name : hwy::SupportedAndGeneratedTargets()) {
         const Target target(name);
         EXPECT_EQ(nans(problem.run_at_once(kDirect)), nans(problem.want)) << hwy::TargetName(name) << ": " << t;
       }
     }
+}
+
+// Winograd's kernel: it reaches what depends on it too, and besides at the most the patches that it is read for.
+TEST(Conv2dNaN, StaysInThePatchesOfWinogradThatReadIt) {
+  for (const auto& [row, column] : {std::pair{0, 0}, {4, 5}, {3, 8}, {8, 10}, {0, 10}}) {
+    const Case t{2, 9, 11, 16, 20, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 3};
+    Problem problem(t);
+    problem.arena.at(problem.op.x, 1, row, column, 7) = std::numeric_limits<float>::quiet_NaN();
+    problem.solve();
+    std::vector<std::size_t> allowed = nans(problem.arena.values);
+    const auto reads = [](int output, int input) {
+      const int first = output / kWinogradOut * kWinogradOut - 1;
+      return first <= input && input < first + kWinogradIn;
+    };
+    for (int v = 0; v < t.h; ++v)
+      for (int u = 0; u < t.w; ++u)
+        for (int k = 0; k < t.k; ++k)
+          if (reads(v, row) && reads(u, column))
+            allowed.push_back(
+                static_cast<std::size_t>(&problem.arena.at(problem.op.y, 1, v, u, k) - problem.arena.values.data()));
+    std::sort(allowed.begin(), allowed.end());
+    for (const std::int64_t name : hwy::SupportedAndGeneratedTargets()) {
+      const Target target(name);
+      SCOPED_TRACE(hwy::TargetName(name));
+      const std::vector<std::size_t> got = nans(problem.run_at_once(kWinograd)), want = nans(problem.want);
+      EXPECT_TRUE(std::includes(got.begin(), got.end(), want.begin(), want.end()));
+      EXPECT_TRUE(std::includes(allowed.begin(), allowed.end(), got.begin(), got.end()));
+    }
+  }
 }
 
 // The kernel's own SiLU against the exact one, through a convolution that is the identity.
