@@ -4,9 +4,11 @@
 namespace cudet {
 
 bool conv2d_cpu_has_winograd(const Conv2d& op) {
-  constexpr Extent kOne{1, 1};
-  return op.kernel == Extent{3, 3} && op.stride == kOne && op.dilation == kOne && op.groups == 1 &&
-         op.x.c % kWinogradChannels == 0 && op.x.c <= kWinogradMostChannels;
+  constexpr Extent kOne{1, 1}, kTwo{2, 2};
+  if (op.kernel != Extent{3, 3} || op.dilation != kOne || op.groups != 1 || op.x.c % kWinogradChannels != 0)
+    return false;
+  return (op.stride == kOne && op.x.c <= kWinogradMostChannels) ||
+         (op.stride == kTwo && op.x.c >= kWinogradLeastChannels2 && op.x.c <= kWinogradMostChannels2);
 }
 
 std::size_t conv2d_cpu_packed_floats(const Conv2d& op) {

@@ -142,13 +142,23 @@ TEST_P(Conv2dTest, PackingFillsItsFloatsAndNoMore) {
       for (int r = 0; r < weight.h; ++r)
         for (int s = 0; s < weight.w; ++s)
           for (int c = 0; c < weight.c; ++c)
-            if (!winograd || (r == 2 && s == 2))  // the columns of G sum up to 0, 0 and 1
+            // The columns of G sum up to 0, 0 and 1, with stride 2 to 0, 1 and 1.
+            if (!winograd || std::min(r, s) > (problem.op.stride.h == 1 ? 1 : 0))
               want += problem.weights.at(weight, k, r, s, c);
     EXPECT_NEAR(sum, want, winograd ? 1e-3 : 1e-9);  // every weight once, zeros between
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dTest, testing::ValuesIn(kCases));
+
+// Winograd's form for stride 2, patches that stick out, and some that start elsewhere.
+INSTANTIATE_TEST_SUITE_P(Stride2, Conv2dTest,
+                         testing::ValuesIn(std::vector<Case>{
+                             {1, 40, 48, 32, 64, {3, 3}, {2, 2}, {1, 1}},
+                             {2, 23, 41, 48, 40, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1, kSilu, true, 3},
+                             {1, 31, 26, 32, 16, {3, 3}, {2, 2}, {0, 2}, {1, 1}, 1, kNone},
+                             {1, 1, 2, 32, 33, {3, 3}, {2, 2}, {1, 1}},
+                             {1, 21, 19, kWinogradMostChannels2, 72, {3, 3}, {2, 2}, {1, 1}}}));
 
 // Of so many channels that tiles of few patches, or ranges of output channels, fit the scratch memory.
 INSTANTIATE_TEST_SUITE_P(ManyChannels, Conv2dTest,
@@ -161,15 +171,16 @@ INSTANTIATE_TEST_SUITE_P(ManyChannels, Conv2dTest,
 TEST(Conv2dTiles, OfWinogradFitTheScratchMemory) {
   for (const int c : {16, 64, 256, 320, 640, kWinogradMostChannels})
     for (int k = 1; k < 1300; k += 13)
-      for (const int side : {1, 5, 20, 80}) {
+      for (const auto& [side, stride] : {std::pair{1, 1}, {5, 1}, {20, 1}, {80, 1}, {1, 2}, {20, 2}, {80, 2}}) {
         Conv2d op{};
         op.x.c = c, op.y = {Space::arena, Type::f32, 0, 1, side, side, k, k};
-        op.kernel = {3, 3}, op.groups = 1;
+        op.kernel = {3, 3}, op.stride = {stride, stride}, op.dilation = {1, 1}, op.groups = 1;
+        if (!conv2d_cpu_has_winograd(op)) continue;
         const WinogradTiling tiling(op);
+        const int points = winograd_form(stride).pass_points(), of_tile = tiling.patches_of_tile;
         const int sums = kWinogradOut * kWinogradOut * kConv2dBlock * tiling.blocks_of_tile;
-        EXPECT_LE(tiling.patches_of_tile, WinogradTiling::kMostPatches);
-        EXPECT_LE(kWinogradPassPoints * (tiling.patches_of_tile * c + kWinogradPadding) + tiling.patches_of_tile * sums,
-                  kWinogradRoom);
+        EXPECT_LE(points * (of_tile * c + kWinogradPadding) + of_tile * sums, kWinogradRoom);
+        EXPECT_LE(points * of_tile, kWinogradProducts);
         EXPECT_GE(tiling.patches_of_tile * tiling.runs, tiling.patches);
         EXPECT_GE(tiling.blocks_of_tile * tiling.block_ranges, tiling.blocks.count);
       }
@@ -199,7 +210,9 @@ TEST(Conv2dCpu, RunsWinogradsKernelWhereThereIsOne) {
   };
   EXPECT_TRUE(winograd({1, 20, 20, 32, 40, {3, 3}, {1, 1}, {1, 1}}));
   EXPECT_TRUE(winograd({1, 2, 2, 16, 16, {3, 3}, {1, 1}, {1, 1}})) << "all but a quarter of the patch sticks out";
-  EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {3, 3}, {2, 2}, {1, 1}}));
+  EXPECT_TRUE(winograd({1, 9, 9, 32, 16, {3, 3}, {2, 2}, {1, 1}}));
+  EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {3, 3}, {2, 2}, {1, 1}})) << "transforms take what products save";
+  EXPECT_FALSE(winograd({1, 8, 8, 32, 16, {3, 3}, {2, 1}, {1, 1}}));
   EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {1, 1}}));
   EXPECT_FALSE(winograd({1, 8, 8, 24, 16, {3, 3}, {1, 1}, {1, 1}}));
   EXPECT_TRUE(winograd({1, 8, 8, kWinogradMostChannels, 16, {3, 3}, {1, 1}, {1, 1}}));
@@ -236,18 +249,21 @@ TEST(Conv2dNaN, ReachesWhatDependsOnIt) {
 
 // Winograd's kernel: it reaches what depends on it too, and besides at the most the patches that it is read for.
 TEST(Conv2dNaN, StaysInThePatchesOfWinogradThatReadIt) {
-  for (const auto& [row, column] : {std::pair{0, 0}, {4, 5}, {3, 8}, {8, 10}, {0, 10}}) {
-    const Case t{2, 9, 11, 16, 20, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 3};
+  constexpr std::pair<int, int> kPlaces[] = {{0, 0}, {4, 5}, {3, 8}, {8, 10}, {0, 10}};
+  for (int i = 0; i < 10; ++i) {
+    const auto [row, column] = kPlaces[i / 2];
+    const int stride = i % 2 + 1;
+    const Case t{2, 9, 11, 32, 20, {3, 3}, {stride, stride}, {1, 1}, {1, 1}, 1, kSilu, true, 3};
     Problem problem(t);
     problem.arena.at(problem.op.x, 1, row, column, 7) = std::numeric_limits<float>::quiet_NaN();
     problem.solve();
     std::vector<std::size_t> allowed = nans(problem.arena.values);
-    const auto reads = [](int output, int input) {
-      const int first = output / kWinogradOut * kWinogradOut - 1;
-      return first <= input && input < first + kWinogradIn;
+    const auto reads = [stride](int output, int input) {
+      const int first = output / kWinogradOut * kWinogradOut * stride - 1;
+      return first <= input && input < first + winograd_form(stride).in;
     };
-    for (int v = 0; v < t.h; ++v)
-      for (int u = 0; u < t.w; ++u)
+    for (int v = 0; v < t.outputs().h; ++v)
+      for (int u = 0; u < t.outputs().w; ++u)
         for (int k = 0; k < t.k; ++k)
           if (reads(v, row) && reads(u, column))
             allowed.push_back(
@@ -255,7 +271,7 @@ TEST(Conv2dNaN, StaysInThePatchesOfWinogradThatReadIt) {
     std::sort(allowed.begin(), allowed.end());
     for (const std::int64_t name : hwy::SupportedAndGeneratedTargets()) {
       const Target target(name);
-      SCOPED_TRACE(hwy::TargetName(name));
+      SCOPED_TRACE(hwy::TargetName(name) + (": " + testing::PrintToString(t)));
       const std::vector<std::size_t> got = nans(problem.run_at_once(kWinograd)), want = nans(problem.want);
       EXPECT_TRUE(std::includes(got.begin(), got.end(), want.begin(), want.end()));
       EXPECT_TRUE(std::includes(allowed.begin(), allowed.end(), got.begin(), got.end()));
