@@ -166,12 +166,15 @@ HWY_INLINE void store_patch(const Conv2d& op, const Floats (&sums)[kOut][kOut], 
                             int channels, const float* residual, float* y) {
   HWY_UNROLL(4)
   for (int i = 0; i < kOut; ++i) {
+    Floats row[kOut];
+    HWY_UNROLL(4)
+    for (int j = 0; j < kOut; ++j) row[j] = hn::Add(sums[i][j], bias);
+    activate(op, row);  // before any is stored: chains of some 15 instructions overlap
     HWY_UNROLL(4)
     for (int j = 0; j < kOut; ++j) {
       if (!kWhole && (i >= extent.h || j >= extent.w)) continue;
       const std::ptrdiff_t pixel = static_cast<std::ptrdiff_t>(i) * op.y.w + j;
-      Floats sum[1] = {hn::Add(sums[i][j], bias)};
-      store_pixel<1>(op, sum, op.add ? residual + pixel * op.residual.pitch : nullptr, y + pixel * op.y.pitch,
+      store_pixel<1>(op, &row[j], op.add ? residual + pixel * op.residual.pitch : nullptr, y + pixel * op.y.pitch,
                      kWhole ? kLanes : channels);
     }
   }
