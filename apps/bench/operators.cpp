@@ -83,7 +83,8 @@ class Random {
   std::uint32_t state_ = 1;
 };
 
-/// A step's memory: its inputs, and its weights in the reference's order and in that of the CPU's kernels.
+/// A step's memory: its inputs, and its weights in the order of the reference, of what the CPU runs, and of its direct
+/// kernel.
 class Operands {
  public:
   explicit Operands(const Step& step) : outputs_(outputs(step)) {
@@ -99,6 +100,7 @@ class Operands {
 
   Memory plain() const { return {arena_.data(), plain_.data()}; }
   Memory packed() const { return {arena_.data(), packed_.data()}; }
+  Memory direct() const { return {arena_.data(), direct_.data()}; }
   /// So that what a kernel does not write is seen.
   void forget_outputs() const {
     for (const Tensor& t : outputs_) std::memset(arena_.data() + t.offset, 0xff, end(t) - t.offset);  // NaN
@@ -108,6 +110,7 @@ class Operands {
   void make_weights(const Conv2d& conv, Random& random) {
     plain_ = Buffer(end(conv.bias));
     packed_ = Buffer(end(conv.bias));
+    direct_ = Buffer(end(conv.bias));
     const auto floats = [](const Buffer& buffer, const Tensor& t) {
       return reinterpret_cast<float*>(buffer.data() + t.offset);
     };
@@ -116,11 +119,13 @@ class Operands {
                 std::sqrt(3 / depth));  // outputs as large as inputs
     random.fill(floats(plain_, conv.bias), elements(conv.bias));
     conv2d_cpu_pack(conv, floats(plain_, conv.weight), floats(packed_, conv.weight));
-    std::copy_n(floats(plain_, conv.bias), elements(conv.bias), floats(packed_, conv.bias));
+    conv2d_cpu_direct_pack(conv, floats(plain_, conv.weight), floats(direct_, conv.weight));
+    for (const Buffer* packed : {&packed_, &direct_})
+      std::copy_n(floats(plain_, conv.bias), elements(conv.bias), floats(*packed, conv.bias));
   }
 
   std::vector<Tensor> outputs_;
-  Buffer arena_, plain_, packed_;
+  Buffer arena_, plain_, packed_, direct_;
 };
 
 using Kernel = std::function<void()>;
@@ -130,10 +135,10 @@ Kernel make_cpu(const Step& step, const Operands& operands, CpuExecutor& executo
 }
 
 /// One of the convolution's kernels, whichever of them the executor would take.
-template <auto tiles, auto run>
+template <auto tiles, auto run, auto weights>
 Kernel make_conv2d(const Step& step, const Operands& operands, CpuExecutor& executor) {
   const Conv2d& op = std::get<Conv2d>(step);
-  return [&op, &executor, memory = operands.packed()] {
+  return [&op, &executor, memory = (operands.*weights)()] {
     executor.pool().for_tiles(tiles(op), [&](int first, int last) { run(op, memory, first, last); });
   };
 }
@@ -141,7 +146,7 @@ Kernel make_conv2d(const Step& step, const Operands& operands, CpuExecutor& exec
 Kernel make_im2col(const Step& step, const Operands& operands, CpuExecutor& executor) {
   const Conv2d& op = std::get<Conv2d>(step);
   const auto matrix = std::make_shared<Buffer>(static_cast<std::size_t>(im2col_floats(op)) * sizeof(float));
-  return [&op, &executor, memory = operands.packed(), matrix] {
+  return [&op, &executor, memory = operands.direct(), matrix] {
     executor.pool().for_tiles(im2col_tiles(op), [&](int first, int last) {
       conv2d_im2col(op, memory, reinterpret_cast<float*>(matrix->data()), first, last);
     });
@@ -167,8 +172,9 @@ constexpr struct {
   bool (*suits)(const Step&);
   Kernel (*make)(const Step&, const Operands&, CpuExecutor&);
 } kCandidates[] = {
-    {"direct", conv2d_with<any>, make_conv2d<conv2d_cpu_direct_tiles, conv2d_cpu_direct>},
-    {"winograd", conv2d_with<conv2d_cpu_has_winograd>, make_conv2d<conv2d_cpu_winograd_tiles, conv2d_cpu_winograd>},
+    {"direct", conv2d_with<any>, make_conv2d<conv2d_cpu_direct_tiles, conv2d_cpu_direct, &Operands::direct>},
+    {"winograd", conv2d_with<conv2d_cpu_has_winograd>,
+     make_conv2d<conv2d_cpu_winograd_tiles, conv2d_cpu_winograd, &Operands::packed>},
     {"im2col", conv2d_with<suits_im2col>, make_im2col},
     {"cpu", [](const Step& step) { return !std::holds_alternative<Conv2d>(step); }, make_cpu}};
 

@@ -23,33 +23,34 @@ struct Conv2d {
 };
 
 /// Floats of the packed weights: a function of K = op.y.c, C = op.x.c, op.kernel, op.stride, op.dilation and op.groups
-/// alone.
+/// alone, as are their order and which kernel reads them.
 std::size_t conv2d_cpu_packed_floats(const Conv2d& op);
 /// Packs weights of layout K, R, S, C/groups into the order in which conv2d_cpu reads them, the same for every
-/// instruction set: group, block of 16 output channels, R, S, C/groups, channel of the block; a group's last block is
-/// filled up with zeros. Behind that, where Winograd's kernel may run, what it reads. Best 64-byte aligned, in memory
-/// too.
+/// instruction set. Best 64-byte aligned, in memory too.
 void conv2d_cpu_pack(const Conv2d& op, const float* weight, float* packed);
-/// The other way round: what was packed, in layout K, R, S, C/groups.
-void conv2d_cpu_unpack(const Conv2d& op, const float* packed, float* weight);
 /// The CPU's tiles: a run of an image's output by blocks of output channels (cpu_tiling.h); independent of each other,
 /// some 50 µs each where the layer is large. Neighbouring tiles read the same weights or the same input. y does not
 /// depend on how the tiles are divided among calls, nor on their order.
 int conv2d_cpu_tiles(const Conv2d& op);
 
 void conv2d_reference(const Conv2d&, const Memory&);  // f32; double sums
-/// f32; tiles [first, last). One of the two kernels below.
+/// f32; tiles [first, last). Winograd's kernel where there is one (conv2d_cpu_has_winograd), else the direct one.
 void conv2d_cpu(const Conv2d&, const Memory&, int first, int last);
-bool conv2d_cpu_picks_winograd(const Conv2d& op);
 
-/// Implicit GEMM. Error: as a sum of floats in some order.
+/// Implicit GEMM. Error: as a sum of floats in some order. Packed weights: group, block of 16 output channels, R, S,
+/// C/groups, channel of the block; a group's last block is filled up with zeros.
+std::size_t conv2d_cpu_direct_floats(const Conv2d& op);
+void conv2d_cpu_direct_pack(const Conv2d& op, const float* weight, float* packed);
 int conv2d_cpu_direct_tiles(const Conv2d& op);
 void conv2d_cpu_direct(const Conv2d&, const Memory&, int first, int last);
-/// Winograd's F(4×4, 3×3), for kernels of 3×3 with stride, dilation and groups 1 and C a multiple of 16 up to 256
-/// (conv2d_cpu_has_winograd). Error: some
-/// ten times the other's. A NaN or an infinity of the input reaches all outputs of the 4×4 patches that it is read for.
-/// Takes 300 KB of the calling thread's stack.
+/// Winograd's algorithm on patches of 4×4 outputs, for kernels of 3×3 with dilation and groups 1: with stride 1 and C a
+/// multiple of 16 up to 1024, or stride 2 and C from 32 up to 320. Error: some ten times the other's, with stride 2
+/// three times. A NaN or an infinity of the input may reach all outputs of the patches that it is read for. Takes 300
+/// KB of the calling thread's stack. Packed weights: block of 16 output channels, 36 transformed ones, C, channel of
+/// the block.
 bool conv2d_cpu_has_winograd(const Conv2d& op);
+std::size_t conv2d_cpu_winograd_floats(const Conv2d& op);
+void conv2d_cpu_winograd_pack(const Conv2d& op, const float* weight, float* packed);
 int conv2d_cpu_winograd_tiles(const Conv2d& op);
 void conv2d_cpu_winograd(const Conv2d&, const Memory&, int first, int last);
 

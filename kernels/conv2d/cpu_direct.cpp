@@ -113,6 +113,7 @@ HWY_INLINE void register_tile(const Job& job, int pixel) {
   const float* residual = op.add ? job.residual + static_cast<std::size_t>(pixel) * op.residual.pitch : nullptr;
   HWY_UNROLL(16)
   for (int m = 0; m < kM; ++m) {
+    activate(op, sums[m]);
     store_pixel<kB * kVectors>(op, sums[m], residual, y, job.channels);
     y += op.y.pitch;
     if (op.add) residual += op.residual.pitch;

@@ -56,14 +56,16 @@ HWY_INLINE void accumulate(const float* const (&x)[kM], const float* weight, std
   }
 }
 
-// The end of a convolution for kVectors vectors of one output pixel: y = act(sums) + residual. `channels` of them
-// exist.
+template <int kN>
+HWY_INLINE void activate(const Conv2d& op, Floats (&sums)[kN]) {
+  if (op.activation != Activation::silu) return;
+  HWY_UNROLL(16)
+  for (int n = 0; n < kN; ++n) sums[n] = silu(kFloats, sums[n]);
+}
+
+// The end of a convolution for kVs vectors of one output pixel: y = sums + residual. `channels` of them exist.
 template <int kVs>
 HWY_INLINE void store_pixel(const Conv2d& op, Floats* sums, const float* residual, float* y, int channels) {
-  if (op.activation == Activation::silu) {
-    HWY_UNROLL(16)
-    for (int n = 0; n < kVs; ++n) sums[n] = silu(kFloats, sums[n]);
-  }
   if (channels == kVs * kLanes) {
     HWY_UNROLL(16)
     for (int n = 0; n < kVs; ++n) {

@@ -54,11 +54,47 @@ struct Conv2dTiling {
   static constexpr double kTiles = 16;     // to have, if a layer is small
 };
 
-// Winograd's F(4×4, 3×3): Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015. A patch of 4×4
-// output pixels takes 36 products a pair of channels where the plain sum takes 144.
-constexpr int kWinogradOut = 4, kWinogradIn = 6;                     // side of a patch, and of what it reads
-constexpr int kWinogradPoints = kWinogradIn * kWinogradIn;           // of the transformed patch
-constexpr std::size_t kWinogradValueBytes = std::size_t{192} << 10;  // of a tile's transformed input at the most
+// Winograd's kernel: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015. Patches of 4×4 output
+// pixels, each from a square of transformed input, its points. These are products of a row's point and a column's, of
+// the same kinds along both axes (cpu_winograd-inl.h has the transforms):
+//
+// - stride 1, F(4×4, 3×3): 6 pixels make 6 points; 36 products a pair of channels where the plain sum takes 144.
+// - stride 2: 9 pixels make 9 points, four of which are pixels that only the kernel's middle tap meets; 81 products.
+//
+// Pixels share a weight, so that both forms have 36 of them. A third of the rows of points goes in one pass: so much of
+// a patch at a time needs room.
+constexpr int kWinogradOut = 4, kWinogradPasses = 3;
+constexpr int kWinogradSide = 6, kWinogradWeights = kWinogradSide * kWinogradSide;  // transformed
+struct WinogradForm {
+  int in, rows;      // pixels and points along an axis; rows of points of a pass
+  int weight_of[9];  // of a kind of point: which of kWinogradSide
+
+  constexpr int pass_points() const { return rows * in; }
+  constexpr int weight(int pass, int point) const {
+    return weight_of[pass * rows + point / in] * kWinogradSide + weight_of[point % in];
+  }
+};
+constexpr WinogradForm winograd_form(int stride) {
+  return stride == 1 ? WinogradForm{6, 2, {0, 1, 2, 3, 4, 5}} : WinogradForm{9, 3, {0, 1, 2, 3, 5, 5, 4, 5, 5}};
+}
+
+constexpr int kWinogradChannels = 16;        // divides C: whole vectors of every instruction set
+constexpr int kWinogradMostChannels = 1024;  // of C
+// With stride 2. Of fewer channels, the transforms take what the products save; of more, few patches fit.
+constexpr int kWinogradLeastChannels2 = 32, kWinogradMostChannels2 = 320;
+constexpr int kWinogradPadding = 16;            // floats between points, which would else share sets of the cache
+constexpr int kWinogradRoom = (240 << 10) / 4;  // floats of a tile, half of a second-level cache
+constexpr int kWinogradProducts = 27 * 12;      // of a pass and an output channel
+
+/// Patches of a tile that fit.
+constexpr int winograd_patches(int stride, int c, int blocks) {
+  const int points = winograd_form(stride).pass_points(), sums = kWinogradOut * kWinogradOut * kConv2dBlock * blocks;
+  return std::min((kWinogradRoom - points * kWinogradPadding) / (points * c + sums), kWinogradProducts / points);
+}
+constexpr int kWinogradLeastBlocks = 4;
+static_assert(winograd_patches(1, kWinogradMostChannels, kWinogradLeastBlocks) >= 4 &&
+                  winograd_patches(2, kWinogradMostChannels2, kWinogradLeastBlocks) >= 4,
+              "enough of them to hide the latency of a multiply-add");
 
 /// A tile is a run of an image's patches, taken row by row, by a range of blocks of output channels.
 struct WinogradTiling {
@@ -68,23 +104,26 @@ struct WinogradTiling {
 
   explicit WinogradTiling(const Conv2d& op)
       : blocks(op), across(ceil_div(op.y.w, kWinogradOut)), patches(across * ceil_div(op.y.h, kWinogradOut)) {
-    const std::size_t fit = kWinogradValueBytes / (kWinogradPoints * static_cast<std::size_t>(op.x.c) * sizeof(float));
-    patches_of_tile = static_cast<int>(std::clamp<std::size_t>(fit, 1, kMostPatches));
-    runs = ceil_div(patches, patches_of_tile);
+    // Every range transforms the input anew, every run reads the weights anew.
+    for (int ranges = 1; split(ranges), room_for(op) < kLeastPatches && blocks_of_tile > kWinogradLeastBlocks;)
+      ++ranges;
+    runs = ceil_div(patches, room_for(op));
     if (runs * op.y.n < kTiles) runs = std::max(runs, std::min(ceil_div(patches, kLeastPatches), kTiles / op.y.n));
     patches_of_tile = ceil_div(patches, runs);
     runs = ceil_div(patches, patches_of_tile);
-    // Every range transforms the input anew.
-    block_ranges = std::clamp(ceil_div(kTiles, runs * op.y.n), 1, ceil_div(blocks.count, kLeastBlocks));
-    blocks_of_tile = ceil_div(blocks.count, block_ranges);
+    const int more = std::min(ceil_div(kTiles, runs * op.y.n), ceil_div(blocks.count, kWinogradLeastBlocks));
+    if (more > block_ranges) split(more);
+  }
+
+ private:
+  static constexpr int kTiles = 8, kLeastPatches = 12;
+
+  int room_for(const Conv2d& op) const { return winograd_patches(op.stride.h, op.x.c, blocks_of_tile); }
+  void split(int ranges) {
+    blocks_of_tile = ceil_div(blocks.count, ranges);
     if (blocks_of_tile > 1) blocks_of_tile += blocks_of_tile % 2;  // pairs fill wide vectors
     block_ranges = ceil_div(blocks.count, blocks_of_tile);
   }
-
-  static constexpr int kMostPatches = 24, kLeastPatches = 12;
-
- private:
-  static constexpr int kTiles = 8, kLeastBlocks = 4;
 };
 
 }  // namespace cudet

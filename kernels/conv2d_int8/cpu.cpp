@@ -54,9 +54,9 @@ void pack_direct(const Conv2d& conv, Quantization x, const float* weight, std::b
 }
 
 // 24 G: integers.
-constexpr int kG[kWinogradIn][3] = {{6, 0, 0}, {-4, -4, -4}, {-4, 4, -4}, {1, 2, 4}, {1, -2, 4}, {0, 0, 24}};
+constexpr int kG[kInt8WinogradIn][3] = {{-4, -4, -4}, {-4, 4, -4}, {1, 2, 4}, {1, -2, 4}, {6, 0, 0}, {0, 0, 24}};
 // Of each row of Bᵀ the sum of what is positive, and of what is negative.
-constexpr int kPositive[kWinogradIn] = {5, 2, 5, 3, 3, 5}, kNegative[kWinogradIn] = {5, 8, 5, 3, 3, 5};
+constexpr int kPositive[kInt8WinogradIn] = {2, 5, 3, 3, 5, 5}, kNegative[kInt8WinogradIn] = {8, 5, 3, 3, 5, 5};
 
 /// The largest magnitude that point (i, j) of a transformed patch of 8-bit values can have.
 int most_value(int i, int j, int zero) {
@@ -69,14 +69,14 @@ int most_value(int i, int j, int zero) {
 /// U = 24² G g Gᵀ of a channel's kernels, exact: point, C.
 void transform(const QuantizedChannel& channel, int c_count, std::vector<std::int32_t>& u) {
   for (int c = 0; c < c_count; ++c) {
-    int half[kWinogradIn][3] = {};
-    for (int i = 0; i < kWinogradIn; ++i)
+    int half[kInt8WinogradIn][3] = {};
+    for (int i = 0; i < kInt8WinogradIn; ++i)
       for (int s = 0; s < 3; ++s)
         for (int r = 0; r < 3; ++r)
           half[i][s] += kG[i][r] * channel.w[static_cast<std::size_t>((r * 3 + s) * c_count + c)];
-    for (int i = 0; i < kWinogradIn; ++i)
-      for (int j = 0; j < kWinogradIn; ++j)
-        u[static_cast<std::size_t>((i * kWinogradIn + j) * c_count + c)] =
+    for (int i = 0; i < kInt8WinogradIn; ++i)
+      for (int j = 0; j < kInt8WinogradIn; ++j)
+        u[static_cast<std::size_t>((i * kInt8WinogradIn + j) * c_count + c)] =
             half[i][0] * kG[j][0] + half[i][1] * kG[j][1] + half[i][2] * kG[j][2];
   }
 }
@@ -87,13 +87,13 @@ void pack_winograd(const Conv2d& conv, Quantization x, const float* weight, std:
   const std::size_t c_count = static_cast<std::size_t>(conv.x.c), depth = 9 * c_count;
   auto* multipliers = reinterpret_cast<float*>(packed);
   auto* weights = reinterpret_cast<std::int32_t*>(multipliers + static_cast<std::size_t>(Conv2dBlocks(conv).count) *
-                                                                    kWinogradPoints * kConv2dBlock);
-  std::vector<std::int32_t> u(kWinogradPoints * c_count);
+                                                                    kInt8WinogradPoints * kConv2dBlock);
+  std::vector<std::int32_t> u(kInt8WinogradPoints * c_count);
   for (int k = 0; k < conv.y.c; ++k) {
     const QuantizedChannel channel(weight + k * depth, depth);
     transform(channel, conv.x.c, u);
     const int block = k / kConv2dBlock, lane = k % kConv2dBlock;
-    for (int p = 0; p < kWinogradPoints; ++p) {
+    for (int p = 0; p < kInt8WinogradPoints; ++p) {
       const std::int32_t* from = u.data() + p * c_count;
       double sum = 0, most = 0;
       for (std::size_t c = 0; c < c_count; ++c) {
@@ -101,10 +101,10 @@ void pack_winograd(const Conv2d& conv, Quantization x, const float* weight, std:
         sum += magnitude, most = std::max(most, magnitude);
       }
       // The most bits with which no sum of products leaves 32 bits, rounding included.
-      const double value = most_value(p / kWinogradIn, p % kWinogradIn, x.zero);
+      const double value = most_value(p / kInt8WinogradIn, p % kInt8WinogradIn, x.zero);
       const double room = kMostSum / value - 0.5 * static_cast<double>(c_count);
       const double scale = most > 0 ? std::min({kMostWeight / most, room / sum, 1.0}) : 1;
-      multipliers[(block * kWinogradPoints + p) * kConv2dBlock + lane] =
+      multipliers[(block * kInt8WinogradPoints + p) * kConv2dBlock + lane] =
           static_cast<float>(static_cast<double>(channel.scale) * x.scale / (576 * scale));
       std::int32_t* to = weights + block * block_pairs + p * c_count / 2 * kConv2dBlock + lane;
       for (std::size_t c = 0; c < c_count; c += 2, to += kConv2dBlock)
@@ -129,7 +129,7 @@ std::size_t conv2d_int8_cpu_packed_bytes(const Conv2d& conv) {
   const bool winograd = conv2d_int8_cpu_has_winograd(conv);
   const std::size_t blocks = static_cast<std::size_t>(Conv2dBlocks(conv).count);
   const std::size_t pairs = winograd ? int8_winograd_block_pairs(conv) : Int8Runs(conv).block_pairs;
-  return blocks * ((winograd ? kWinogradPoints : 1) * kConv2dBlock * sizeof(float) + pairs * sizeof(std::int32_t));
+  return blocks * ((winograd ? kInt8WinogradPoints : 1) * kConv2dBlock * sizeof(float) + pairs * sizeof(std::int32_t));
 }
 
 void conv2d_int8_cpu_pack(const Conv2d& conv, Quantization x, const float* weight, std::byte* packed) {

@@ -97,9 +97,11 @@ inline Conv2dInt8 int8_as_row(Conv2dInt8 op) {
 // ---- Winograd. Packed: multipliers (f32) of block, point, channel of the block; then weights: block, point, pair of
 // input channels, channel of the block.
 
+constexpr int kInt8WinogradIn = 6, kInt8WinogradPoints = kInt8WinogradIn * kInt8WinogradIn;  // of F(4×4, 3×3)
+
 /// Of a block of output channels.
 inline std::size_t int8_winograd_block_pairs(const Conv2d& conv) {
-  return static_cast<std::size_t>(kWinogradPoints) * conv.x.c / 2 * kConv2dBlock;
+  return static_cast<std::size_t>(kInt8WinogradPoints) * conv.x.c / 2 * kConv2dBlock;
 }
 
 /// A tile is a run of an image's patches, taken row by row, by all blocks or a range of them.
@@ -117,7 +119,7 @@ struct Int8WinogradTiling {
         across(ceil_div(conv.y.w, kWinogradOut)),
         patches(across * ceil_div(conv.y.h, kWinogradOut)),
         block_pairs(int8_winograd_block_pairs(conv)) {
-    patches_of_tile = std::clamp(kValueShorts / (kWinogradPoints * conv.x.c), 1, kMostPatches);
+    patches_of_tile = std::clamp(kValueShorts / (kInt8WinogradPoints * conv.x.c), 1, kMostPatches);
     runs = ceil_div(patches, patches_of_tile);
     if (runs * conv.y.n < kTiles)
       runs = std::max(runs, std::min(ceil_div(patches, kLeastPatches), ceil_div(kTiles, conv.y.n)));
@@ -134,7 +136,7 @@ struct Int8WinogradTiling {
   static constexpr int kTiles = 8, kLeastPatches = 12, kLeastBlocks = 4;
 };
 
-static_assert(kWinogradPoints * Int8WinogradTiling::kMostChannels <= Int8WinogradTiling::kValueShorts,
+static_assert(kInt8WinogradPoints * Int8WinogradTiling::kMostChannels <= Int8WinogradTiling::kValueShorts,
               "a patch of the most channels has room");
 
 }  // namespace cudet

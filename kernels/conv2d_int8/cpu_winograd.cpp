@@ -14,6 +14,7 @@
 #define HWY_TARGET_INCLUDE "kernels/conv2d_int8/cpu_winograd.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
+#include "kernels/conv2d/cpu_winograd-inl.h"
 #include "kernels/conv2d_int8/cpu_tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -21,7 +22,7 @@ namespace cudet {
 namespace HWY_NAMESPACE {
 namespace {
 
-constexpr int kIn = kWinogradIn, kOut = kWinogradOut, kPoints = kWinogradPoints;
+constexpr int kIn = kInt8WinogradIn, kPoints = kInt8WinogradPoints;
 constexpr std::size_t kPointPadding = 32;  // values: points of a patch would else lie in the same sets of the cache
 
 constexpr hn::CappedTag<std::int16_t, 16> kValues;  // C is whole vectors
@@ -34,27 +35,19 @@ struct Scratch {
   alignas(64) std::int32_t products[kPoints * Int8WinogradTiling::kMostPatches * kBlocks * kConv2dBlock];
 };
 
-// Bᵀ d, in place. What leaves 16 bits on the way comes back: the result fits.
+// Bᵀ d, in place; points in the order of Stride1. What leaves 16 bits on the way comes back: the result fits.
 HWY_INLINE void transform_input(Values (&d)[kIn]) {
   const auto four = [](Values v) { return hn::ShiftLeft<2>(v); };
   const Values even = hn::Sub(d[4], four(d[2])), odd = hn::Sub(d[3], four(d[1]));
   const Values far = hn::Sub(d[4], d[2]), step = hn::Sub(d[3], d[1]), twice = hn::Add(step, step);
-  d[0] = hn::Add(four(hn::Sub(d[0], d[2])), far);
-  d[5] = hn::Sub(d[5], hn::Add(four(step), d[3]));
-  d[1] = hn::Add(even, odd);
-  d[2] = hn::Sub(even, odd);
-  d[3] = hn::Add(far, twice);
-  d[4] = hn::Sub(far, twice);
-}
-
-// y = Aᵀ m.
-HWY_INLINE void transform_output(const Floats (&m)[kIn], Floats (&y)[kOut]) {
-  const Floats sum = hn::Add(m[1], m[2]), difference = hn::Sub(m[1], m[2]);
-  const Floats sum2 = hn::Add(m[3], m[4]), difference2 = hn::Sub(m[3], m[4]);
-  y[0] = hn::Add(m[0], hn::Add(sum, sum2));
-  y[1] = hn::MulAdd(hn::Set(kFloats, 2.0f), difference2, difference);
-  y[2] = hn::MulAdd(hn::Set(kFloats, 4.0f), sum2, sum);
-  y[3] = hn::Add(m[5], hn::MulAdd(hn::Set(kFloats, 8.0f), difference2, difference));
+  const Values at_zero = hn::Add(four(hn::Sub(d[0], d[2])), far);
+  const Values at_infinity = hn::Sub(d[5], hn::Add(four(step), d[3]));
+  d[0] = hn::Add(even, odd);
+  d[1] = hn::Sub(even, odd);
+  d[2] = hn::Add(far, twice);
+  d[3] = hn::Sub(far, twice);
+  d[4] = at_zero;
+  d[5] = at_infinity;
 }
 
 // What the patches of a tile have in common.
@@ -170,14 +163,14 @@ HWY_INLINE void finish_patch(const Conv2d& conv, const Epilogue& end, const std:
     for (int i = 0; i < kIn; ++i)
       m[i] = hn::Mul(hn::ConvertTo(kFloats, hn::Load(kInts, products + (i * kIn + j) * point)),
                      hn::LoadU(kFloats, multiplier + (i * kIn + j) * kConv2dBlock));
-    transform_output(m, half[j]);
+    Stride1::outputs(m, half[j]);
   }
   const std::ptrdiff_t size = kFinish == Finish::any ? static_cast<std::ptrdiff_t>(size_of(conv.y.type)) : 1;
   HWY_UNROLL(4)
   for (int i = 0; i < kOut; ++i) {
     const Floats row[kIn] = {half[0][i], half[1][i], half[2][i], half[3][i], half[4][i], half[5][i]};
     Floats sums[kOut];
-    transform_output(row, sums);
+    Stride1::outputs(row, sums);
     HWY_UNROLL(4)
     for (int j = 0; j < kOut; ++j) {
       const std::ptrdiff_t pixel = static_cast<std::ptrdiff_t>(i) * conv.y.w + j;

@@ -1,8 +1,6 @@
 // The kernels that serve tensors of 8 bits beside those of floats.
 #include "tests/kernels/bytes.h"
 
-#include <hwy/targets.h>
-
 #include <cstring>
 
 #include "kernels/copy/copy.h"

@@ -1,12 +1,11 @@
 #include "kernels/conv2d_int8/conv2d_int8.h"
 
-#include <hwy/targets.h>
-
 #include <cstring>
 #include <numeric>
 
 #include "tests/kernels/bytes.h"
 #include "tests/kernels/conv2d_cases.h"
+#include "tests/kernels/target.h"
 
 namespace cudet::test {
 namespace {
@@ -120,28 +119,14 @@ void expect_near(const Problem& problem, const std::vector<std::uint8_t>& got, d
   }
 }
 
-/// Makes the kernels run as on a machine that has this instruction set at best.
-class Target {
- public:
-  explicit Target(std::int64_t target) { choose(target); }
-  ~Target() { choose(0); }
-  Target(const Target&) = delete;  // the choice is the process's
-
- private:
-  static void choose(std::int64_t targets) {
-    hwy::SetSupportedTargetsForTest(targets);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  }
-};
-
 class Conv2dInt8Test : public testing::TestWithParam<Case> {
  protected:
   static void check(const Case& of, Type type) {
     const Problem problem(of, type);
     // The kernel that the weights were packed for.
     const Kernel& kernel = conv2d_int8_cpu_has_winograd(problem.op.conv) ? kWinograd : kDirect;
-    for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-      SCOPED_TRACE(std::string(kernel.name) + ", " + hwy::TargetName(target));
+    for (const std::string& target : instruction_sets()) {
+      SCOPED_TRACE(std::string(kernel.name) + ", " + target);
       const Target chosen(target);
       std::vector<int> order(static_cast<std::size_t>(kernel.tiles(problem.packed_op)));
       std::iota(order.begin(), order.end(), 0);

@@ -1,20 +1,29 @@
 #include <limits>
 #include <numeric>
 
-#include "kernels/instruction_set.h"
+#include "kernels/conv2d/cpu_tiling.h"
 #include "tests/kernels/conv2d_cases.h"
+#include "tests/kernels/target.h"
 
 namespace cudet::test {
 
 // One of the CPU's kernels, and how far from the reference it may be, of the largest output.
 struct CpuKernel {
   const char* name;
+  std::size_t (*packed_floats)(const Conv2d&);
+  void (*pack)(const Conv2d&, const float* weight, float* packed);
   int (*tiles)(const Conv2d&);
   void (*run)(const Conv2d&, const Memory&, int first, int last);
   double tolerance;
 };
-constexpr CpuKernel kDirect{"direct", conv2d_cpu_direct_tiles, conv2d_cpu_direct, 1e-5};
-constexpr CpuKernel kWinograd{"Winograd", conv2d_cpu_winograd_tiles, conv2d_cpu_winograd, 3e-5};
+constexpr CpuKernel kDirect{
+    "direct", conv2d_cpu_direct_floats, conv2d_cpu_direct_pack, conv2d_cpu_direct_tiles, conv2d_cpu_direct, 1e-5};
+constexpr CpuKernel kWinograd{
+    "Winograd", conv2d_cpu_winograd_floats, conv2d_cpu_winograd_pack, conv2d_cpu_winograd_tiles, conv2d_cpu_winograd,
+    3e-5};
+// What the executor calls.
+constexpr CpuKernel kPicked{"picked",   conv2d_cpu_packed_floats, conv2d_cpu_pack, conv2d_cpu_tiles,
+                            conv2d_cpu, kWinograd.tolerance};
 std::vector<CpuKernel> cpu_kernels(const Conv2d& op) {
   return conv2d_cpu_has_winograd(op) ? std::vector{kDirect, kWinograd} : std::vector{kDirect};
 }
@@ -34,60 +43,49 @@ struct Problem {
   }
 
   void solve() {
-    packed_op = op;
-    packed_op.weight.offset = weights.values.size() * sizeof(float);
-    packed = weights.values;
-    packed.resize(packed.size() + conv2d_cpu_packed_floats(op) + 64, kGuard);
-    Conv2d no_size = op;  // weights are packed before a model meets an input
-    no_size.y.h = no_size.y.w = no_size.x.h = no_size.x.w = 0;
-    conv2d_cpu_pack(no_size, weights.values.data() + op.weight.offset / sizeof(float),
-                    packed.data() + packed_op.weight.offset / sizeof(float));
     want = arena.values;
     conv2d_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
   }
 
-  // The arena after tiles of a kernel.
-  std::vector<float> run(const CpuKernel& kernel, const std::vector<int>& tiles) {
+  // The kernel's weights, between guards: the offset of the packed ones is not the plain ones'.
+  std::vector<float> pack(const CpuKernel& kernel) const {
+    std::vector<float> packed = weights.values;
+    packed.resize(packed.size() + kernel.packed_floats(op) + 64, kGuard);
+    Conv2d no_size = op;  // weights are packed before a model meets an input
+    no_size.y.h = no_size.y.w = no_size.x.h = no_size.x.w = 0;
+    kernel.pack(no_size, weights.values.data() + op.weight.offset / sizeof(float),
+                packed.data() + weights.values.size());
+    return packed;
+  }
+
+  // The arena after calls from each of these tiles on.
+  std::vector<float> run(const CpuKernel& kernel, const std::vector<int>& tiles, int of_call = 1) const {
+    const std::vector<float> packed = pack(kernel);
     std::vector<float> got = arena.values;
-    for (const int tile : tiles) kernel.run(packed_op, memory(got), tile, tile + 1);
+    Conv2d packed_op = op;
+    packed_op.weight.offset = weights.values.size() * sizeof(float);
+    const Memory memory{reinterpret_cast<std::byte*>(got.data()), reinterpret_cast<const std::byte*>(packed.data())};
+    for (const int tile : tiles) kernel.run(packed_op, memory, tile, tile + of_call);
     return got;
   }
-  std::vector<float> run_at_once(const CpuKernel& kernel) {
-    std::vector<float> got = arena.values;
-    kernel.run(packed_op, memory(got), 0, kernel.tiles(packed_op));
-    return got;
-  }
+  std::vector<float> run_at_once(const CpuKernel& kernel) const { return run(kernel, {0}, kernel.tiles(op)); }
   std::vector<int> tiles(const CpuKernel& kernel) const {
-    std::vector<int> all(static_cast<std::size_t>(kernel.tiles(packed_op)));
+    std::vector<int> all(static_cast<std::size_t>(kernel.tiles(op)));
     std::iota(all.begin(), all.end(), 0);
     return all;
   }
 
   Arena arena{Space::arena}, weights{Space::weights};
-  std::vector<float> packed, want;
-  Conv2d op{}, packed_op{};
+  std::vector<float> want;
+  Conv2d op{};
 
  private:
-  Memory memory(std::vector<float>& values) const {
-    return {reinterpret_cast<std::byte*>(values.data()), reinterpret_cast<const std::byte*>(packed.data())};
-  }
   // The last c channels: a slice whose start is aligned to an element only.
   static Tensor slice(Tensor wide, int c) {
     wide.offset += static_cast<std::size_t>(wide.c - c) * sizeof(float);
     wide.c = c;
     return wide;
   }
-};
-
-// Makes the kernels run as on a machine that has this instruction set at best.
-class Target {
- public:
-  explicit Target(const std::string& name) { use_instruction_set(name); }
-  ~Target() { use_instruction_set(before_); }
-  Target(const Target&) = delete;  // the choice is the process's
-
- private:
-  const std::string before_ = instruction_set();
 };
 
 class Conv2dTest : public testing::TestWithParam<Case> {};
@@ -110,29 +108,68 @@ TEST_P(Conv2dTest, EveryInstructionSetIsAsTheReferenceInAnyOrderOfTiles) {
 }
 
 TEST_P(Conv2dTest, PackingFillsItsFloatsAndNoMore) {
-  const Problem problem(GetParam());
-  const std::size_t start = problem.packed_op.weight.offset / sizeof(float);
-  const std::size_t end = start + conv2d_cpu_packed_floats(problem.op);
-  double sum = 0, want = 0;
-  for (std::size_t e = 0; e < problem.packed.size(); ++e)
-    if (e >= end) {
-      EXPECT_EQ(problem.packed[e], kGuard) << e;
-    } else if (e >= start) {
-      EXPECT_NE(problem.packed[e], kGuard) << e;
-      sum += problem.packed[e];
-    }
+  Problem problem(GetParam());
   const Tensor& weight = problem.op.weight;
-  for (std::size_t e = 0; e < weight.pixel(weight.n, 0, 0); ++e)
-    want += problem.weights.values[weight.offset / sizeof(float) + e];
-  const bool winograd = conv2d_cpu_has_winograd(problem.op);
-  if (winograd)  // the columns of G sum up to 0, 0 and 1
+  for (const CpuKernel& kernel : cpu_kernels(problem.op)) {
+    SCOPED_TRACE(kernel.name);
+    const std::vector<float> packed = problem.pack(kernel);
+    const std::size_t start = problem.weights.values.size(), end = start + kernel.packed_floats(problem.op);
+    double sum = 0, want = 0;
+    for (std::size_t e = start; e < packed.size(); ++e)
+      if (e >= end) {
+        EXPECT_EQ(packed[e], kGuard) << e;
+      } else {
+        EXPECT_NE(packed[e], kGuard) << e;
+        sum += packed[e];
+      }
+    const bool winograd = kernel.pack == kWinograd.pack;
     for (int k = 0; k < weight.n; ++k)
-      for (int c = 0; c < weight.c; ++c)
-        want += problem.weights.values[weight.offset / sizeof(float) + weight.pixel(k, 2, 2) + c];
-  EXPECT_NEAR(sum, want, winograd ? 1e-3 : 1e-9);  // every weight once, zeros between
+      for (int r = 0; r < weight.h; ++r)
+        for (int s = 0; s < weight.w; ++s)
+          for (int c = 0; c < weight.c; ++c)
+            // The columns of G sum up to 0, 0 and 1, with stride 2 to 0, 1 and 1.
+            if (!winograd || std::min(r, s) > (problem.op.stride.h == 1 ? 1 : 0))
+              want += problem.weights.at(weight, k, r, s, c);
+    EXPECT_NEAR(sum, want, winograd ? 1e-3 : 1e-9);  // every weight once, zeros between
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dTest, testing::ValuesIn(kCases));
+
+// Winograd's form for stride 2, patches that stick out, and some that start elsewhere.
+INSTANTIATE_TEST_SUITE_P(Stride2, Conv2dTest,
+                         testing::ValuesIn(std::vector<Case>{
+                             {1, 40, 48, 32, 64, {3, 3}, {2, 2}, {1, 1}},
+                             {2, 23, 41, 48, 40, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1, kSilu, true, 3},
+                             {1, 31, 26, 32, 16, {3, 3}, {2, 2}, {0, 2}, {1, 1}, 1, kNone},
+                             {1, 1, 2, 32, 33, {3, 3}, {2, 2}, {1, 1}},
+                             {1, 21, 19, kWinogradMostChannels2, 72, {3, 3}, {2, 2}, {1, 1}}}));
+
+// Of so many channels that tiles of few patches, or ranges of output channels, fit the scratch memory.
+INSTANTIATE_TEST_SUITE_P(ManyChannels, Conv2dTest,
+                         testing::ValuesIn(std::vector<Case>{
+                             {2, 15, 13, 320, 70, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 3},
+                             {1, 8, 7, 384, 272, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kNone},
+                             {1, 6, 9, kWinogradMostChannels, 17, {3, 3}, {1, 1}, {1, 1}},
+                             {1, 2, 3, kWinogradMostChannels + 16, 17, {3, 3}, {1, 1}, {1, 1}}}));
+
+TEST(Conv2dTiles, OfWinogradFitTheScratchMemory) {
+  for (const int c : {16, 64, 256, 320, 640, kWinogradMostChannels})
+    for (int k = 1; k < 1300; k += 13)
+      for (const auto& [side, stride] : {std::pair{1, 1}, {5, 1}, {20, 1}, {80, 1}, {1, 2}, {20, 2}, {80, 2}}) {
+        Conv2d op{};
+        op.x.c = c, op.y = {Space::arena, Type::f32, 0, 1, side, side, k, k};
+        op.kernel = {3, 3}, op.stride = {stride, stride}, op.dilation = {1, 1}, op.groups = 1;
+        if (!conv2d_cpu_has_winograd(op)) continue;
+        const WinogradTiling tiling(op);
+        const int points = winograd_form(stride).pass_points(), of_tile = tiling.patches_of_tile;
+        const int sums = kWinogradOut * kWinogradOut * kConv2dBlock * tiling.blocks_of_tile;
+        EXPECT_LE(points * (of_tile * c + kWinogradPadding) + of_tile * sums, kWinogradRoom);
+        EXPECT_LE(points * of_tile, kWinogradProducts);
+        EXPECT_GE(tiling.patches_of_tile * tiling.runs, tiling.patches);
+        EXPECT_GE(tiling.blocks_of_tile * tiling.block_ranges, tiling.blocks.count);
+      }
+}
 
 TEST(Conv2dTiles, AreEnoughForSeveralThreadsButWorthTheirWhile) {
   EXPECT_EQ(conv2d_cpu_direct_tiles(Problem({1, 1, 1, 1, 1, {1, 1}}).op), 1);
@@ -145,28 +182,35 @@ TEST(Conv2dTiles, AreEnoughForSeveralThreadsButWorthTheirWhile) {
   EXPECT_GE(conv2d_cpu_winograd_tiles(Problem({1, 20, 20, 128, 128, {3, 3}, {1, 1}, {1, 1}}).op), 6);
 }
 
-TEST(Conv2dCpu, PicksWinogradWhereItSavesWork) {
-  const auto picks = [](const Case& t) {
-    const Conv2d op = Problem(t).op;
-    EXPECT_EQ(conv2d_cpu_tiles(op),
-              conv2d_cpu_picks_winograd(op) ? conv2d_cpu_winograd_tiles(op) : conv2d_cpu_direct_tiles(op));
-    return conv2d_cpu_picks_winograd(op);
+TEST(Conv2dCpu, RunsWinogradsKernelWhereThereIsOne) {
+  const auto winograd = [](const Case& t) {
+    const Problem problem(t);
+    const bool has = conv2d_cpu_has_winograd(problem.op);
+    const std::vector<float> direct = problem.run_at_once(kDirect);
+    EXPECT_EQ(problem.run_at_once(kPicked), has ? problem.run_at_once(kWinograd) : direct);
+    if (has) {
+      EXPECT_NE(problem.run_at_once(kPicked), direct);
+    }
+    return has;
   };
-  EXPECT_TRUE(picks({1, 20, 20, 64, 64, {3, 3}, {1, 1}, {1, 1}}));
-  EXPECT_FALSE(picks({1, 20, 20, 64, 64, {3, 3}, {2, 2}, {1, 1}}));
-  EXPECT_FALSE(picks({1, 20, 20, 64, 64, {1, 1}}));
-  EXPECT_FALSE(picks({1, 20, 20, 24, 64, {3, 3}, {1, 1}, {1, 1}}));
-  EXPECT_FALSE(picks({1, 20, 20, 64, 64, {3, 3}, {1, 1}, {2, 2}, {2, 2}}));
-  EXPECT_FALSE(picks({1, 20, 20, 64, 64, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 4}));
-  EXPECT_FALSE(picks({1, 2, 2, 64, 64, {3, 3}, {1, 1}, {1, 1}})) << "all but a quarter of the patch sticks out";
+  EXPECT_TRUE(winograd({1, 20, 20, 32, 40, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_TRUE(winograd({1, 2, 2, 16, 16, {3, 3}, {1, 1}, {1, 1}})) << "all but a quarter of the patch sticks out";
+  EXPECT_TRUE(winograd({1, 9, 9, 32, 16, {3, 3}, {2, 2}, {1, 1}}));
+  EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {3, 3}, {2, 2}, {1, 1}})) << "transforms take what products save";
+  EXPECT_FALSE(winograd({1, 8, 8, 32, 16, {3, 3}, {2, 1}, {1, 1}}));
+  EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {1, 1}}));
+  EXPECT_FALSE(winograd({1, 8, 8, 24, 16, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_TRUE(winograd({1, 8, 8, kWinogradMostChannels, 16, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_FALSE(winograd({1, 8, 8, kWinogradMostChannels + 16, 16, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {3, 3}, {1, 1}, {2, 2}, {2, 2}}));
+  EXPECT_FALSE(winograd({1, 8, 8, 64, 64, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 4}));
 }
 
-// The result of the picked kernel is that kernel's.
-TEST(Conv2dCpu, RunsWhatItPicks) {
-  Problem problem({1, 20, 20, 32, 40, {3, 3}, {1, 1}, {1, 1}});
-  const CpuKernel picked{"picked", conv2d_cpu_tiles, conv2d_cpu, 0};
-  EXPECT_EQ(problem.run_at_once(picked), problem.run_at_once(kWinograd));
-  EXPECT_NE(problem.run_at_once(picked), problem.run_at_once(kDirect));
+std::vector<std::size_t> nans(const std::vector<float>& values) {
+  std::vector<std::size_t> at;
+  for (std::size_t e = 0; e < values.size(); ++e)
+    if (std::isnan(values[e])) at.push_back(e);
+  return at;
 }
 
 // A NaN in the input is in all outputs whose window holds it, and in no other: padding must not spread it.
@@ -180,18 +224,44 @@ TEST(Conv2dNaN, ReachesWhatDependsOnIt) {
       problem.arena.at(problem.op.x, 0, row, column, t.c - 1) = kNaN;
       if (t.spare > 0) problem.arena.at(problem.op.x, 0, 4, 5, -1) = kNaN;  // beside the slice: no one's input
       problem.solve();
-      const auto nans = [](const std::vector<float>& values) {
-        std::vector<std::size_t> at;
-        for (std::size_t e = 0; e < values.size(); ++e)
-          if (std::isnan(values[e])) at.push_back(e);
-        return at;
-      };
       ASSERT_GT(nans(problem.want).size(), 1u);  // the input's own, and outputs
       for (const std::string& name : instruction_sets()) {
         const Target target(name);
         EXPECT_EQ(nans(problem.run_at_once(kDirect)), nans(problem.want)) << name << ": " << t;
       }
     }
+}
+
+// Winograd's kernel: it reaches what depends on it too, and besides at the most the patches that it is read for.
+TEST(Conv2dNaN, StaysInThePatchesOfWinogradThatReadIt) {
+  constexpr std::pair<int, int> kPlaces[] = {{0, 0}, {4, 5}, {3, 8}, {8, 10}, {0, 10}};
+  for (int i = 0; i < 10; ++i) {
+    const auto [row, column] = kPlaces[i / 2];
+    const int stride = i % 2 + 1;
+    const Case t{2, 9, 11, 32, 20, {3, 3}, {stride, stride}, {1, 1}, {1, 1}, 1, kSilu, true, 3};
+    Problem problem(t);
+    problem.arena.at(problem.op.x, 1, row, column, 7) = std::numeric_limits<float>::quiet_NaN();
+    problem.solve();
+    std::vector<std::size_t> allowed = nans(problem.arena.values);
+    const auto reads = [stride](int output, int input) {
+      const int first = output / kWinogradOut * kWinogradOut * stride - 1;
+      return first <= input && input < first + winograd_form(stride).in;
+    };
+    for (int v = 0; v < t.outputs().h; ++v)
+      for (int u = 0; u < t.outputs().w; ++u)
+        for (int k = 0; k < t.k; ++k)
+          if (reads(v, row) && reads(u, column))
+            allowed.push_back(
+                static_cast<std::size_t>(&problem.arena.at(problem.op.y, 1, v, u, k) - problem.arena.values.data()));
+    std::sort(allowed.begin(), allowed.end());
+    for (const std::int64_t name : hwy::SupportedAndGeneratedTargets()) {
+      const Target target(name);
+      SCOPED_TRACE(hwy::TargetName(name) + (": " + testing::PrintToString(t)));
+      const std::vector<std::size_t> got = nans(problem.run_at_once(kWinograd)), want = nans(problem.want);
+      EXPECT_TRUE(std::includes(got.begin(), got.end(), want.begin(), want.end()));
+      EXPECT_TRUE(std::includes(allowed.begin(), allowed.end(), got.begin(), got.end()));
+    }
+  }
 }
 
 // The kernel's own SiLU against the exact one, through a convolution that is the identity.
