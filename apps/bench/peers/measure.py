@@ -81,7 +81,10 @@ class Cudet:
         self.said, self.busy, self.machine = [], [], {}
 
     def turn(self, warmup, runs):
-        report = json.loads(program([*self.command, "--warmup", warmup, "--runs", runs]))
+        try:
+            report = json.loads(program([*self.command, "--warmup", warmup, "--runs", runs]))
+        except Refused as refusal:
+            raise Failed(str(refusal)) from None
         self.machine = report["machine"]
         self.said.append(report["network"])
         self.busy += filter(None, [self.machine["busy"]])

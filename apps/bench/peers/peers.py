@@ -78,7 +78,7 @@ class Network:
         self.reference = output[0]
 
     def start(self, contestant, threads):
-        """One that can take turns, and its difference from cudet. Raises Failed."""
+        """One that can take turns, and its difference from cudet in fp32. Raises Failed, Refused."""
         precision, batch, options = contestant.precision, contestant.batch, self.options
         if contestant.engine == "cudet":
             model = self.formats.model if precision == "fp32" else self.formats.path("int8.json")
@@ -107,7 +107,7 @@ class Network:
                 row = rows[contestant] = report.Row(contestant)
                 try:
                     running[contestant], row.difference = self.start(contestant, threads)
-                except measure.Failed as failure:
+                except (measure.Failed, Refused) as failure:
                     row.failure = str(failure)
             how = self.options.rounds, self.options.warmup, self.options.runs
             samples, broken = measure.rounds(running, *how, seed=threads)
@@ -121,7 +121,10 @@ class Network:
         for row in rows.values():
             if row.failure:
                 print(f"bench-peers: {row.contestant}: {row.failure}", file=sys.stderr)
-        return report.Block(self.name, self.size, threads, list(rows.values())), running[report.Contestant("cudet")]
+        cudet = report.Contestant("cudet")
+        if cudet not in running:
+            raise Refused(rows[cudet].failure)
+        return report.Block(self.name, self.size, threads, list(rows.values())), running[cudet]
 
 
 def numbers(option, text, least, most, step=1):
