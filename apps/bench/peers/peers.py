@@ -148,7 +148,7 @@ def parsed():
     parser.add_argument("--batch", default="", help="pictures that run as one, besides 1: one or more")
     parser.add_argument("--scales", default="n", help="of the networks that stand in for MODELS: of n,s,m,l,x")
     parser.add_argument("--int8", metavar="PICTURES", type=pathlib.Path, help="int8 too, by this folder's pictures")
-    parser.add_argument("--picture", default=TOP / "weights/demo/conveyor.jpg", type=pathlib.Path)
+    parser.add_argument("--picture", default=TOP / "weights/demo/conveyor.jpg", type=pathlib.Path, help="of all runs")
     parser.add_argument("--programs", default=TOP / "build", type=pathlib.Path, help="folder of bench, detect, convert")
     parser.add_argument("--out", default=TOP / "build/peers", type=pathlib.Path)
     parser.error = lambda message: sys.exit(print(f"bench-peers: {message}", file=sys.stderr) or 2)
