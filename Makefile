@@ -195,7 +195,7 @@ bench-check: $D/bench  ## is the network or a step slower than at bench-baseline
 	@SLOWER=$(SLOWER) .ci/bench-check.sh check $< $(MODEL)
 bench-peers: deps  ## time MNN, ncnn, OpenVINO, ONNX Runtime beside cudet on the CPU (MODELS=FILES.json): build/peers
 	@[ $(DEPS) = no ] || .ci/deps.sh python3-venv
-	@$(MAKE) $(if $(wildcard $D/detect),,CUDA=no) $D/bench $D/detect build/peers/venv/installed
+	@$(MAKE) $(if $(wildcard $D/detect),,CUDA=no) $D/bench $D/detect $D/convert build/peers/venv/installed
 	@build/peers/venv/bin/python -B apps/bench/peers/peers.py --programs $D $(PEERS_OPTIONS) $(MODELS)
 # A peer that cannot be installed is missing in the table; the next run tries again.
 build/peers/venv/installed: apps/bench/peers/requirements.txt

@@ -55,7 +55,9 @@ Json to_json(const Network& network) {
   if (network.launches) json["launches"] = to_json(*network.launches);
   json["load_ms"] = network.load_ms;
   json["first_result_ms"] = network.first_ms;
+  json["first_run_ms"] = network.first_run_ms;
   json["peak_mb"] = network.peak_mb;
+  json["grown_mb"] = network.grown_mb;
   return json;
 }
 
@@ -178,7 +180,9 @@ Network read_network(const Reader& json) {
           json.number("gflop"),
           json.number("load_ms"),
           json.number("first_result_ms"),
+          json.has("first_run_ms") ? json.number("first_run_ms") : 0,  // 0: a result of an earlier bench
           json.number("peak_mb"),
+          json.has("grown_mb") ? json.number("grown_mb") : 0,
           json.has("launches") ? std::optional(read_times(json.object("launches"))) : std::nullopt};
 }
 

@@ -25,13 +25,15 @@ double gflop_of(const Model& model, Size input, int batch) {
 Started start_network(const std::string& path, DetectorOptions options, int batch) {
   const double age = process_age_ms();
   const Picture picture;  // of which the process is not older
+  const double before = resident_memory_mb();
   const auto now = Clock::now();
   options.fit = Fit::whole;
   Model model = Model::load(path);
   Detector detector(model, options);
   const double load = milliseconds_since(now);
   detector.detect(std::vector<Frame>(static_cast<std::size_t>(batch), picture.frame()));
-  return {std::move(model), std::move(detector), load, age + milliseconds_since(now)};
+  const double first = milliseconds_since(now);
+  return {std::move(model), std::move(detector), load, age + first, first - load, before};
 }
 
 Network measure_network(Started& started, int batch, int warmup, int runs) {
@@ -47,12 +49,15 @@ Network measure_network(Started& started, int batch, int warmup, int runs) {
     network.push_back(0);
     for (const Result& result : results) network.back() += result.ms.network;
   }
+  const double peak = peak_memory_mb();
   return {summarize(std::move(network)),
           summarize(std::move(end_to_end)),
           gflop_of(started.model, started.detector.input(), batch),
           started.load_ms,
           started.first_ms,
-          peak_memory_mb()};
+          started.first_run_ms,
+          peak,
+          peak - started.before_mb};
 }
 
 }  // namespace cudet::bench

@@ -11,8 +11,10 @@ namespace cudet::bench {
 struct Started {
   Model model;
   Detector detector;
-  double load_ms;   // description and weights read, to a Detector
-  double first_ms;  // from the start of the process to the first result
+  double load_ms;       // description and weights read, to a Detector
+  double first_ms;      // from the start of the process to the first result
+  double first_run_ms;  // of it, after load_ms: that batch
+  double before_mb;     // 1e6 bytes resident before the model was loaded, the picture in them
 };
 
 /// Loads a model and runs a batch of the picture (picture.h). The network's input is all of `options.input`, whatever

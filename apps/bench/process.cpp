@@ -18,6 +18,14 @@ double milliseconds(clockid_t clock) {
   return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
 }
 
+/// 1e6 bytes, of a line of /proc/self/status; 0 where there is none.
+double status_mb(const char* name) {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;)
+    if (double kib = 0; word == name && status >> kib) return kib * 1024e-6;
+  return 0;
+}
+
 }  // namespace
 
 double process_age_ms() {
@@ -40,12 +48,14 @@ double process_age_ms(const std::string& stat, double tick, double since_boot, d
 
 double peak_memory_mb() {
   // Not getrusage's ru_maxrss where it can be helped: that holds what the parent had when it forked, too.
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;)
-    if (double kib = 0; word == "VmHWM:" && status >> kib) return kib * 1024e-6;
+  if (const double peak = status_mb("VmHWM:")) return peak;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_maxrss) * 1024e-6;
+}
+
+double resident_memory_mb() {
+  return status_mb("VmRSS:");
 }
 
 }  // namespace cudet::bench

@@ -17,4 +17,7 @@ double process_age_ms(const std::string& stat, double tick, double since_boot, d
 /// 1e6 bytes: the most resident memory since the program's start, libraries and what the kernel maps for it included.
 double peak_memory_mb();
 
+/// 1e6 bytes: what of that is resident now. Without /proc: 0.
+double resident_memory_mb();
+
 }  // namespace cudet::bench

@@ -46,7 +46,9 @@ struct Network {
   double gflop;                        // executed, of a batch: 1e9 floating-point operations
   double load_ms;                      // description and weights, to a Detector
   double first_ms;                     // from the start of the process to the first result
+  double first_run_ms;                 // of `first_ms`, after load_ms: the first batch, end to end
   double peak_mb;                      // 1e6 bytes: the most resident memory since the start of the process
+  double grown_mb;                     // of `peak_mb`, what was not resident before the model was loaded
   std::optional<Times> launches = {};  // on CUDA, where `network` is one graph: the same kernels, launched one by one
 };
 

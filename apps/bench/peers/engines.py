@@ -1,23 +1,22 @@
-"""The peers, each with the fastest settings that it documents for fp32 at batch 1, and the process that runs one.
+"""The peers, each with the fastest settings that it documents for one stream of work, and the process that runs one.
 
     python engines.py ENGINE MODEL THREADS INPUT.npy OUTPUT.npy
 
-runs the network once, stores its output and prints a line of JSON; then for each line "COUNT" on standard input it
-runs it COUNT times and prints another. INPUT is (1,3,H,W) in 0..1, OUTPUT (4+nc, anchors). Timed is run() alone: the
-input is in the engine already, the output stays there.
+runs the network once, stores its output and prints a line of JSON; then for each line "WARMUP RUNS" on standard input
+it runs it WARMUP times, RUNS times more, and prints another. INPUT is (N,3,H,W) in 0..1, OUTPUT (N, 4+nc, anchors).
+Timed is run() alone: the input is in the engine already, the output stays there. `files` names an engine's file of the
+network, without its name, for each precision that it is asked for.
 """
 import json
 import os
 import sys
 import time
 
-WARMUP = 5  # runs of each turn that aren't counted: others have been on the cores since
-
 
 class OnnxRuntime:
     """Sequential, all graph optimizations. Its threads spin while a run lasts, and not behind it."""
 
-    file, package = "onnx", "onnxruntime"
+    files, package = {"fp32": "onnx", "int8": "int8.onnx"}, "onnxruntime"
 
     def __init__(self, module, path, threads):
         options = module.SessionOptions()
@@ -37,13 +36,13 @@ class OnnxRuntime:
         self.session.run_with_iobinding(self.binding)
 
     def output(self):
-        return self.binding.copy_outputs_to_cpu()[0][0]
+        return self.binding.copy_outputs_to_cpu()[0]
 
 
 class OpenVino:
-    """Latency hint, fp32 also where the processor has bf16."""
+    """Latency hint; what isn't int8 is fp32 also where the processor has bf16."""
 
-    file, package = "onnx", "openvino"
+    files, package = {"fp32": "onnx", "int8": "int8.xml"}, "openvino"
 
     def __init__(self, module, path, threads):
         how = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
@@ -58,13 +57,16 @@ class OpenVino:
         self.request.wait()
 
     def output(self):
-        return self.request.get_output_tensor().data[0]
+        return self.request.get_output_tensor().data
 
 
 class Ncnn:
-    """fp32 in storage and arithmetic, packed layouts, Winograd and sgemm convolutions, its light mode."""
+    """fp32 in storage and arithmetic, packed layouts, Winograd and sgemm convolutions, its light mode.
 
-    file, package = "param", "ncnn"
+    It has no batches: pictures run one after the other. Its wheel has no quantizer.
+    """
+
+    files, package = {"fp32": "param"}, "ncnn"
 
     def __init__(self, module, path, threads):
         self.module, self.net = module, module.Net()
@@ -78,25 +80,29 @@ class Ncnn:
             raise RuntimeError(f"{path} cannot be loaded")
 
     def set(self, x):
-        self.input = self.module.Mat(x[0]).clone()
+        self.inputs = [self.module.Mat(picture).clone() for picture in x]
 
     def run(self):
+        self.results = list(map(self.extracted, self.inputs))
+
+    def extracted(self, picture):
         extractor = self.net.create_extractor()
-        extractor.input("images", self.input)
-        status, self.result = extractor.extract("output0")
+        extractor.input("images", picture)
+        status, result = extractor.extract("output0")
         if status:
             raise RuntimeError(f"extract: {status}")
+        return result
 
     def output(self):
         import numpy
 
-        return numpy.array(self.result)
+        return numpy.stack([numpy.array(result) for result in self.results])
 
 
 class Mnn:
     """High precision (fp32), high memory and power, its converter's fastest graph."""
 
-    file, package = "mnn", "MNN"
+    files, package = {"fp32": "mnn"}, "MNN"
 
     def __init__(self, module, path, threads):  # by a session: the Module API took a sixth longer
         self.module, self.net = module, module.Interpreter(path)
@@ -120,7 +126,7 @@ class Mnn:
         shape = result.getShape()
         host = self.host(shape, numpy.zeros(shape, numpy.float32))
         result.copyToHostTensor(host)
-        return numpy.array(host.getNumpyData()).reshape(shape)[0]
+        return numpy.array(host.getNumpyData()).reshape(shape)
 
 
 ENGINES = {"MNN": Mnn, "ncnn": Ncnn, "OpenVINO": OpenVino, "ONNX Runtime": OnnxRuntime}
@@ -130,6 +136,12 @@ def megabytes(key):
     """VmRSS or VmHWM of this process."""
     with open("/proc/self/status") as lines:
         return next(int(line.split()[1]) / 1e3 * 1.024 for line in lines if line.startswith(key))
+
+
+def forget_peak():
+    """VmHWM counts from here."""
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
 
 
 def main(engine, path, threads, given, result):
@@ -143,26 +155,29 @@ def main(engine, path, threads, given, result):
 
     module = __import__(ENGINES[engine].package)
     x = numpy.load(given)
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")  # VmHWM counts from here
+    forget_peak()
     before, start = megabytes("VmRSS"), time.monotonic()
     peer = ENGINES[engine](module, path, int(threads))
     peer.set(x)
     peer.run()
-    finish = time.monotonic()
+    finish, peak = time.monotonic(), megabytes("VmHWM")
     numpy.save(result, peer.output())
     answer(load_ms=1e3 * (finish - start), finish=finish)
-    slept = time.process_time()
+    forget_peak()
+    slept, first_turn = time.process_time(), True
     for line in sys.stdin:
         idle_s = time.process_time() - slept  # of all threads, since the last turn
+        warmup, runs = map(int, line.split())
         samples = []
-        for _ in range(WARMUP + int(line)):
+        for _ in range(warmup + runs):
             peer.set(x)  # MNN computes over its input
             start = time.perf_counter()
             peer.run()
             samples.append(1e3 * (time.perf_counter() - start))
+        if first_turn:  # before numpy compares
+            peak, first_turn = max(peak, megabytes("VmHWM")), False
         same = bool(numpy.allclose(peer.output(), numpy.load(result), rtol=1e-4, atol=1e-4))
-        answer(samples_ms=samples[WARMUP:], idle_s=idle_s, peak_mb=megabytes("VmHWM") - before, same=same)
+        answer(samples_ms=samples[warmup:], idle_s=idle_s, peak_mb=peak - before, same=same)
         slept = time.process_time()
 
 

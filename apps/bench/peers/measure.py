@@ -10,10 +10,10 @@ import time
 
 import numpy as np
 
-import engines
 from network import Refused
 
 PATIENCE_S = 300  # for an answer
+LIKELY = 0.25  # a score with which something is found
 HERE = pathlib.Path(__file__).parent
 
 
@@ -29,10 +29,10 @@ def last_line(text, otherwise):
 class Peer:
     """A process of engines.py. It sleeps between its turns."""
 
-    def __init__(self, name, model, threads, picture, folder):
-        self.log, self.raw = folder / f"{name}.log", folder / f"{name}.npy"
+    def __init__(self, contestant, model, threads, pictures, folder):
+        self.log, self.raw = folder / f"{contestant}.log", folder / f"{contestant}.npy"
         self.raw.unlink(missing_ok=True)
-        command = [sys.executable, HERE / "engines.py", name, model, threads, picture, self.raw]
+        command = [sys.executable, HERE / "engines.py", contestant.engine, model, threads, pictures, self.raw]
         start = time.monotonic()
         with open(self.log, "w") as log:
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
@@ -57,10 +57,10 @@ class Peer:
     def output(self):
         return np.load(self.raw)
 
-    def turn(self, runs):
-        """Milliseconds of each run."""
+    def turn(self, warmup, runs):
+        """Milliseconds of each run, of a whole batch."""
         with contextlib.suppress(BrokenPipeError):  # it has ended: no answer comes
-            print(runs, file=self.process.stdin, flush=True)
+            print(warmup, runs, file=self.process.stdin, flush=True)
         got = self.answer()
         if not got["same"]:
             raise Failed("its output changed from run to run")
@@ -76,13 +76,16 @@ class Peer:
 class Cudet:
     """`bench`, a process a turn; what it says of itself is the median of its turns."""
 
-    def __init__(self, programs, model, threads, size):
-        how = ["--device", "cpu", "--imgsz", f"{size}x{size}", "--threads", threads, "--warmup", engines.WARMUP]
+    def __init__(self, programs, model, threads, size, batch):
+        how = ["--device", "cpu", "--imgsz", f"{size}x{size}", "--threads", threads, "--batch", batch]
         self.command = [programs / "bench", model, *how, "--json", "-"]
         self.said, self.busy, self.machine = [], [], {}
 
-    def turn(self, runs):
-        report = json.loads(program([*self.command, "--runs", runs]))
+    def turn(self, warmup, runs):
+        try:
+            report = json.loads(program([*self.command, "--warmup", warmup, "--runs", runs]))
+        except Refused as refusal:
+            raise Failed(str(refusal)) from None
         self.machine = report["machine"]
         self.said.append(report["network"])
         self.busy += filter(None, [self.machine["busy"]])
@@ -90,7 +93,9 @@ class Cudet:
 
     @property
     def facts(self):
-        return {k: float(np.median([s[k] for s in self.said])) for k in ("first_result_ms", "load_ms", "peak_mb")}
+        said = lambda key: float(np.median([network[key] for network in self.said]))
+        facts = {"first_result_ms": said("first_result_ms"), "load_ms": said("load_ms") + said("first_run_ms")}
+        return facts | {"peak_mb": said("grown_mb"), "process_mb": said("peak_mb")}
 
     def close(self):
         pass
@@ -107,36 +112,35 @@ def program(command):
     return done.stdout
 
 
-def converted_to_mnn(source, target):
-    """By the function behind `mnnconvert`, which itself would install a package and report home."""
-    target.unlink(missing_ok=True)
-    arguments = ["-f", "ONNX", "--modelFile", str(source), "--MNNModel", str(target), "--optimizePrefer", "2"]
-    command = [sys.executable, "-c", "import sys, _tools; _tools.mnnconvert(sys.argv)", *arguments]
-    done = subprocess.run(command, text=True, capture_output=True)
-    if not target.exists():
-        raise Failed("not converted: " + last_line(done.stdout + done.stderr, f"status {done.returncode}"))
+def difference(outputs, reference, precision):
+    """Of boxes, pixels, and of scores, for each of a batch; infinite where shapes or NaN differ.
 
-
-def difference(output, reference):
-    """The largest of boxes, pixels, and of scores; infinite where shapes or NaN differ."""
-    if output.shape != reference.shape or not np.isfinite(output).all():
+    In fp32 the largest; in int8 the mean over anchors with a score of LIKELY in either.
+    """
+    if outputs.shape[1:] != reference.shape or not np.isfinite(outputs).all():
         return {"boxes_px": float("inf"), "scores": float("inf")}
-    gap = np.abs(output.astype(np.float64) - reference)
-    return {"boxes_px": float(gap[:4].max()), "scores": float(gap[4:].max())}
+    gap = np.abs(outputs.astype(np.float64) - reference)
+    boxes, scores = gap[:, :4].max(axis=1), gap[:, 4:].max(axis=1)  # of each anchor
+    if precision == "fp32":
+        return {"boxes_px": float(boxes.max()), "scores": float(scores.max())}
+    likely = np.maximum(outputs[:, 4:].max(axis=1), reference[4:].max(axis=0)) >= LIKELY
+    mean = lambda values: float(values[likely].mean()) if likely.any() else 0.0
+    return {"boxes_px": mean(boxes), "scores": mean(scores)}
 
 
-def rounds(running, count, runs, seed):
-    """Samples (rounds, runs) of each engine; who fails is taken out of `running`, with the reason in the second."""
-    samples, failed, rng = {name: [] for name in running}, {}, np.random.default_rng(seed)
+def rounds(running, count, warmup, runs, seed):
+    """Samples (rounds, runs) of each; who fails is taken out of `running`, with the reason in the second."""
+    samples, failed, rng = {contestant: [] for contestant in running}, {}, np.random.default_rng(seed)
     for i in range(count):
-        for name in rng.permutation(list(running)):
+        order = list(running)
+        for contestant in (order[k] for k in rng.permutation(len(order))):
             try:
-                samples[name].append(running[name].turn(runs))
+                samples[contestant].append(running[contestant].turn(warmup, runs))
             except Failed as failure:
-                running.pop(name).close()
-                failed[str(name)] = str(failure)
+                running.pop(contestant).close()
+                failed[contestant] = str(failure)
         print(f"\r  round {i + 1} of {count} ", end="\n" if i + 1 == count else "", file=sys.stderr, flush=True)
-    return {name: np.array(samples[name]) for name in running}, failed
+    return {contestant: np.array(samples[contestant]) for contestant in running}, failed
 
 
 def cores():

@@ -78,7 +78,8 @@ class RandomWeights:
 
     def conv(self, name, shape):
         block = name.split(".")[-1] not in ("2", "offset")  # a Conv, whose SiLU halves what it gives
-        gain = 1.6 if block else 1
+        added = ".m." in name and name.endswith(".cv2")  # a bottleneck's, to what went in: of many, the sum would grow
+        gain = 0.5 if added else 1.6 if block else 1
         module = name + ".conv" if block else name
         weight = self.rng.normal(0, gain / math.sqrt(math.prod(shape[1:])), shape).astype(np.float32)
         bias = self.rng.normal(-4 if ".cv3." in name and not block else 0, 0.2, shape[0]).astype(np.float32)

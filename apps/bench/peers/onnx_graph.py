@@ -6,17 +6,18 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 20  # the first whose GridSample calls bilinear "linear"
+DECODE = "decode/"  # how the names of the nodes behind Detect's last convolutions begin
 
 
 @dataclass
 class Value:
     name: str
-    shape: tuple  # C,H,W; the batch of 1 before it is not counted
+    shape: tuple  # C,H,W; the batch before it is not counted
 
 
 class OnnxGraph:
-    def __init__(self):
-        self.nodes, self.constants = [], []
+    def __init__(self, batch=1):
+        self.batch, self.nodes, self.constants, self.part = batch, [], [], ""
 
     def constant(self, array, dtype=np.float32):
         name = f"c{len(self.constants)}"
@@ -26,12 +27,12 @@ class OnnxGraph:
     def node(self, op, inputs, shape, outputs=1, **attributes):
         names = [f"{op}{len(self.nodes)}_{i}" for i in range(outputs)]
         inputs = [x.name if isinstance(x, Value) else x for x in inputs]
-        self.nodes.append(helper.make_node(op, inputs, names, **attributes))
+        self.nodes.append(helper.make_node(op, inputs, names, self.part + names[0], **attributes))
         values = [Value(name, tuple(shape)) for name in names]
         return values if outputs > 1 else values[0]
 
     def reshape(self, x, shape):
-        """To `shape`, the batch counted; the value's own leaves the first out."""
+        """To `shape`, the batch counted; the value's own leaves that out."""
         return self.node("Reshape", [x, self.constant(shape, np.int64)], shape[1:])
 
     def input(self, size):
@@ -68,35 +69,37 @@ class OnnxGraph:
         c, h, w = x.shape
         high, wide = scale * h, scale * w
         offset = self.node("DepthToSpace", [offset], (2 * groups, high, wide), blocksize=scale, mode="CRD")
-        offset = self.reshape(offset, [groups, 2, high, wide])
+        offset = self.reshape(offset, [self.batch * groups, 2, high, wide])
         offset = self.node("Transpose", [offset], (high, wide, 2), perm=[0, 2, 3, 1])
         grid = self.node("Add", [offset, self.constant(base.transpose(1, 2, 0)[None])], (high, wide, 2))
-        planes = self.reshape(x, [groups, c // groups, h, w])
+        planes = self.reshape(x, [self.batch * groups, c // groups, h, w])
         how = {"mode": "linear", "padding_mode": "border", "align_corners": 0}
         y = self.node("GridSample", [planes, grid], (c // groups, high, wide), **how)
-        return self.reshape(y, [1, c, high, wide])
+        return self.reshape(y, [self.batch, c, high, wide])
 
     def detect(self, boxes, scores, bins, weight, stride, centre):
-        anchors = stride.shape[1]
+        anchors, self.part = stride.shape[1], DECODE
 
         def joined(maps):
             channels = maps[0].shape[0]
-            flat = [self.reshape(m, [1, channels, m.shape[1] * m.shape[2]]) for m in maps]
+            flat = [self.reshape(m, [self.batch, channels, m.shape[1] * m.shape[2]]) for m in maps]
             return self.node("Concat", flat, (channels, anchors), axis=2)
 
-        share = self.node("Softmax", [self.reshape(joined(boxes), [1, 4, bins, anchors])], (4, bins, anchors), axis=2)
-        share = self.reshape(share, [1, 4 * bins, 1, anchors])
+        share = self.reshape(joined(boxes), [self.batch, 4, bins, anchors])
+        share = self.node("Softmax", [share], (4, bins, anchors), axis=2)
+        share = self.reshape(share, [self.batch, 4 * bins, 1, anchors])
         box = self.node("Conv", [share, self.constant(weight)], (4, 1, anchors), kernel_shape=[1, 1])
-        box = self.reshape(box, [1, 4, anchors])
+        box = self.reshape(box, [self.batch, 4, anchors])
         box = self.node("Mul", [box, self.constant(stride[None])], (4, anchors))
         box = self.node("Add", [box, self.constant(centre[None])], (4, anchors))
         score = self.node("Sigmoid", [joined(scores)], (scores[0].shape[0], anchors))
         self.channels, self.anchors = 4 + scores[0].shape[0], anchors
-        self.nodes.append(helper.make_node("Concat", [box.name, score.name], ["output0"], axis=1))
+        self.nodes.append(helper.make_node("Concat", [box.name, score.name], ["output0"], DECODE + "output0", axis=1))
 
     def save(self, path):
-        image = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, self.size, self.size])
-        output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, self.channels, self.anchors])
+        image = helper.make_tensor_value_info("images", TensorProto.FLOAT, [self.batch, 3, self.size, self.size])
+        shape = [self.batch, self.channels, self.anchors]
+        output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, shape)
         graph = helper.make_graph(self.nodes, "network", [image], [output], self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
         onnx.checker.check_model(model, full_check=True)

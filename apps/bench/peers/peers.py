@@ -1,11 +1,15 @@
-"""How cudet stands against other engines on the CPU: fp32, batch 1, the network alone, decoded boxes included.
+"""How cudet stands against other engines on the CPU: the network alone, decoded boxes included.
 
     make bench-peers [MODELS="best.json ..."] [PEERS_OPTIONS="--rounds 30 --threads 4,1"]
 
 Without MODELS: YOLOv8n and YOLOv8n-DySample of 80 classes, with random weights. Writes table.md, result.json and
 plot.svg. All engines compute the same network from the same weights, with batch norm folded and constants precomputed;
 one whose output isn't cudet's is not timed. They take turns, each in a process of its own, in an order drawn anew for
-each round.
+each round; --batch and --int8 have more of them take turns in the same rounds.
+
+    --size 320,640,1280 --scales n,s,m,x     sizes and scales, one after the other
+    --batch 8                                pictures a second, beside batch 1's
+    --int8 weights/demo                      int8, each by its own quantizer from these pictures
 
 Exit status: 0 done, also where a peer failed: the table tells; 2 nothing came of it.
 """
@@ -18,25 +22,28 @@ import sys
 
 try:
     import numpy as np
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import save_file
 
     import measure
     import report
     from engines import ENGINES
-    from ncnn_graph import NcnnGraph
-    from network import RandomWeights, Refused, build, read
+    from formats import Formats, as_input, detected
+    from network import RandomWeights, Refused, build
     from onnx_graph import OnnxGraph
 except ImportError as missing:
     sys.exit(print(f"bench-peers: {missing}: `make bench-peers` installs it", file=sys.stderr) or 2)
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
-SHIPPED = {"YOLOv8n": "yolov8.json", "YOLOv8n-DySample": "yolov8-dysample.json"}
-BOXES_PX, SCORES = 0.5, 1e-3  # by which an output may differ from cudet's; MNN comes to 0.15 with real weights
+SHIPPED = {"YOLOv8{}": "yolov8.json", "YOLOv8{}-DySample": "yolov8-dysample.json"}
+# By which an output may differ from cudet's in fp32, boxes in pixels of an input of 640, whose share counts; MNN comes
+# to 0.15 px with real weights. Those of int8 are to tell a network that has lost all sense; OpenVINO and ONNX Runtime
+# come to 3 px and 0.2.
+BOXES_PX, SCORES = {"fp32": 0.5, "int8": 16}, {"fp32": 1e-3, "int8": 0.3}
 
 
-def with_random_weights(name, table, folder):
+def with_random_weights(name, table, scale, folder):
     """A description with weights of our own making; the path of its JSON."""
-    description, weights = json.loads((TOP / "weights" / table).read_text()), RandomWeights()
+    description, weights = json.loads((TOP / "weights" / table).read_text()) | {"scale": scale}, RandomWeights()
     build(description, weights, OnnxGraph(), 640)
     save_file(weights.tensors, folder / f"{name}.safetensors")
     path = folder / f"{name}.json"
@@ -44,64 +51,90 @@ def with_random_weights(name, table, folder):
     return path
 
 
-def write_formats(model, size, folder):
-    """Files of the network by their format, and why one could not be made."""
-    description, weights = read(model)
-    files, failed = {}, {}
-    for form, graph in (("onnx", OnnxGraph()), ("param", NcnnGraph())):
-        files[form] = folder / f"{model.stem}.{form}"
-        build(description, weights, graph, size)
-        graph.save(files[form])
-    try:
-        files["mnn"] = folder / f"{model.stem}.mnn"
-        measure.converted_to_mnn(files["onnx"], files["mnn"])
-    except measure.Failed as failure:
-        failed["mnn"] = str(failure)
-    return files, failed
+def names(models):
+    """Of models' files: each's own, with as many folders before it as tell them apart."""
+    parts = [model.resolve().parts for model in models]
+    count = 1
+    while count < max(map(len, parts)) and len({p[-count:] for p in parts}) < len(set(parts)):
+        count += 1
+    return ["/".join(p[-count:]).removesuffix(".json") for p in parts]
 
 
-def cudets_output(model, options):
-    """What cudet makes of the picture, (4+nc, anchors); stores the network's input for the others."""
-    raw = options.out / f"{model.stem}.raw.safetensors"
-    how = ["--device", "cpu", "--imgsz", options.size, "--square", "--no-draw", "--quiet", "--dump-raw", raw]
-    measure.program([options.programs / "detect", "--model", model, *how, options.picture])
-    tensors = load_file(raw)
-    pixels = next(t for name, t in tensors.items() if name.endswith(".input_u8"))
-    picture = options.out / f"{model.stem}.input.npy"
-    np.save(picture, np.ascontiguousarray(pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255))
-    return next(t for name, t in tensors.items() if name.endswith(".output0")), picture
+def contestants(batches, int8):
+    """All of a block."""
+    kinds = [("fp32", batch) for batch in batches] + [("int8", 1)] * int8
+    for precision, batch in kinds:
+        for engine in ["cudet", *(name for name, engine in ENGINES.items() if precision in engine.files)]:
+            yield report.Contestant(engine, precision, batch)
 
 
-def measured(model, threads, options, made):
-    """A network with so many threads: everyone started, compared and timed."""
-    files, failed, reference, picture = made
-    cudet = measure.Cudet(options.programs, model, threads, options.size)
-    running, rows = {"cudet": cudet}, {"cudet": report.Row("cudet")}
-    try:
-        for name, engine in ENGINES.items():
-            row = rows[name] = report.Row(name, failure=failed.get(engine.file, ""))
-            if row.failure:
-                continue
-            try:
-                peer = running[name] = measure.Peer(name, files[engine.file], threads, picture, options.out)
-                row.difference = measure.difference(peer.output(), reference)
-                if not (row.difference["boxes_px"] <= BOXES_PX and row.difference["scores"] <= SCORES):
-                    raise measure.Failed("its output is another")
-            except measure.Failed as failure:
-                row.failure = str(failure)
-                if name in running:
-                    running.pop(name).close()
-        samples, broken = measure.rounds(running, options.rounds, options.runs, seed=threads)
-        for name, row in rows.items():
-            row.samples, row.failure = samples.get(name), row.failure or broken.get(name, "")
-            row.facts = running[name].facts if name in running else {}
-    finally:
-        for engine in running.values():
+class Network:
+    """A model at a size: its files, and what cudet makes of the picture, which others must too."""
+
+    def __init__(self, name, model, size, options, folder):
+        self.name, self.size, self.options, self.folder = name, size, options, folder
+        self.formats = Formats(model, size, options.programs, options.int8, folder)
+        self.pixels, output = detected(model, size, options.programs, [options.picture], folder / "raw.safetensors")
+        self.reference = output[0]
+
+    def start(self, contestant, threads):
+        """One that can take turns, and its difference from cudet in fp32. Raises Failed, Refused."""
+        precision, batch, options = contestant.precision, contestant.batch, self.options
+        if contestant.engine == "cudet":
+            model = self.formats.model if precision == "fp32" else self.formats.path("int8.json")
+            engine = measure.Cudet(options.programs, model, threads, self.size, batch)
+            if precision == "fp32":
+                return engine, None
+            raw = self.folder / "raw.safetensors"
+            output = detected(model, self.size, options.programs, [options.picture], raw)[1]
+        else:
+            file = self.formats.path(ENGINES[contestant.engine].files[precision], batch)
+            pictures = self.folder / f"input{batch}.npy"
+            np.save(pictures, np.repeat(as_input(self.pixels), batch, axis=0))
+            engine = measure.Peer(contestant, file, threads, pictures, self.folder)
+            output = engine.output()
+        difference = measure.difference(output, self.reference, precision)
+        boxes_px = BOXES_PX[precision] * self.size / 640
+        if not (difference["boxes_px"] <= boxes_px and difference["scores"] <= SCORES[precision]):
             engine.close()
-    for row in rows.values():
-        if row.failure:
-            print(f"bench-peers: {row.engine}: {row.failure}", file=sys.stderr)
-    return report.Block(model.stem, threads, list(rows.values())), cudet
+            raise measure.Failed("its output is another: {boxes_px:.2g} px, {scores:.2g}".format(**difference))
+        return engine, difference
+
+    def measured(self, threads):
+        """With so many threads: everyone started, compared and timed."""
+        running, rows = {}, {}
+        try:
+            for contestant in contestants(self.options.batch, self.options.int8 is not None):
+                row = rows[contestant] = report.Row(contestant)
+                try:
+                    running[contestant], row.difference = self.start(contestant, threads)
+                except (measure.Failed, Refused) as failure:
+                    row.failure = str(failure)
+            how = self.options.rounds, self.options.warmup, self.options.runs
+            samples, broken = measure.rounds(running, *how, seed=threads)
+            for contestant, row in rows.items():
+                if contestant in running:
+                    row.samples, row.facts = samples[contestant] / contestant.batch, running[contestant].facts
+                row.failure = row.failure or broken.get(contestant, "")
+        finally:
+            for engine in running.values():
+                engine.close()
+        for row in rows.values():
+            if row.failure:
+                print(f"bench-peers: {row.contestant}: {row.failure}", file=sys.stderr)
+        cudet = report.Contestant("cudet")
+        if cudet not in running:
+            raise Refused(rows[cudet].failure)
+        return report.Block(self.name, self.size, threads, list(rows.values())), running[cudet]
+
+
+def numbers(option, text, least, most, step=1):
+    """Of "4,1", each once."""
+    found = list(dict.fromkeys(int(n) for n in text.split(","))) if re.fullmatch(r"\d{1,5}(,\d{1,5})*", text) else []
+    if not found or any(not least <= n <= most or n % step for n in found):
+        multiple = f", multiples of {step}," * (step > 1)
+        raise Refused(f"{option} {text}: numbers{multiple} from {least} to {most} are needed, like {2 * step},{step}")
+    return found
 
 
 def parsed():
@@ -110,19 +143,26 @@ def parsed():
     parser.add_argument("--threads", default=f"{measure.cores()},1", help="numbers of threads (all cores, and 1)")
     parser.add_argument("--rounds", default=15, type=int)
     parser.add_argument("--runs", default=8, type=int, help="of each engine in a round")
-    parser.add_argument("--size", default=640, type=int, help="of the network's input, a square's side")
-    parser.add_argument("--picture", default=TOP / "weights/demo/conveyor.jpg", type=pathlib.Path)
-    parser.add_argument("--programs", default=TOP / "build", type=pathlib.Path, help="folder of bench and detect")
+    parser.add_argument("--warmup", default=5, type=int, help="runs before them that aren't counted")
+    parser.add_argument("--size", default="640", help="of the network's input, a square's side: one or more")
+    parser.add_argument("--batch", default="", help="pictures that run as one, besides 1: one or more")
+    parser.add_argument("--scales", default="n", help="of the networks that stand in for MODELS: of n,s,m,l,x")
+    parser.add_argument("--int8", metavar="PICTURES", type=pathlib.Path, help="int8 too, by this folder's pictures")
+    parser.add_argument("--picture", default=TOP / "weights/demo/conveyor.jpg", type=pathlib.Path, help="of all runs")
+    parser.add_argument("--programs", default=TOP / "build", type=pathlib.Path, help="folder of bench, detect, convert")
     parser.add_argument("--out", default=TOP / "build/peers", type=pathlib.Path)
     parser.error = lambda message: sys.exit(print(f"bench-peers: {message}", file=sys.stderr) or 2)
     options = parser.parse_args()
-    if not re.fullmatch(r"[1-9]\d{0,2}(,[1-9]\d{0,2})*", options.threads):
-        parser.error(f"--threads {options.threads}: numbers like 4,1 are needed")
-    options.threads = list(dict.fromkeys(map(int, options.threads.split(","))))
-    if options.rounds < 2 or options.runs < 1:
-        parser.error("--rounds of at least 2 and --runs of at least 1 are needed")
-    if not (0 < options.size <= 4096 and options.size % 32 == 0):
-        parser.error(f"--size {options.size}: a multiple of 32 up to 4096 is needed")
+    options.threads = numbers("--threads", options.threads, 1, 999)
+    options.size = numbers("--size", options.size, 32, 4096, 32)
+    options.batch = [1] + [n for n in numbers("--batch", options.batch or "1", 1, 256) if n != 1]
+    if not re.fullmatch("[nsmlx](,[nsmlx])*", options.scales):
+        parser.error(f"--scales {options.scales}: some of n,s,m,l,x are needed")
+    if options.rounds < 2 or options.runs < 1 or options.warmup < 0:
+        parser.error("--rounds of at least 2, --runs of at least 1 and --warmup of at least 0 are needed")
+    if options.int8 and not options.int8.is_dir():
+        parser.error(f"--int8 {options.int8}: a folder of pictures is needed")
+    options.models = list(dict.fromkeys(options.models))
     return options
 
 
@@ -142,46 +182,58 @@ def why_busy(block, cudet):
         yield f"in {len(cudet.busy)} of {len(cudet.said)} rounds {cudet.busy[-1]}"
     for row in block.rows:
         if row.facts.get("idle_s", 0) > 0.1:
-            yield f"{row.engine} used {row.facts['idle_s']:.1f} s of CPU time out of its turn"
+            yield f"{row.contestant} used {row.facts['idle_s']:.1f} s of CPU time out of its turn"
+
+
+def stored(row):
+    samples = None if row.samples is None else row.samples.tolist()
+    return {**vars(row.contestant), **vars(row), "contestant": str(row.contestant), "samples": samples}
 
 
 def write(blocks, machine, options):
-    """table.md, result.json and plot.svg; prints the first."""
+    """table.md, result.json and plot.svg. Returns the first's text."""
     versions = {name: version(engine) for name, engine in ENGINES.items()}
-    size, busy = f"{options.size}x{options.size}", any(block.busy for block in blocks)
     text = (
-        f"Median milliseconds of the network alone, fp32, batch 1, {size}, on {machine['processor']} "
-        f"({machine['instructions']}, {measure.cores()} cores): {options.rounds} rounds of {options.runs} runs. "
+        f"Median milliseconds of the network alone, on {machine['processor']} ({machine['instructions']}, "
+        f"{measure.cores()} cores): {options.rounds} rounds of {options.runs} runs. "
         + ", ".join(f"{name} {v}" for name, v in versions.items())
-        + ("." if options.models else ". Both networks are of 80 classes, with random weights.")
-        + "\n\nOf peers, the time from the process' start to the first result has Python and imports in it, and "
-        "memory is what resident memory grew by after those; of cudet it is all of the process. Outputs may differ "
-        f"from cudet's by {BOXES_PX} px in boxes and {SCORES} in scores.\n\n" + "\n".join(map(report.table, blocks))
+        + ("." if options.models else ". All networks are of 80 classes, with random weights.")
+        + "\n\nLoad and first result count from the network's files on, memory is what the process's largest resident "
+        "memory was above what it had before it read them: peers' after Python's imports, cudet's in `bench`. Times "
+        "since the start of the process have Python and its imports in them. Outputs may differ from cudet's by "
+        f"{BOXES_PX['fp32']} px in boxes, of 640, and {SCORES['fp32']} in scores; in int8 by {BOXES_PX['int8']} px and "
+        f"{SCORES['int8']} in the mean, where something is found.\n\n"
+        + "\n".join(map(report.table, blocks))
     )
-    stored = lambda row: {**vars(row), "samples": None if row.samples is None else row.samples.tolist()}
     results = [{**vars(block), "rows": list(map(stored, block.rows))} for block in blocks]
-    result = {"machine": machine, "versions": versions, "size": options.size, "results": results}
-    title = [f"The network alone, fp32, batch 1, {size}; less is better", "BUSY: times mean little" * busy]
+    result = {"machine": machine, "versions": versions, "results": results}
+    busy = any(block.busy for block in blocks)
+    title = ["The network alone, milliseconds a picture; less is better", "BUSY: times mean little" * busy]
     (options.out / "table.md").write_text(text)
     (options.out / "result.json").write_text(json.dumps(result))
     (options.out / "plot.svg").write_text(report.svg(blocks, title))
-    print(text, end="")
+    return text
 
 
 def main():
     options = parsed()
     options.out.mkdir(parents=True, exist_ok=True)
-    models = options.models or [with_random_weights(name, table, options.out) for name, table in SHIPPED.items()]
-    blocks = []
-    for model in models:
-        reference, picture = cudets_output(model, options)
-        made = *write_formats(model, options.size, options.out), reference, picture
-        for threads in options.threads:
-            print(f"{model.stem}, threads {threads}", file=sys.stderr)
-            block, cudet = measured(model, threads, options, made)
-            block.busy += why_busy(block, cudet)
-            blocks.append(block)
-    write(blocks, cudet.machine, options)
+    models = options.models or [
+        with_random_weights(name.format(scale), table, scale, options.out)
+        for scale in options.scales.split(",")
+        for name, table in SHIPPED.items()
+    ]
+    blocks, text = [], ""
+    for i, (name, model) in enumerate(zip(names(models), models)):
+        for size in options.size:
+            network = Network(name, model, size, options, options.out / f"{i}-{model.stem}" / str(size))
+            for threads in options.threads:
+                print(f"{name}, {size}x{size}, threads {threads}", file=sys.stderr)
+                block, cudet = network.measured(threads)
+                block.busy += why_busy(block, cudet)
+                blocks.append(block)
+                text = write(blocks, cudet.machine, options)  # of what there is, in case that the rest is cut short
+    print(text, end="")
 
 
 if __name__ == "__main__":

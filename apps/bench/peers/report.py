@@ -8,33 +8,59 @@ RESAMPLES = 2000
 NOISY = 0.1  # of a median from round to round, of the engine that was steadiest
 
 
-@dataclass
-class Row:
-    """An engine on a network with a number of threads."""
+@dataclass(frozen=True)
+class Contestant:
+    """Of a block: those of one precision and batch are compared with each other."""
 
     engine: str
-    samples: np.ndarray = None  # (rounds, runs), ms; None: not timed
+    precision: str = "fp32"
+    batch: int = 1
+
+    @property
+    def kind(self):
+        return self.precision + f", batch {self.batch}" * (self.batch > 1)
+
+    def __str__(self):
+        return self.engine + " int8" * (self.precision == "int8") + f", batch {self.batch}" * (self.batch > 1)
+
+
+@dataclass
+class Row:
+    """A contestant on a network with a number of threads."""
+
+    contestant: Contestant
+    samples: np.ndarray = None  # (rounds, runs), ms of a picture; None: not timed
     facts: dict = field(default_factory=dict)
-    difference: dict = None  # from cudet's output
+    difference: dict = None  # from cudet's output in fp32
     failure: str = ""
+
+    @property
+    def is_peer(self):
+        return self.contestant.engine != "cudet"
 
 
 @dataclass
 class Block:
     network: str
+    size: int  # of its input, a square's side
     threads: int
     rows: list
     busy: list = field(default_factory=list)  # why its times mean little
 
     def __str__(self):
-        return f"{self.network}, {self.threads} thread{'s' * (self.threads > 1)}"
+        return f"{self.network}, {self.size}x{self.size}, {self.threads} thread{'s' * (self.threads > 1)}"
 
-    def row(self, engine):
-        return next(row for row in self.rows if row.engine == engine)
+    def kinds(self):
+        return list(dict.fromkeys(row.contestant.kind for row in self.rows))
 
-    def peers(self):
+    def cudet(self, kind="fp32"):
+        """None where it wasn't timed."""
+        rows = (row for row in self.rows if row.contestant.kind == kind and not row.is_peer)
+        return next((row for row in rows if row.samples is not None), None)
+
+    def peers(self, kind):
         """Those timed, the fastest first."""
-        timed = [row for row in self.rows if row.samples is not None and row.engine != "cudet"]
+        timed = [row for row in self.rows if row.contestant.kind == kind and row.is_peer and row.samples is not None]
         return sorted(timed, key=lambda row: np.median(row.samples))
 
 
@@ -64,18 +90,34 @@ def noise(block):
     return min(float(np.subtract(*np.percentile(m, [90, 10])) / np.median(m)) for m in middles)
 
 
-def verdict(block):
-    """One line: who is fastest, and by how much."""
-    cudet, peers = block.row("cudet"), block.peers()
+def shares(cudet, peers):
+    """Of the quickest start and of the leanest peer: two parts of a verdict."""
+    quick = min(peers, key=lambda row: row.facts["load_ms"])
+    lean = min(peers, key=lambda row: row.facts["peak_mb"])
+    yield f"load and first result {cudet.facts['load_ms'] / quick.facts['load_ms']:.2f} of {quick.contestant}'s"
+    grown, whole = (cudet.facts[key] / lean.facts["peak_mb"] for key in ("peak_mb", "process_mb"))
+    yield f"memory {grown:.2f} of {lean.contestant}'s, with all of cudet's process {whole:.2f}"
+
+
+def verdict(block, kind):
+    """One line: who is fastest of a kind, and by how much; what cudet takes beside the best of the others."""
+    cudet, peers = block.cudet(kind), block.peers(kind)
     if not peers:
-        return "No peer was timed."
-    peer = peers[0]
-    r, (low, high) = ratio(cudet.samples, peer.samples)
-    outcome = "cudet is fastest" if high < 1 else f"{peer.engine} is fastest" if low > 1 else "Too near to call"
-    return (
-        f"{outcome}: cudet takes {r:.3f} (95 %: {low:.3f} to {high:.3f}) of the time of {peer.engine}, the fastest peer"
-        + (", but the machine was busy." if block.busy else ".")
-    )
+        return "no peer was timed."
+    peer, fp32 = peers[0], block.cudet()
+    r, (low, high) = ratio((cudet or fp32).samples, peer.samples)
+    of_peer = f"{r:.3f} (95 %: {low:.3f} to {high:.3f}) of the time of {peer.contestant}, the fastest peer"
+    if not cudet:
+        return f"cudet was not timed; its fp32 takes {of_peer}."
+    outcome = "cudet is fastest" if high < 1 else f"{peer.contestant} is fastest" if low > 1 else "too near to call"
+    parts = [f"{outcome}: cudet takes {of_peer}", *shares(cudet, peers)]
+    if kind != "fp32" and fp32:
+        r, (low, high) = ratio(cudet.samples, fp32.samples)
+        parts.append(f"a picture takes {r:.3f} ({low:.3f} to {high:.3f}) of what it takes cudet in fp32 at batch 1")
+    return "; ".join(parts) + "."
+
+
+HEADS = ["ms a picture", "95 %", "/ cudet's", "load and first result, ms", "since the start, ms", "memory, MB", "gap"]
 
 
 def table(block):
@@ -84,32 +126,31 @@ def table(block):
         f"## {block}",
         "",
         *(f"**BUSY, times mean little:** {why}\n" for why in block.busy),
-        verdict(block),
+        *(f"- **{kind}**: {verdict(block, kind)}" for kind in block.kinds()),
         "",
-        "| engine | ms | 95 % | / cudet's | first result, ms | of it load and run | memory, MB | differs by |",
-        "|---|---|---|---|---|---|---|---|",
+        "| " + " | ".join(["engine", *HEADS]) + " |",
+        "|" + "---|" * (1 + len(HEADS)),
     ]
     for row in block.rows:
         gap = "{boxes_px:.1g} px, {scores:.1g}".format(**row.difference) if row.difference else ""
         if row.samples is None:
-            lines.append(f"| {row.engine} | **n/a: {row.failure.replace('|', '/')}** | | | | | | {gap} |")
-            continue
-        middle, (low, high) = median(row.samples)
-        times = ratio(row.samples, block.row("cudet").samples)[0]
-        first, load, peak = (row.facts[key] for key in ("first_result_ms", "load_ms", "peak_mb"))
-        load = f"{load:.0f}" if row.difference else ""
-        numbers = f"{middle:.1f} | {low:.1f} to {high:.1f} | {times:.2f} | {first:.0f} | {load} | {peak:.0f}"
-        lines.append(f"| {row.engine} | {numbers} | {gap} |")
+            cells = [f"**n/a: {row.failure.replace('|', '/')}**", "", "", "", "", "", gap]
+        else:
+            (middle, (low, high)), cudet = median(row.samples), block.cudet(row.contestant.kind)
+            times = f"{ratio(row.samples, cudet.samples)[0]:.2f}" if cudet else ""
+            facts = [f"{row.facts[key]:.0f}" for key in ("load_ms", "first_result_ms", "peak_mb")]
+            cells = [f"{middle:.1f}", f"{low:.1f} to {high:.1f}", times, *facts, gap]
+        lines.append("| " + " | ".join([str(row.contestant), *cells]) + " |")
     return "\n".join([*lines, ""])
 
 
-BAR, GAP, LEFT, WIDE, HIGH = 20, 8, 120, 330, 56  # pixels; HIGH: of a panel's title and foot
+BAR, GAP, LEFT, WIDE, HIGH = 20, 8, 170, 330, 56  # pixels; HIGH: of a panel's title and foot
 
 
 def svg(blocks, title):
     """`title`: two lines. A panel for each network and number of threads: bars of medians, whiskers of intervals."""
     columns = sorted({b.threads for b in blocks}, reverse=True)
-    networks = list(dict.fromkeys(b.network for b in blocks))
+    networks = list(dict.fromkeys((b.network, b.size) for b in blocks))
     most = max(len(b.rows) for b in blocks)
     panel_w, panel_h = LEFT + WIDE + 90, most * (BAR + GAP) + HIGH
     width, height = 20 + panel_w * len(columns), 60 + panel_h * len(networks)
@@ -121,19 +162,19 @@ def svg(blocks, title):
     ]
     for block in blocks:
         x = 20 + panel_w * columns.index(block.threads) + LEFT
-        y = 60 + panel_h * networks.index(block.network)
+        y = 60 + panel_h * networks.index((block.network, block.size))
         out.append(f'<text x="{x}" y="{y + 14}" font-weight="bold">{escape(str(block))}</text>')
         timed = [row for row in block.rows if row.samples is not None]
         scale = WIDE / max(median(row.samples)[1][1] for row in timed)
         for i, row in enumerate(block.rows):
             top = y + 26 + i * (BAR + GAP)
             label = f'<text x="{{}}" y="{top + 15}"{{}}>{{}}</text>'.format
-            out.append(label(x - 8, ' text-anchor="end"', escape(row.engine)))
+            out.append(label(x - 8, ' text-anchor="end"', escape(str(row.contestant))))
             if row.samples is None:
                 out.append(label(x + 4, ' fill="#a00"', "n/a"))
                 continue
             middle, (low, high) = median(row.samples)
-            fill, mid = ("#d1603d" if row.engine == "cudet" else "#9db4c0"), top + BAR / 2
+            fill, mid = ("#9db4c0" if row.is_peer else "#d1603d"), top + BAR / 2
             out.append(f'<rect x="{x}" y="{top}" width="{middle * scale:.1f}" height="{BAR}" fill="{fill}"/>')
             ends = f"M{x + low * scale:.1f} {mid}H{x + high * scale:.1f}"
             ends += "".join(f"M{x + e * scale:.1f} {mid - 5}v10" for e in (low, high))

@@ -72,6 +72,14 @@ TEST(BenchJson, ReadsBackAnOperatorsResult) {
   EXPECT_EQ(back.layers.size(), 3u);
 }
 
+TEST(BenchJson, ReadsWhatAnEarlierBenchStored) {
+  Json json = Json::parse(to_json(full_report()));
+  for (const char* later : {"first_run_ms", "grown_mb"}) json["network"].erase(later);
+  const Report back = parse_report(json.dump(), "r.json");
+  EXPECT_EQ(back.network->peak_mb, 48);
+  EXPECT_EQ(back.network->grown_mb, 0);
+}
+
 TEST(BenchJson, HasTheDocumentedMembers) {
   const Json json = Json::parse(to_json(full_report()));
   EXPECT_EQ(json["cudet"], "0.1.0");
@@ -83,7 +91,9 @@ TEST(BenchJson, HasTheDocumentedMembers) {
   EXPECT_NEAR(json["network"]["gflops"].get<double>(), 75, 0.5);  // 1.5 GFLOP in 20 ms
   EXPECT_EQ(json["network"]["load_ms"], 35);
   EXPECT_EQ(json["network"]["first_result_ms"], 120);
+  EXPECT_EQ(json["network"]["first_run_ms"], 50);
   EXPECT_EQ(json["network"]["peak_mb"], 48);
+  EXPECT_EQ(json["network"]["grown_mb"], 40);
   EXPECT_EQ(json["layers"][0]["name"], "model.0");
   EXPECT_EQ(json["layers"][0]["bound"], "arithmetic");
   EXPECT_EQ(json["layers"][2]["bound"], "memory");

@@ -19,6 +19,8 @@ TEST(BenchNetwork, StartsAndSaysHowLongThatTook) {
   EXPECT_GT(started.load_ms, 0);
   EXPECT_GT(started.first_ms, started.load_ms);
   EXPECT_LT(started.first_ms, process_age_ms() + 10);
+  EXPECT_GT(started.first_run_ms, 0);
+  EXPECT_GE(started.first_ms, started.load_ms + started.first_run_ms);
   EXPECT_EQ(started.detector.input(), (Size{64, 96}));
   EXPECT_EQ(started.detector.device(), Device::cpu);
 }
@@ -34,7 +36,10 @@ TEST(BenchNetwork, MeasuresEachRun) {
   }
   EXPECT_EQ(network.load_ms, started.load_ms);
   EXPECT_EQ(network.first_ms, started.first_ms);
+  EXPECT_EQ(network.first_run_ms, started.first_run_ms);
   EXPECT_GT(network.peak_mb, 1);
+  EXPECT_GT(network.grown_mb, 0);
+  EXPECT_LT(network.grown_mb, network.peak_mb);
   EXPECT_GT(network.gflop, 0);
   EXPECT_DOUBLE_EQ(network.gflop, 2 * measure_network(started, 1, 0, 1).gflop);
 }

@@ -37,6 +37,7 @@ TEST(BenchProcess, PeakMemoryHoldsWhatWasUsedForAMoment) {
     const Buffer buffer(static_cast<std::size_t>(before * 1e6) + (16 << 20));
     std::memset(buffer.data(), 1, buffer.bytes());
     EXPECT_GE(peak_memory_mb(), before + 16);
+    EXPECT_GE(resident_memory_mb(), before + 16);
   }
   EXPECT_GE(peak_memory_mb(), before + 16);
   EXPECT_LT(peak_memory_mb(), 3 * before + 100);

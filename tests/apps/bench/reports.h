@@ -29,7 +29,7 @@ inline Report small_report() {
   report.version = "0.1.0";
   report.machine = {"A Processor", 4, "AVX2", "", 100, 10, 0.02, ""};
   report.setting = {"some/where/best.json", "cpu", "fp32", 320, 640, 1, 2, 5, 31};
-  report.network = Network{times_round(20), times_round(21), 1.5, 35, 120, 48, {}};
+  report.network = Network{times_round(20), times_round(21), 1.5, 35, 120, 50, 48, 40, {}};
   report.layers = {step("model.0", "conv2d", 12, 1, 4), step("model.1", "conv2d", 6, 0.5, 2),
                    step("model.2", "upsample", 2, 0, 16)};
   return report;
