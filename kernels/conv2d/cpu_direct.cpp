@@ -23,10 +23,43 @@ namespace {
 constexpr int kZeroChannels = 1024;
 alignas(64) constexpr float kZeros[kZeroChannels] = {};  // what taps outside of the picture read
 
+// How a convolution walks through x, in floats, so that a register tile has little left to reckon before its sums.
+struct Steps {
+  std::ptrdiff_t across, down, origin;               // between first taps of neighbouring outputs; to output (0, 0)'s
+  int rows, taps, count;                             // of the kernel; in a row, runs of channels, and of a run
+  std::ptrdiff_t row, tap, weight;                   // from one to the next; weights of a run
+  bool single;                                       // each value is read but once
+  int first_row, end_row, first_column, end_column;  // of outputs all taps of which are inside of the picture
+
+  explicit Steps(const Conv2d& op) {
+    const int c = op.x.c / op.groups;
+    const std::ptrdiff_t pitch = op.x.pitch, row_pitch = op.x.w * pitch;
+    const bool dense = pitch == c && op.dilation.w == 1;  // then the taps of a kernel's row are one run
+    across = op.stride.w * pitch;
+    down = op.stride.h * row_pitch;
+    origin = op.pad.h * row_pitch + op.pad.w * pitch;
+    rows = op.kernel.h;
+    taps = dense ? 1 : op.kernel.w;
+    count = dense ? op.kernel.w * c : c;
+    row = op.dilation.h * row_pitch;
+    tap = op.dilation.w * pitch;
+    weight = static_cast<std::ptrdiff_t>(count) * kConv2dBlock;
+    single = op.kernel == Extent{1, 1};
+    const auto end = [](int size, int reach, int stride, int pad) {
+      const int last = size - 1 - reach + pad;
+      return last < 0 ? 0 : last / stride + 1;
+    };
+    first_row = ceil_div(op.pad.h, op.stride.h);
+    first_column = ceil_div(op.pad.w, op.stride.w);
+    end_row = end(op.x.h, (op.kernel.h - 1) * op.dilation.h, op.stride.h, op.pad.h);
+    end_column = end(op.x.w, (op.kernel.w - 1) * op.dilation.w, op.stride.w, op.pad.w);
+  }
+};
+
 // One image, one group, one block (or kBlocks neighbours): what its register tiles have in common.
 struct Job {
   const Conv2d& op;
-  Extent reach;              // from a kernel's first tap to its last, pixels of x
+  const Steps& steps;
   int c;                     // of the group
   const float* x;            // the group's first channel of the image's first pixel
   const float* weight;       // R, S, C/groups, kConv2dBlock, once a block
@@ -40,25 +73,20 @@ struct Job {
 // Sums of output pixels (v, u), …, (v, u + kM − 1), no tap of which is outside of the picture.
 template <int kM, int kB>
 HWY_INLINE void sum_inside(const Job& job, int v, int u, Floats (&sums)[kM][kB * kVectors]) {
-  const Conv2d& op = job.op;
-  const std::ptrdiff_t pitch = op.x.pitch, row_pitch = op.x.w * pitch;
-  const float* corner =
-      job.x + (v * op.stride.h - op.pad.h) * row_pitch + (u * op.stride.w - op.pad.w) * pitch;  // tap (0, 0)
-  // Where pixels are dense, the taps of a kernel's row are one run of channels.
-  const bool dense = pitch == job.c && op.dilation.w == 1;
-  const int steps = dense ? 1 : op.kernel.w, count = dense ? op.kernel.w * job.c : job.c;
+  const Steps& steps = job.steps;
+  const float* row = job.x + (v * steps.down + u * steps.across - steps.origin);  // tap (0, 0)
   const float* weight = job.weight;
-  const bool single = op.kernel == Extent{1, 1};  // each value is read but once
-  for (int r = 0; r < op.kernel.h; ++r)
-    for (int s = 0; s < steps; ++s, weight += static_cast<std::size_t>(count) * kConv2dBlock) {
-      const float* tap = corner + r * op.dilation.h * row_pitch + s * op.dilation.w * pitch;
+  for (int r = 0; r < steps.rows; ++r, row += steps.row) {
+    const float* tap = row;
+    for (int s = 0; s < steps.taps; ++s, tap += steps.tap, weight += steps.weight) {
       const float* x[kM];
-      for (int m = 0; m < kM; ++m) x[m] = tap + m * op.stride.w * pitch;
-      if (single)
-        accumulate<kM, kB, true>(x, weight, job.block_floats, count, sums, kM * op.stride.w * pitch);
+      for (int m = 0; m < kM; ++m) x[m] = tap + m * steps.across;
+      if (steps.single)
+        accumulate<kM, kB, true>(x, weight, job.block_floats, steps.count, sums, kM * steps.across);
       else
-        accumulate<kM, kB>(x, weight, job.block_floats, count, sums);
+        accumulate<kM, kB>(x, weight, job.block_floats, steps.count, sums);
     }
+  }
 }
 
 // Sums of any kM output pixels from (v, u) on: they may go on in the next row, and taps be outside of the picture.
@@ -102,9 +130,8 @@ HWY_INLINE void register_tile(const Job& job, int pixel) {
   }
 
   const int v = pixel / op.y.w, u = pixel % op.y.w;
-  const int top = v * op.stride.h - op.pad.h, left = u * op.stride.w - op.pad.w;
-  if (u + kM <= op.y.w && top >= 0 && top + job.reach.h < op.x.h && left >= 0 &&
-      left + (kM - 1) * op.stride.w + job.reach.w < op.x.w)
+  const Steps& steps = job.steps;
+  if (v >= steps.first_row && v < steps.end_row && u >= steps.first_column && u + kM <= steps.end_column)
     sum_inside<kM, kB>(job, v, u, sums);
   else
     sum_anywhere<kM, kB>(job, v, u, sums);
@@ -138,7 +165,7 @@ void blocks_of_job(Job job, const float* bias, int first, int last) {
   run_of_pixels<kPixels, kB>(job, first, last);
 }
 
-void direct_tile(const Conv2d& op, const Memory& memory, const Conv2dTiling& tiling, int tile) {
+void direct_tile(const Conv2d& op, const Memory& memory, const Conv2dTiling& tiling, const Steps& steps, int tile) {
   const int run = tile % tiling.runs, i = tile / tiling.runs % op.y.n, range = tile / tiling.runs / op.y.n;
   const int first = run * tiling.pixels_of_tile, last = std::min(first + tiling.pixels_of_tile, tiling.pixels);
   const int c_of_group = op.x.c / op.groups, k_of_group = op.y.c / op.groups;
@@ -149,7 +176,7 @@ void direct_tile(const Conv2d& op, const Memory& memory, const Conv2dTiling& til
     const int k = of_group * kConv2dBlock, channels = std::min(width * kConv2dBlock, k_of_group - k);
     const int output = group * k_of_group + k;
     const Job job{op,
-                  {(op.kernel.h - 1) * op.dilation.h, (op.kernel.w - 1) * op.dilation.w},
+                  steps,
                   c_of_group,
                   arena_data<float>(memory, op.x) + op.x.pixel(i, 0, 0) + group * c_of_group,
                   weights_data<float>(memory, op.weight) + block * tiling.blocks.floats,
@@ -173,7 +200,8 @@ void direct_tiles(const Conv2d& op, const Memory& memory, int first, int last) {
   if (op.kernel == kOne && op.stride == kOne && op.pad == kNone)  // pointwise: rows and their ends mean nothing
     for (Tensor* t : {&as_row.x, &as_row.y, &as_row.residual})
       *t = {t->space, t->type, t->offset, t->n, 1, t->h * t->w, t->c, t->pitch};
-  for (int tile = first; tile < last; ++tile) direct_tile(as_row, memory, tiling, tile);
+  const Steps steps(as_row);
+  for (int tile = first; tile < last; ++tile) direct_tile(as_row, memory, tiling, steps, tile);
 }
 
 }  // namespace

@@ -104,15 +104,18 @@ struct WinogradTiling {
 
   explicit WinogradTiling(const Conv2d& op)
       : blocks(op), across(ceil_div(op.y.w, kWinogradOut)), patches(across * ceil_div(op.y.h, kWinogradOut)) {
-    // Every range transforms the input anew, every run reads the weights anew.
-    for (int ranges = 1; split(ranges), room_for(op) < kLeastPatches && blocks_of_tile > kWinogradLeastBlocks;)
-      ++ranges;
+    // Every range transforms the input anew, every run reads the weights anew, but for points that share them.
+    const int enough = op.stride.h == 1 ? kLeastPatches : kLeastPatches / 2;
+    for (int ranges = 1; split(ranges), room_for(op) < enough && blocks_of_tile > kWinogradLeastBlocks;) ++ranges;
     runs = ceil_div(patches, room_for(op));
+    if (runs > kTiles) runs = ceil_div(runs, 4) * 4;  // a few threads end together
     if (runs * op.y.n < kTiles) runs = std::max(runs, std::min(ceil_div(patches, kLeastPatches), kTiles / op.y.n));
     patches_of_tile = ceil_div(patches, runs);
     runs = ceil_div(patches, patches_of_tile);
-    const int more = std::min(ceil_div(kTiles, runs * op.y.n), ceil_div(blocks.count, kWinogradLeastBlocks));
-    if (more > block_ranges) split(more);
+    if (runs * op.y.n < kTiles) {
+      const int more = ceil_div(kTiles, runs * op.y.n * 2) * 2;
+      split(std::max(block_ranges, std::min(more, ceil_div(blocks.count, kWinogradLeastBlocks))));
+    }
   }
 
  private:

@@ -119,12 +119,12 @@ HWY_INLINE void multiply_fewer(int m, const float* values, int c, const float* w
 
 // Products are a pass's point, patch, channel of the kB blocks; `weight` is point of all, C, kConv2dBlock, once a
 // block.
-template <class Form, int kPass, int kB>
-void multiply(const Patches& patches, const float* values, const float* weight, std::size_t block_floats,
-              float* products) {
+template <int kB>
+void multiply(const Patches& patches, const WinogradForm& form, int pass, const float* values, const float* weight,
+              std::size_t block_floats, float* products) {
   const int c = patches.op.x.c, steps = ceil_div(patches.count, kPixels);
-  for (int p = 0; p < Form::kForm.pass_points(); ++p, values += patches.point) {
-    const float* of_point = weight + static_cast<std::size_t>(Form::kForm.weight(kPass, p)) * c * kConv2dBlock;
+  for (int p = 0; p < form.pass_points(); ++p, values += patches.point) {
+    const float* of_point = weight + static_cast<std::size_t>(form.weight(pass, p)) * c * kConv2dBlock;
     for (int step = 0, t = 0; step < steps; ++step) {
       const int m = (patches.count - t + steps - step - 1) / (steps - step);  // as even as can be
       multiply_fewer<kPixels, kB>(m, values + static_cast<std::size_t>(t) * c, c, of_point, block_floats,
@@ -219,7 +219,7 @@ void blocks_of_pass(const Patches& patches, const Memory& memory, int block, con
   const int first = block * kConv2dBlock, channels = std::min(kB * kConv2dBlock, op.y.c - first);
   float bias[kB * kConv2dBlock] = {};
   std::memcpy(bias, weights_data<float>(memory, op.bias) + first, channels * sizeof(float));
-  multiply<Form, kPass, kB>(patches, values, weight, block_floats, products);
+  multiply<kB>(patches, Form::kForm, kPass, values, weight, block_floats, products);
   transform_back<Form, kPass, kB>(patches, memory, products, bias, first, channels, sums);
 }
 
