@@ -1,5 +1,7 @@
 // Memory whose start is aligned for vectors and cache lines.
 #pragma once
+#include <sys/mman.h>
+
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
@@ -9,7 +11,8 @@
 
 namespace cudet {
 
-constexpr std::size_t kBufferAlignment = 64;  // bytes: a cache line, and the widest vector
+constexpr std::size_t kBufferAlignment = 64;             // bytes: a cache line, and the widest vector
+constexpr std::size_t kHugePage = std::size_t{2} << 20;  // bytes, on x86 and aarch64
 
 /// The least multiple of kBufferAlignment that is no less than `bytes`.
 constexpr std::size_t align_up(std::size_t bytes) {
@@ -21,17 +24,26 @@ constexpr int round_up(int size, int step) {
   return (size + step - 1) / step * step;
 }
 
-/// Owned bytes, aligned to kBufferAlignment, not initialised. Move-only.
+/// Owned bytes, aligned to kBufferAlignment, not initialised. Move-only. Large ones are on huge pages where the system
+/// has them: a page fault for 2 MB instead of 512, and few misses when kernels stride through them.
 class Buffer {
  public:
   Buffer() = default;
   /// Throws Error where the system has not that much.
   explicit Buffer(std::size_t bytes) : bytes_(bytes) {
-    data_.reset(static_cast<std::byte*>(std::aligned_alloc(kBufferAlignment, align_up(bytes ? bytes : 1))));
+    const std::size_t alignment = bytes >= 2 * kHugePage ? kHugePage : kBufferAlignment;
+    data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, align_up(bytes ? bytes : 1))));
     if (!data_) throw Error("out of memory: " + std::to_string(bytes >> 20) + " MB are needed");
+#ifdef MADV_HUGEPAGE
+    if (alignment == kHugePage) madvise(data_.get(), bytes, MADV_HUGEPAGE);  // a wish: refused, all is as before
+#endif
   }
-  std::byte* data() const { return data_.get(); }
-  std::size_t bytes() const { return bytes_; }
+  std::byte* data() const {
+    return data_.get();
+  }
+  std::size_t bytes() const {
+    return bytes_;
+  }
 
  private:
   struct Free {
