@@ -13,7 +13,7 @@
 #include "apps/bench/roofline.h"
 #include "apps/bench/table.h"
 #include "apps/cli/explain.h"
-#include "apps/cli/isa_option.h"
+#include "apps/cli/isa.h"
 #include "apps/files/atomic_file.h"
 
 namespace cudet::bench {
@@ -75,7 +75,7 @@ std::vector<Stored> results_of(const Options& options, std::optional<Started>& s
 }
 
 int run(const Options& options) {
-  use_isa_option(options.isa);
+  use_isa(options.isa);
   OutputFile json(options.json), csv(options.csv), svg(options.svg);
   std::optional<Started> started;
   if (!options.model.empty()) started = start_network(options.model, options.detector, options.batch);  // timed

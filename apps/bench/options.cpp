@@ -5,7 +5,7 @@
 #include <set>
 
 #include "apps/cli/command_line.h"
-#include "apps/cli/isa_option.h"
+#include "apps/cli/isa.h"
 #include "apps/cli/precision.h"
 #include "apps/cli/shipped_model.h"
 #include "apps/cli/size.h"
@@ -74,7 +74,7 @@ void declare(CLI::App& app, Options& options, Words& words) {
   option(kHow, "--batch", options.batch, "N", "Pictures that run as one (1)")->check(range(1, 1024));
   option(kHow, "--threads", options.detector.threads, "N", "Threads of the CPU (0: one a core)")
       ->check(range(0, kMostThreads));
-  add_isa_option(app, options.isa)->group(kHow);
+  option(kHow, "--isa", options.isa, "I", isa_help().c_str());
   option(kHow, "--warmup", options.warmup, "N", "Runs before those that count (5)")->check(range(0, 100000));
   option(kHow, "--runs", options.runs, "N", "Runs that count (50)")->check(range(1, 100000));
 

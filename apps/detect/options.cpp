@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "apps/cli/command_line.h"
-#include "apps/cli/isa_option.h"
+#include "apps/cli/isa.h"
 #include "apps/cli/precision.h"
 #include "apps/cli/shipped_model.h"
 #include "apps/cli/size.h"
@@ -78,7 +78,7 @@ void declare(CLI::App& app, Options& options, Words& words) {
   in("Model", app.add_flag("--square", options.square, "Pad pictures to a square, not to the least rectangle"));
   in("Model", app.add_option("--batch", words.batch, "Pictures that run as one (1)"))->type_name("N");
   in("Model", app.add_option("--threads", words.threads, "Threads of the CPU (0: one a core)"))->type_name("N");
-  in("Model", add_isa_option(app, options.isa));
+  in("Model", app.add_option("--isa", options.isa, isa_help()))->type_name("I");
   in("Model", app.add_option("--max-pixels", words.max_pixels, "Largest picture, megapixels (100)"))->type_name("MP");
 
   in("Detections", app.add_option("--conf", words.confidence, "Scores above this count (0.25)"))->type_name("C");

@@ -8,7 +8,7 @@
 #include <new>
 #include <utility>
 
-#include "apps/cli/isa_option.h"
+#include "apps/cli/isa.h"
 #include "apps/detect/console.h"
 #include "apps/detect/format.h"
 #include "apps/detect/interrupt.h"
@@ -232,7 +232,7 @@ class Run {
 }  // namespace
 
 int run(const Options& options) {
-  use_isa_option(options.isa);
+  use_isa(options.isa);
   const Sources sources = find_pictures(options.sources);
   const bool piped = options.json == "-" || options.coco == "-" || options.csv == "-";
   Console console(!options.quiet && !piped, !options.quiet, sources.pictures.size());
