@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 namespace cudet {
@@ -21,7 +22,7 @@ inline Quantization quantization_of(float low, float high) {
   low = std::min(low, 0.0f), high = std::max(high, 0.0f);
   // Halves, since the difference of two finite floats may be none.
   const float scale = (high / 2 - low / 2) / 127.5f;
-  if (!(scale > 0)) return {};
+  if (!(scale >= 0x1p-126f)) return {};  // all zero, or as good as
   return {scale, static_cast<int>(std::lround(std::min(-low / scale, 255.0f)))};
 }
 
@@ -29,6 +30,18 @@ inline Quantization quantization_of(float low, float high) {
 inline std::uint8_t quantize(double r, Quantization to) {
   const double q = std::nearbyint(r / to.scale) + to.zero;
   return static_cast<std::uint8_t>(q > 0 ? std::min(q, 255.0) : q <= 0 ? 0 : to.zero);
+}
+
+/// Writes w of −127..127 with weight(k) = w(k) · s for all `count` of a channel, finite, and returns s; zeros give 0.
+/// Weights that are w · s up to rounding give w.
+inline float quantize_weights(const float* weight, std::size_t count, std::int8_t* w) {
+  float most = 0;
+  for (std::size_t k = 0; k < count; ++k) most = std::max(most, std::abs(weight[k]));
+  const float scale = most / 127;
+  for (std::size_t k = 0; k < count; ++k)
+    w[k] = scale > 0 ? static_cast<std::int8_t>(std::clamp(std::nearbyint(weight[k] / scale), -127.0f, 127.0f))
+                     : std::int8_t{0};
+  return scale;
 }
 
 inline float dequantize(std::uint8_t q, Quantization from) {

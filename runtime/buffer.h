@@ -2,6 +2,7 @@
 #pragma once
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
@@ -12,7 +13,7 @@
 namespace cudet {
 
 constexpr std::size_t kBufferAlignment = 64;             // bytes: a cache line, and the widest vector
-constexpr std::size_t kHugePage = std::size_t{2} << 20;  // bytes, on x86 and aarch64
+constexpr std::size_t kHugePage = std::size_t{2} << 20;  // bytes, where pages have 4 KB
 
 /// The least multiple of kBufferAlignment that is no less than `bytes`.
 constexpr std::size_t align_up(std::size_t bytes) {
@@ -32,10 +33,11 @@ class Buffer {
   /// Throws Error where the system has not that much.
   explicit Buffer(std::size_t bytes) : bytes_(bytes) {
     const std::size_t alignment = bytes >= 2 * kHugePage ? kHugePage : kBufferAlignment;
-    data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, align_up(bytes ? bytes : 1))));
+    const std::size_t room = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
+    if (room >= bytes) data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, room)));
     if (!data_) throw Error("out of memory: " + std::to_string(bytes >> 20) + " MB are needed");
 #ifdef MADV_HUGEPAGE
-    if (alignment == kHugePage) madvise(data_.get(), bytes, MADV_HUGEPAGE);  // a wish: refused, all is as before
+    if (alignment == kHugePage) madvise(data_.get(), room, MADV_HUGEPAGE);  // a wish: refused, all is as before
 #endif
   }
   std::byte* data() const {

@@ -143,7 +143,8 @@ class CUDET_API Detector {
   Size input() const;           ///< the options' input, rounded up to whole strides
   Device device() const;        ///< the one that runs: never `automatic`
   Precision precision() const;  ///< the one in use: never `automatic`
-  /// Why `automatic` runs on the CPU though a CUDA device is there; empty where that is not so.
+  /// Why `automatic` runs on the CPU though a CUDA device is there; empty where that is not so, and in int8, which no
+  /// device is asked for.
   const std::string& fallback() const;
 
  private:

@@ -1,6 +1,7 @@
 #include "runtime/model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 #include <set>
 
@@ -24,38 +25,61 @@ class FileWeights final : public WeightSource {
  public:
   explicit FileWeights(const std::string& path) : path_(path), file_(Safetensors::read(path)) {}
 
+  const std::string& path() const { return path_; }
+  const Safetensors& file() const { return file_; }
+
   bool has(const std::string& name) const override { return file_.find(name) != nullptr; }
   std::vector<float> read(const std::string& name, const std::vector<int>& shape) const override {
     const StoredTensor* tensor = file_.find(name);
     if (!tensor) throw Error(name + " is missing from " + path_);
     if (const std::vector<std::int64_t> wanted(shape.begin(), shape.end()); tensor->shape != wanted)
       throw Error(name + " has shape " + text(tensor->shape) + ", needs " + text(wanted));
-    used_.insert(name);
     std::vector<float> values = tensor->to_f32();
-    if (tensor->dtype == Dtype::i8) multiply(values, read(scale_name(name), {shape.empty() ? 1 : shape[0]}));
+    if (tensor->dtype == Dtype::i8) multiply_rows(values, scale_name(name));
     return values;
-  }
-  /// Throws Error where the file has a weight that no row asked for: then it is another network's. Buffers that only
-  /// training needs do not count.
-  void require_all_used() const {
-    for (const auto& [name, tensor] : file_.tensors()) {
-      const bool buffer = name.ends_with(".num_batches_tracked") || name.ends_with(".init_pos") ||
-                          name.ends_with(".anchors") || name.ends_with(".strides") || name.ends_with(".stride");
-      if (!buffer && !used_.contains(name))
-        throw Error(path_ + ": no row has a weight " + name + ": these are another network's");
-    }
   }
 
  private:
-  /// Rows of equal length, each by its factor.
-  static void multiply(std::vector<float>& rows, const std::vector<float>& factors) {
-    const std::size_t length = factors.empty() ? 0 : rows.size() / factors.size();
+  /// Each row by its factor, which the tensor of that name holds.
+  void multiply_rows(std::vector<float>& values, const std::string& scales) const {
+    const StoredTensor* tensor = file_.find(scales);
+    if (!tensor) throw Error(scales + " is missing from " + path_);
+    const std::vector<float> factors = tensor->to_f32();
+    const bool sound = std::all_of(factors.begin(), factors.end(), [](float f) { return std::isfinite(f) && f >= 0; });
+    if (factors.empty() || values.size() % factors.size() != 0 || !sound) throw Error(scales + " holds no scales");
+    const std::size_t length = values.size() / factors.size();
     for (std::size_t k = 0; k < factors.size(); ++k)
-      for (std::size_t i = 0; i < length; ++i) rows[k * length + i] *= factors[k];
+      for (std::size_t i = 0; i < length; ++i) values[k * length + i] *= factors[k];
   }
 
   std::string path_;
   Safetensors file_;
+};
+
+/// Weights of which it is known which were read.
+class CountedWeights final : public WeightSource {
+ public:
+  explicit CountedWeights(const FileWeights& weights) : weights_(weights) {}
+
+  bool has(const std::string& name) const override { return weights_.has(name); }
+  std::vector<float> read(const std::string& name, const std::vector<int>& shape) const override {
+    used_.insert(name);
+    if (weights_.file().find(name) && weights_.file().find(name)->dtype == Dtype::i8) used_.insert(scale_name(name));
+    return weights_.read(name, shape);
+  }
+  /// Throws Error where the file has a weight that no row asked for: then it is another network's. Buffers that only
+  /// training needs do not count.
+  void require_all_used() const {
+    for (const auto& [name, tensor] : weights_.file().tensors()) {
+      const bool buffer = name.ends_with(".num_batches_tracked") || name.ends_with(".init_pos") ||
+                          name.ends_with(".anchors") || name.ends_with(".strides") || name.ends_with(".stride");
+      if (!buffer && !used_.contains(name))
+        throw Error(weights_.path() + ": no row has a weight " + name + ": these are another network's");
+    }
+  }
+
+ private:
+  const FileWeights& weights_;
   mutable std::set<std::string> used_;
 };
 
@@ -77,6 +101,7 @@ void add_row(const Description& description, const TableRow& row, const WeightSo
   for (const int from : row.from)
     context.inputs.push_back(from == kNone ? 0 : graph.rows[static_cast<std::size_t>(from)].output);
   const int chain = layer->repeats_inside ? 1 : repeats;
+  if (chain > 1 && row.module == "Detect") throw Error("cannot be repeated");
   const std::string prefix = context.prefix;
   for (int i = 0; i < chain; ++i) {
     if (chain > 1) context.prefix = prefix + "." + std::to_string(i);
@@ -153,20 +178,31 @@ Graph build_graph(const Description& description, const WeightSource& weights) {
   return graph;
 }
 
-Graph load_graph(const Description& description, const std::string& weights_path) {
-  const FileWeights weights(weights_path);
+namespace {
+
+Graph finished_graph(const Description& description, const WeightSource& weights) {
   Graph graph = build_graph(description, weights);
   optimise(graph);
   quantize(graph, weights);
+  return graph;
+}
+
+/// The same, of weights that are all this network's.
+Graph load_checked(const Description& description, const FileWeights& file) {
+  const CountedWeights weights(file);
+  Graph graph = finished_graph(description, weights);
   weights.require_all_used();
   return graph;
 }
 
+}  // namespace
+
+Graph load_graph(const Description& description, const std::string& weights_path) {
+  return load_checked(description, FileWeights(weights_path));
+}
+
 Graph Model::Impl::graph_with_values() const {
-  Graph with_values = build_graph(description, *weights);
-  optimise(with_values);
-  quantize(with_values, *weights);
-  return with_values;
+  return finished_graph(description, *weights);
 }
 
 std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights(Type type) const {
@@ -184,10 +220,7 @@ Model Model::load(const std::string& description, const std::string& weights) {
     impl->weights_path = weights.empty() ? impl->description.weights : weights;
     if (impl->weights_path.empty()) throw Error(description + ": names no weights");
     auto file = std::make_unique<const FileWeights>(impl->weights_path);
-    impl->graph = build_graph(impl->description, *file);
-    optimise(impl->graph);
-    quantize(impl->graph, *file);
-    file->require_all_used();
+    impl->graph = load_checked(impl->description, *file);
     impl->weights = std::move(file);
     for (Parameter& parameter : impl->graph.parameters) parameter.values = {};
     return Model(impl);

@@ -1,6 +1,7 @@
 #include "runtime/program.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -149,7 +150,6 @@ class Lowering {
         Space::weights, target_.type, weights_.offsets[index(op.weight)], step.y.c, op.kernel.h, op.kernel.w, c, c};
     step.bias = {Space::weights, Type::f32, weights_.offsets[index(op.bias)], 1, 1, 1, step.y.c, step.y.c};
     if (target_.type != Type::u8) return step;
-    if (!conv2d_int8_fits(step)) throw Error(node_->name + ": its window is too large for 8 bits");
     return Conv2dInt8{step, quantization(node_->inputs[0]), quantization(node_->output),
                       op.add ? quantization(node_->inputs[1]) : Quantization{}};
   }
@@ -195,20 +195,6 @@ class Lowering {
   std::vector<std::size_t> offset_;  // of each root's buffer, bytes
   const Node* node_ = nullptr;
 };
-
-/// All of a convolution that does not depend on the input's size.
-Conv2d describe(const Graph& graph, const ConvOp& op) {
-  const std::vector<int>& shape = graph.parameters[static_cast<std::size_t>(op.weight)].shape;
-  Conv2d conv{};
-  conv.y.c = shape[0];
-  conv.x.c = shape[1] * op.groups;
-  conv.kernel = op.kernel;
-  conv.stride = op.stride;
-  conv.pad = op.pad;
-  conv.dilation = op.dilation;
-  conv.groups = op.groups;
-  return conv;
-}
 
 /// K, C/groups, R, S, as PyTorch stores it, to K, R, S, C/groups.
 void to_channels_last(const Parameter& weight, float* out) {
@@ -263,6 +249,19 @@ std::size_t outputs(const Conv2d& conv) {
 
 }  // namespace
 
+Conv2d describe(const Graph& graph, const ConvOp& op) {
+  const std::vector<int>& shape = graph.parameters[static_cast<std::size_t>(op.weight)].shape;
+  Conv2d conv{};
+  conv.y.c = shape[0];
+  conv.x.c = shape[1] * op.groups;
+  conv.kernel = op.kernel;
+  conv.stride = op.stride;
+  conv.pad = op.pad;
+  conv.dilation = op.dilation;
+  conv.groups = op.groups;
+  return conv;
+}
+
 PackedWeights no_weights(const Graph& graph) {
   return {Buffer(), std::vector<std::size_t>(graph.parameters.size(), 0)};
 }
@@ -272,6 +271,8 @@ PackedWeights pack_for_cpu(const Graph& graph, Type type) {
     return pack_convolutions(
         graph, conv2d_int8_cpu_packed_bytes, outputs,
         [&](const Node& node, const Conv2d& conv, const std::vector<float>& weight, std::byte* out) {
+          if (!std::all_of(weight.begin(), weight.end(), [](float w) { return std::isfinite(w); }))
+            throw Error("a weight that is not finite");
           conv2d_int8_cpu_pack(conv, graph.quantizations[static_cast<std::size_t>(node.inputs[0])], weight.data(), out);
         });
   return pack_convolutions(

@@ -27,6 +27,9 @@ struct PackedWeights {
   std::vector<std::size_t> offsets;  // of each of the graph's parameters, bytes; unused ones 0
 };
 
+/// All of a convolution that does not depend on the input's size.
+Conv2d describe(const Graph& graph, const ConvOp& op);
+
 /// Of a graph whose Program is looked at, not run: no bytes, and everything at offset 0.
 PackedWeights no_weights(const Graph& graph);
 
@@ -38,7 +41,8 @@ struct Target {
                       // of 4 elements)
 };
 
-/// Convolution weights as conv2d_cpu reads them, or (u8) conv2d_int8_cpu.
+/// Convolution weights as conv2d_cpu reads them, or (u8) conv2d_int8_cpu. Throws Error that names the module whose
+/// weights are not finite.
 PackedWeights pack_for_cpu(const Graph& graph, Type type = Type::f32);
 /// Convolution weights as conv2d_cuda reads them, of this type; biases f32. Throws Error that names the module whose
 /// weights are beyond f16.
@@ -55,7 +59,7 @@ struct Program {
   int batch;
   Extent input_size;
   std::vector<NamedStep> steps;
-  Tensor input;                  // batch, H, W, 3: RGB in 0..1
+  Tensor input;                  // batch, H, W, 3: RGB in 0..1, of u8 in 0..255
   Tensor output;                 // batch, 1, anchors, 4 + classes: detect_decode.h
   std::vector<Tensor> rows;      // the result of each row; holds it for good only if asked for
   MemoryPlan memory;             // of the arena, weights aside
@@ -64,7 +68,7 @@ struct Program {
 
 /// Decides everything about running an optimised graph on `batch` pictures of `input` pixels: shapes, where each value
 /// lives, the order of steps. With `keep_rows`, rows' results stay until the end. Throws Error naming the row that the
-/// size does not suit, or the convolution whose window is too large for 8 bits.
+/// size does not suit.
 Program compile(const Graph& graph, const PackedWeights& weights, int batch, Extent input, bool keep_rows = false,
                 Target target = {});
 

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "runtime/program.h"
+
 namespace cudet {
 namespace {
 
@@ -34,7 +36,6 @@ class Groups {
 
 Range read_range(const WeightSource& weights, const std::string& module) {
   const std::vector<float> values = weights.read(range_name(module), {2});
-  if (values.empty()) return {};  // of a source without values
   if (!std::isfinite(values[0]) || !std::isfinite(values[1]) || values[0] > values[1])
     throw Error(range_name(module) + " is no range");
   return {values[0], values[1]};
@@ -54,17 +55,27 @@ std::vector<bool> find_quantized(const Graph& graph) {
   return quantized;
 }
 
+void require_quantizable(const Graph& graph) {
+  const Groups groups(graph);
+  for (const Node& node : graph.nodes) {
+    if (groups.find(node.output) == groups.find(0))
+      throw Error(node.name + ": shares the picture's buffer, which 8 bits do not allow");
+    const auto* conv = std::get_if<ConvOp>(&node.op);
+    if (conv && !conv2d_int8_fits(describe(graph, *conv)))
+      throw Error(node.name + ": its window is too large for 8 bits");
+  }
+}
+
 void quantize(Graph& graph, const WeightSource& weights) {
   bool any = false;
   for (const Node& node : graph.nodes) any |= weights.has(range_name(node.name));
   if (!any) return;
+  require_quantizable(graph);
 
   const std::vector<bool> quantized = find_quantized(graph);
   const Groups groups(graph);
   std::vector<Range> ranges(graph.channels.size());
   for (const Node& node : graph.nodes) {
-    const bool picture = groups.find(node.output) == groups.find(0);
-    if (picture) throw Error(node.name + ": shares the picture's buffer, which 8 bits do not allow");
     if (!std::holds_alternative<ConvOp>(node.op) || !quantized[static_cast<std::size_t>(node.output)]) continue;
     const Range range = read_range(weights, node.name);
     Range& whole = ranges[static_cast<std::size_t>(groups.find(node.output))];

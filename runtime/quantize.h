@@ -20,9 +20,13 @@ inline std::string scale_name(const std::string& weight) {
 /// Of every value whether an executor on 8 bits holds it so: not the output, what Detect reads, nor offset maps.
 std::vector<bool> find_quantized(const Graph& graph);
 
+/// Throws Error, naming the module at fault, where an optimised graph cannot run on 8 bits: something shares the
+/// picture's buffer, or a convolution's window is too large.
+void require_quantizable(const Graph& graph);
+
 /// Fills graph.quantizations of an optimised graph where the weights have ranges, else leaves it empty. Values of one
 /// buffer (Concat), and those on both sides of a pooling, an upsampling or a copy, share a quantisation; the picture's
-/// is that of its 8 bits. Throws Error where some ranges are missing or none, or the picture shares a buffer.
+/// is that of its 8 bits. Throws Error where some ranges are missing or none, or as require_quantizable().
 void quantize(Graph& graph, const WeightSource& weights);
 
 }  // namespace cudet

@@ -5,10 +5,10 @@
 #include <cmath>
 #include <functional>
 #include <memory>
-#include <thread>
 
 #include "apps/image/decode.h"
 #include "kernels/letterbox/letterbox.h"
+#include "runtime/cores.h"
 #include "runtime/executor.h"
 #include "runtime/file.h"
 #include "runtime/model.h"
@@ -28,24 +28,24 @@ class Histogram {
     high_ = std::max(high_, value);
   }
   void count(float value) {
-    const float place = (value - low_) / (high_ - low_) * kBins;
-    ++counts_[static_cast<std::size_t>(std::clamp(place, 0.0f, static_cast<float>(kBins - 1)))];
+    const double width = static_cast<double>(high_) - low_;  // 0 where every value is 0
+    const double place = width > 0 ? (static_cast<double>(value) - low_) / width * kBins : 0;
+    ++counts_[static_cast<std::size_t>(std::clamp(place, 0.0, kBins - 1.0))];
   }
 
-  /// Of the ranges that keep a part of either side, the one of the least error.
+  /// Of the ranges that keep so many 16ths of the lower side and 64ths of the upper one, the one of the least error.
   ValueRange best() const {
-    constexpr int kSteps = 64;
+    constexpr int kLow = 16, kHigh = 64;
     ValueRange best{low_, high_};
     double least = error(best);
-    for (int step = 1; step < kSteps; ++step) {
-      const float part = static_cast<float>(kSteps - step) / kSteps;
-      for (const ValueRange range :
-           {ValueRange{low_, high_ * part}, ValueRange{std::max(low_, -high_ * part), high_ * part}})
+    for (int low = kLow; low >= 0; --low)
+      for (int high = kHigh; high >= 0; --high) {
+        const ValueRange range{low_ * static_cast<float>(low) / kLow, high_ * static_cast<float>(high) / kHigh};
         if (const double loss = error(range); loss < least) {
           least = loss;
           best = range;
         }
-    }
+      }
     return best;
   }
 
@@ -76,7 +76,7 @@ class Observer {
       : model_(model),
         weights_(model.impl().cpu_weights()),
         placing_{{model.input_size().height, model.input_size().width}, Fit::least, model.stride()},
-        executor_(std::max(1, static_cast<int>(std::thread::hardware_concurrency()))) {
+        executor_(static_cast<int>(usable_cores().size())) {
     const Graph& graph = model.impl().graph;
     const std::vector<bool> quantized = find_quantized(graph);
     for (const Node& node : graph.nodes)

@@ -158,12 +158,15 @@ int fail(const std::string& line) {
 int command(int argc, char** argv) {
   Options options;
   std::string imgsz;
-  CLI::App app("Makes cudet's model files from an Ultralytics checkpoint or network table.", "convert");
+  CLI::App app(
+      "Makes cudet's model files from an Ultralytics checkpoint or network table, or from a model one in 8 bits.",
+      "convert");
   app.set_version_flag("--version", "convert (cudet) " CUDET_VERSION);
   app.add_option("INPUT", options.input, "a checkpoint (.pt), a network table (.yaml), or a model for --int8 (.json)")
       ->required();
   app.add_option("-o,--output", options.output,
-                 "writes OUT.json, from a .pt OUT.safetensors too; default: INPUT's name, here");
+                 "writes OUT.json, and OUT.safetensors where there are weights; default: INPUT's name here, with "
+                 "--int8 and -int8");
   app.add_option("--scale", options.scale, "of a .yaml: one of its scales; default: by its name, else its first");
   app.add_option("--imgsz", imgsz,
                  "the input's size, N or HxW, rounded up to whole strides; default: the checkpoint's, else 640");

@@ -1,7 +1,6 @@
 #include "apps/convert/int8.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -53,16 +52,8 @@ void Int8Weights::add_convolution(const std::string& name, const std::vector<int
   const std::size_t channels = static_cast<std::size_t>(shape[0]), depth = weight.size() / channels;
   std::vector<std::int8_t> quantized(weight.size());
   std::vector<float> scales(channels);
-  for (std::size_t k = 0; k < channels; ++k) {
-    const float* row = weight.data() + k * depth;
-    for (std::size_t i = 0; i < depth; ++i) {
-      if (!std::isfinite(row[i])) throw Error(name + ": a weight that is not finite");
-      scales[k] = std::max(scales[k], std::abs(row[i]) / 127);
-    }
-    if (scales[k] > 0)
-      for (std::size_t i = 0; i < depth; ++i)
-        quantized[k * depth + i] = static_cast<std::int8_t>(std::lround(row[i] / scales[k]));
-  }
+  for (std::size_t k = 0; k < channels; ++k)
+    scales[k] = quantize_weights(weight.data() + k * depth, depth, quantized.data() + k * depth);
   add(name, {Dtype::i8, {shape.begin(), shape.end()}, {}}, bytes_of(quantized.data(), quantized.size()));
   add_floats(scale_name(name), {shape[0]}, scales);
 }
@@ -104,6 +95,7 @@ void convert_to_int8(const std::string& model_path, const std::string& folder, c
     if (fs::equivalent(output, input, none_there)) throw Error(output + ": would be written over what is read (-o)");
   }
   const std::vector<std::string> pictures = find_calibration_pictures(folder);
+  require_quantizable(model.impl().graph);
   const Int8Weights weights(model, calibrate(model, pictures));
 
   const std::vector<std::byte> text = read_file(model_path);

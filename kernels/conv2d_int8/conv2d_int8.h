@@ -6,8 +6,8 @@
 namespace cudet {
 
 /// As Conv2d of the reals that x and residual hold, with weights of 8 bits: weight(k, ·) = w · s(k), w integers of
-/// −127..127, s(k) the channel's largest weight / 127. Sums are integers, exact; bias, activation and residual f32.
-/// Beside the picture, x is its zero.
+/// −127..127, s(k) the channel's largest weight / 127: what quantize_weights makes of them. Sums of integers; bias,
+/// activation and residual f32. Beside the picture, x is its zero. The reference takes weights that are w · s(k).
 struct Conv2dInt8 {
   Conv2d conv;  // x: u8; y: u8, or f32, then without a residual; residual: u8. weight: for the reference f32, of
                 // layout K, R, S, C/groups; packed for the CPU (conv2d_int8_cpu_pack)

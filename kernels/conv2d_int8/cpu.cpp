@@ -14,15 +14,11 @@ int round(double value) {
 
 /// The 8-bit weights w of one output channel, and s with weight = w · s.
 struct QuantizedChannel {
-  std::vector<int> w;
+  std::vector<std::int8_t> w;
   float scale;
 
-  QuantizedChannel(const float* weight, std::size_t count) : w(count), scale(0) {
-    for (std::size_t e = 0; e < count; ++e) scale = std::max(scale, std::abs(weight[e]));
-    scale /= 127;
-    if (scale > 0)
-      for (std::size_t e = 0; e < count; ++e) w[e] = round(weight[e] / scale);
-  }
+  QuantizedChannel(const float* weight, std::size_t count)
+      : w(count), scale(quantize_weights(weight, count, w.data())) {}
 };
 
 /// Two weights of 16 bits in one word.
@@ -44,7 +40,7 @@ void pack_direct(const Conv2d& conv, Quantization x, const float* weight, std::b
     const QuantizedChannel channel(weight + k * depth, depth);
     multipliers[block * kConv2dBlock + lane] = channel.scale * x.scale;
     std::int32_t* to = weights + block * runs.block_pairs + lane;
-    const int* w = channel.w.data();
+    const std::int8_t* w = channel.w.data();
     for (int row = 0; row < rows; ++row)
       for (int left = runs.values; left > 0; left -= 2, to += kConv2dBlock) {
         *to = pair(w[0], left > 1 ? w[1] : 0);

@@ -114,7 +114,7 @@ HWY_INLINE void register_tile(const Job& job, const std::int16_t* row, int u, co
   for (int m = 0; m < kM; ++m) {
     for (int n = 0; n < kB * kVectors && n * kLanes < job.channels; ++n) {
       const int k = n * kLanes;
-      store_vector(job.end, value(m, n), residual + k, y + k * size, job.channels - k);
+      store_vector(job.end, value(m, n), job.end.add ? residual + k : nullptr, y + k * size, job.channels - k);
     }
     y += conv.y.pitch * size;
     if (job.end.add) residual += conv.residual.pitch;

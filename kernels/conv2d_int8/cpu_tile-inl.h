@@ -70,7 +70,12 @@ HWY_INLINE Floats rough_silu(Floats x) {
   Floats p = hn::MulAdd(hn::Set(kFloats, 0.05517166f), f, hn::Set(kFloats, 0.24261112f));
   p = hn::MulAdd(p, f, hn::Set(kFloats, 0.69326099f));
   p = hn::MulAdd(p, f, hn::Set(kFloats, 0.99992807f));
-  return hn::Mul(x, hn::ApproximateReciprocal(hn::MulAdd(p, whole, hn::Set(kFloats, 1.0f))));
+  const Floats divisor = hn::MulAdd(p, whole, hn::Set(kFloats, 1.0f));
+  Floats inverse = hn::ApproximateReciprocal(divisor);
+#if HWY_ARCH_ARM  // 8 bits: Newton's step doubles them
+  inverse = hn::Mul(inverse, hn::NegMulAdd(divisor, inverse, hn::Set(kFloats, 2.0f)));
+#endif
+  return hn::Mul(x, inverse);
 }
 
 // What ends a convolution.

@@ -90,6 +90,7 @@ const BadRows kBadDetects[] = {
     {R"([-1, 1, "Detect", ["nc", 1]])", "reg_max is 1"},
     {R"([[0, 0, 0, 0, 0, 0, 0, 0, 0], 1, "Detect", ["nc"]])", "at most 8 levels"},
     {R"([-1, 1, "Conv", [8]])", "head row 0 (Conv): the last row must be Detect"},
+    {R"([-1, 2, "Detect", ["nc"]])", "head row 0 (Detect): cannot be repeated"},
 };
 
 TEST(Detect, RefusesByRow) {

@@ -5,17 +5,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 #include "apps/convert/command.h"
 #include "apps/files/write_safetensors.h"
+#include "apps/image/decode.h"
 #include "apps/image/stb.h"
 #include "runtime/executor.h"
+#include "runtime/file.h"
 #include "runtime/model.h"
 #include "runtime/quantize.h"
 #include "tests/apps/command.h"
-#include "tests/runtime/network.h"
 #include "tests/runtime/pictures.h"
 #include "tests/temporary.h"
 
@@ -60,6 +63,13 @@ RawOutput raw_output(const std::string& model, const DetectorOptions& options, c
   return raw.at(0);
 }
 
+/// Of boxes, pixels, and scores alike.
+double mean_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += std::abs(static_cast<double>(a[i]) - b[i]);
+  return sum / static_cast<double>(a.size());
+}
+
 const std::vector<std::string> kTiny = {"plain", "dysample", "dysample_pl", "folded",
                                         "odd",   "stride12", "three_levels"};
 
@@ -81,47 +91,109 @@ TEST_P(Int8Test, RunsNearlyAsInFloatingPoint) {
   ASSERT_EQ(got.values.size(), want.values.size());
   EXPECT_EQ(got.pixels, want.pixels);
   EXPECT_NE(got.values, rounded.values);
-  const auto far = [&](const RawOutput& a) {
-    return cudet::test::raw_difference(a.values, want.values, static_cast<std::size_t>(want.anchors));
-  };
-  EXPECT_LT(far(rounded).box, 1.5);
-  EXPECT_LT(far(rounded).score, 0.02);
-  EXPECT_LT(far(got).box, 4);
-  EXPECT_LT(far(got).score, 0.06);
+  // The weights of these networks are random, so that an anchor's box follows the last bit of its values: means tell.
+  EXPECT_LT(mean_difference(rounded.values, want.values), 0.5);
+  EXPECT_LT(mean_difference(got.values, want.values), 1.2);
 }
 
-// Every kernel in its place, against the plainest loops.
-TEST_P(Int8Test, NetworkIsAsTheReferenceInAnyNumberOfThreads) {
+/// The network in 8 bits on a batch of noise.
+class Int8Network {
+ public:
+  Int8Network(const Model& model, const Graph& graph, PackedWeights weights)
+      : weights_(std::move(weights)),
+        program(compile(graph, weights_, 2, {2 * model.stride(), 3 * model.stride()}, false, {Type::u8})),
+        arena(program.memory.bytes) {
+    std::memset(arena.data(), 0xff, arena.bytes());
+    std::mt19937 random(3);
+    auto* x = arena_data<std::uint8_t>(memory(), program.input);
+    for (std::size_t i = 0; i < program.input.pixel(2, 0, 0); ++i) x[i] = static_cast<std::uint8_t>(random());
+  }
+  Memory memory() const { return {arena.data(), weights_.bytes.data()}; }
+  std::vector<float> output() const {
+    const float* y = arena_data<float>(memory(), program.output);
+    return {y, y + program.output.pixel(2, 0, 0)};
+  }
+
+ private:
+  PackedWeights weights_;
+
+ public:
+  Program program;
+  Buffer arena;
+};
+
+TEST_P(Int8Test, IsTheSameForAnyNumberOfThreads) {
   const Pictures pictures;
   const TemporaryFolder folder;
   const Model model = Model::load(make_int8(GetParam(), pictures, folder));
   const Graph graph = model.impl().graph_with_values();
-  const Extent size{2 * model.stride(), 3 * model.stride()};
-  const auto output = [&](const PackedWeights& weights, int threads) {
-    const Program program = compile(graph, weights, 2, size, false, {Type::u8});
-    const Buffer arena(program.memory.bytes);
-    std::memset(arena.data(), 0xff, arena.bytes());
-    const Memory memory{arena.data(), weights.bytes.data()};
-    std::mt19937 random(3);
-    auto* x = arena_data<std::uint8_t>(memory, program.input);
-    for (std::size_t i = 0; i < program.input.pixel(2, 0, 0); ++i) x[i] = static_cast<std::uint8_t>(random());
-    if (threads > 0)
-      CpuExecutor(threads).run(program, memory);
-    else
-      run_reference(program, memory);
-    const float* y = arena_data<float>(memory, program.output);
-    return std::vector<float>(y, y + program.output.pixel(2, 0, 0));
+  const auto output = [&](int threads) {
+    Int8Network network(model, graph, pack_for_cpu(graph, Type::u8));
+    CpuExecutor(threads).run(network.program, network.memory());
+    return network.output();
   };
-  const PackedWeights packed = pack_for_cpu(graph, Type::u8);
-  const std::vector<float> want = output(pack_for_reference(graph), 0), got = output(packed, 1);
-  EXPECT_EQ(output(packed, 3), got);
-  double worst = 0;
-  for (std::size_t i = 0; i < want.size(); ++i)
-    worst = std::max(worst, std::abs(static_cast<double>(got[i]) - want[i]));
-  EXPECT_LT(worst, 2.5);
+  EXPECT_EQ(output(3), output(1));
+}
+
+// From what the CPU's kernels made before, so that roundings do not add up.
+TEST_P(Int8Test, EachStepIsAsTheReference) {
+  const Pictures pictures;
+  const TemporaryFolder folder;
+  const Model model = Model::load(make_int8(GetParam(), pictures, folder));
+  const Graph graph = model.impl().graph_with_values();
+  const Int8Network cpu(model, graph, pack_for_cpu(graph, Type::u8)), plain(model, graph, pack_for_reference(graph));
+  CpuExecutor executor(2);
+  int convolutions = 0;
+  for (std::size_t i = 0; i < cpu.program.steps.size(); ++i) {
+    std::memcpy(plain.arena.data(), cpu.arena.data(), cpu.arena.bytes());
+    executor.run(cpu.program.steps[i].step, cpu.memory());
+    Program one = plain.program;
+    one.steps = {plain.program.steps[i]};
+    run_reference(one, plain.memory());
+    const auto* conv = std::get_if<Conv2dInt8>(&one.steps[0].step);
+    if (!conv || conv->conv.y.type != Type::u8) continue;
+    ++convolutions;
+    const Tensor& y = conv->conv.y;
+    for (int image = 0; image < y.n; ++image)
+      for (int v = 0; v < y.h; ++v)
+        for (int u = 0; u < y.w; ++u)
+          for (int k = 0; k < y.c; ++k) {
+            const std::size_t at = y.pixel(image, v, u) + static_cast<std::size_t>(k);
+            const int got = arena_data<std::uint8_t>(cpu.memory(), y)[at];
+            const int want = arena_data<std::uint8_t>(plain.memory(), y)[at];
+            ASSERT_LE(std::abs(got - want), 2) << one.steps[0].name << ", channel " << k;
+          }
+  }
+  EXPECT_GT(convolutions, 5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiny, Int8Test, testing::ValuesIn(kTiny));
+
+TEST(Int8, TheShippedModelFindsTheSame) {
+  const TemporaryFolder folder;
+  const Outcome outcome = cudet::test::run_command(
+      command, "convert", {"weights/codes.json", "--int8", "weights/demo", "-o", folder.file("codes"), "--quiet"});
+  ASSERT_EQ(outcome.status, 0) << outcome.error;
+  const DetectorOptions cpu{.device = Device::cpu};
+  Detector floats(Model::load("weights/codes.json"), cpu), bytes(Model::load(folder.file("codes.json")), cpu);
+  std::size_t found = 0;
+  for (const std::string& path : find_calibration_pictures("weights/demo")) {
+    const Image image = decode_image(read_file(path), path, 100'000'000).image;
+    const auto want = floats.detect(image.frame(), {.confidence = 0.4f}).detections;
+    const auto got = bytes.detect(image.frame(), {.confidence = 0.25f}).detections;
+    for (const Detection& d : want) {
+      const float size = std::max(d.x2 - d.x1, d.y2 - d.y1);
+      const auto same = [&](const Detection& o) {
+        return o.class_id == d.class_id && std::abs(o.score - d.score) < 0.15f &&
+               std::max({std::abs(o.x1 - d.x1), std::abs(o.y1 - d.y1), std::abs(o.x2 - d.x2), std::abs(o.y2 - d.y2)}) <
+                   0.1f * size + 2;
+      };
+      EXPECT_TRUE(std::any_of(got.begin(), got.end(), same)) << path << ": " << d.class_id << " " << d.score;
+      ++found;
+    }
+  }
+  EXPECT_GT(found, 5u);
+}
 
 TEST(Int8, WeightsAreOfEightBitsBesideTheirScales) {
   const Pictures pictures;
@@ -139,7 +211,6 @@ TEST(Int8, WeightsAreOfEightBitsBesideTheirScales) {
     for (std::size_t i = 0; i < depth; ++i) most = std::max(most, std::abs(values[k * depth + i]));
     EXPECT_EQ(most, 127) << k;
   }
-  std::ifstream json(folder.file("plain.json"));
   const Description description = read_description(folder.file("plain.json"));
   EXPECT_EQ(fs::path(description.weights).filename(), "plain.safetensors");
   EXPECT_EQ(description.rows.size(), read_description("tests/data/tiny/plain.json").rows.size());
@@ -194,6 +265,30 @@ TEST(Int8, RangesThatAreMissingOrNoneAreErrors) {
   EXPECT_NE(with("model.0.output_range", {0, INFINITY}).find("is no range"), std::string::npos);
   EXPECT_NE(with("model.0.output_range", {1}).find("has shape"), std::string::npos);
   EXPECT_NE(with("model.0.conv.weight_scale", {}).find("model.0.conv.weight_scale is missing"), std::string::npos);
+  for (const float scale : {-1.0f, NAN, INFINITY})
+    EXPECT_NE(with("model.0.conv.weight_scale", std::vector<float>(8, scale)).find("holds no scales"),
+              std::string::npos);
+}
+
+// Values that are all zero have no range.
+TEST(Int8, AConvolutionThatIsDead) {
+  const Pictures pictures;
+  const TemporaryFolder folder;
+  const Safetensors file = Safetensors::read("tests/data/tiny/folded.safetensors");
+  std::map<std::string, StoredTensor> tensors = file.tensors();
+  for (const char* name : {"model.0.conv.weight", "model.0.conv.bias"}) {
+    ASSERT_TRUE(tensors.contains(name)) << name;
+    static const std::vector<std::byte> zeros(1 << 20);
+    tensors[name].data = std::span(zeros).first(tensors[name].data.size());
+  }
+  std::filesystem::copy_file("tests/data/tiny/folded.json", folder.file("folded.json"));
+  write_safetensors(folder.file("folded.safetensors"), tensors);
+  const Outcome outcome = cudet::test::run_command(
+      command, "convert", {folder.file("folded.json"), "--int8", pictures.path(), "-o", folder.file("int8")});
+  ASSERT_EQ(outcome.status, 0) << outcome.error;
+  const Picture picture(60, 44, 9);
+  for (const float value : raw_output(folder.file("int8.json"), {.device = Device::cpu}, picture.frame).values)
+    ASSERT_TRUE(std::isfinite(value));
 }
 
 TEST(Int8, OnlyQuantisedModelsOnTheCpuRunIt) {
