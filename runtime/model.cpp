@@ -1,5 +1,10 @@
 #include "runtime/model.h"
 
+#include <features.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <new>
@@ -201,15 +206,32 @@ Graph load_graph(const Description& description, const std::string& weights_path
   return load_checked(description, FileWeights(weights_path));
 }
 
+void Model::Impl::set_graph(Graph with_values) {
+  graph = std::move(with_values);
+  for (Parameter& parameter : graph.parameters) values_.push_back(std::move(parameter.values));
+}
+
 Graph Model::Impl::graph_with_values() const {
-  return finished_graph(description, *weights);
+  std::vector<std::vector<float>> values;
+  {
+    const std::lock_guard lock(values_mutex_);
+    values.swap(values_);
+  }
+  if (values.empty()) return finished_graph(description, *weights);
+  Graph with_values = graph;
+  for (std::size_t i = 0; i < values.size(); ++i) with_values.parameters[i].values = std::move(values[i]);
+  return with_values;
 }
 
 std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights(Type type) const {
   const std::lock_guard lock(mutex_);
   std::weak_ptr<const PackedWeights>& kept = cpu_weights_[type];
   std::shared_ptr<const PackedWeights> packed = kept.lock();
-  if (!packed) kept = packed = std::make_shared<const PackedWeights>(pack_for_cpu(graph_with_values(), type));
+  if (packed) return packed;
+  kept = packed = std::make_shared<const PackedWeights>(pack_for_cpu(graph_with_values(), type));
+#ifdef __GLIBC__
+  malloc_trim(0);  // the values, which the arena is no smaller for
+#endif
   return packed;
 }
 
@@ -220,9 +242,8 @@ Model Model::load(const std::string& description, const std::string& weights) {
     impl->weights_path = weights.empty() ? impl->description.weights : weights;
     if (impl->weights_path.empty()) throw Error(description + ": names no weights");
     auto file = std::make_unique<const FileWeights>(impl->weights_path);
-    impl->graph = load_checked(impl->description, *file);
+    impl->set_graph(load_checked(impl->description, *file));
     impl->weights = std::move(file);
-    for (Parameter& parameter : impl->graph.parameters) parameter.values = {};
     return Model(impl);
   });
 }

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "layers/layer.h"
 #include "runtime/description.h"
@@ -23,13 +24,19 @@ struct Model::Impl {
   std::unique_ptr<const WeightSource> weights;  // as the file has them
   Graph graph;  // optimised, quantised if the weights have ranges; its parameters have shapes and no values
 
-  /// The same graph with values: what an executor's weights are packed from.
+  /// The same graph with values: what an executor's weights are packed from. The first who asks gets what load() made,
+  /// later ones what is made anew.
   Graph graph_with_values() const;
   /// The weights as the CPU's kernels of this type read them: packed by the first who asks, shared while anyone holds
   /// them.
   std::shared_ptr<const PackedWeights> cpu_weights(Type type = Type::f32) const;
 
+  /// Takes the finished graph.
+  void set_graph(Graph with_values);
+
  private:
+  mutable std::mutex values_mutex_;
+  mutable std::vector<std::vector<float>> values_;  // of each parameter, until someone asks
   mutable std::mutex mutex_;
   mutable std::map<Type, std::weak_ptr<const PackedWeights>> cpu_weights_;
 };

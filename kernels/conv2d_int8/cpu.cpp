@@ -1,4 +1,5 @@
 // Which of the CPU's kernels runs a convolution on integers, and the weights that they read.
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -8,8 +9,11 @@
 namespace cudet {
 namespace {
 
-int round(double value) {
-  return static_cast<int>(std::nearbyint(value));
+/// To the nearest integer, of magnitudes below 2^22: adding 1.5 · 2^23 leaves it in the low bits. Unlike std::nearbyint
+/// this vectorises.
+std::int32_t round(float value) {
+  constexpr float kRound = 0x1.8p23f;
+  return std::bit_cast<std::int32_t>(value + kRound) - std::bit_cast<std::int32_t>(kRound);
 }
 
 /// The 8-bit weights w of one output channel, and s with weight = w · s.
@@ -50,7 +54,7 @@ void pack_direct(const Conv2d& conv, Quantization x, const float* weight, std::b
 }
 
 // 24 G: integers.
-constexpr int kG[kInt8WinogradIn][3] = {{-4, -4, -4}, {-4, 4, -4}, {1, 2, 4}, {1, -2, 4}, {6, 0, 0}, {0, 0, 24}};
+constexpr float kG[kInt8WinogradIn][3] = {{-4, -4, -4}, {-4, 4, -4}, {1, 2, 4}, {1, -2, 4}, {6, 0, 0}, {0, 0, 24}};
 // Of each row of Bᵀ the sum of what is positive, and of what is negative.
 constexpr int kPositive[kInt8WinogradIn] = {2, 5, 3, 3, 5, 5}, kNegative[kInt8WinogradIn] = {8, 5, 3, 3, 5, 5};
 
@@ -62,35 +66,37 @@ int most_value(int i, int j, int zero) {
   return std::max(positive * above + negative * zero, negative * above + positive * zero);
 }
 
-/// U = 24² G g Gᵀ of a channel's kernels, exact: point, C.
-void transform(const QuantizedChannel& channel, int c_count, std::vector<std::int32_t>& u) {
-  for (int c = 0; c < c_count; ++c) {
-    int half[kInt8WinogradIn][3] = {};
-    for (int i = 0; i < kInt8WinogradIn; ++i)
-      for (int s = 0; s < 3; ++s)
-        for (int r = 0; r < 3; ++r)
-          half[i][s] += kG[i][r] * channel.w[static_cast<std::size_t>((r * 3 + s) * c_count + c)];
-    for (int i = 0; i < kInt8WinogradIn; ++i)
-      for (int j = 0; j < kInt8WinogradIn; ++j)
-        u[static_cast<std::size_t>((i * kInt8WinogradIn + j) * c_count + c)] =
-            half[i][0] * kG[j][0] + half[i][1] * kG[j][1] + half[i][2] * kG[j][2];
-  }
+/// U = 24² G g Gᵀ of a channel's kernels: point, C. Integers below 2^24, so that floats, which vectorise, are exact.
+void transform(const QuantizedChannel& channel, std::size_t c_count, std::vector<float>& half, std::vector<float>& u) {
+  for (std::size_t i = 0; i < kInt8WinogradIn; ++i)  // G g: row of points, column of taps, C
+    for (std::size_t s = 0; s < 3; ++s)
+      for (std::size_t c = 0; c < c_count; ++c) {
+        const auto tap = [&](std::size_t r) { return static_cast<float>(channel.w[(r * 3 + s) * c_count + c]); };
+        half[(i * 3 + s) * c_count + c] = kG[i][0] * tap(0) + kG[i][1] * tap(1) + kG[i][2] * tap(2);
+      }
+  for (std::size_t i = 0; i < kInt8WinogradIn; ++i)
+    for (std::size_t j = 0; j < kInt8WinogradIn; ++j)
+      for (std::size_t c = 0; c < c_count; ++c) {
+        const float* row = half.data() + i * 3 * c_count + c;
+        u[(i * kInt8WinogradIn + j) * c_count + c] =
+            row[0] * kG[j][0] + row[c_count] * kG[j][1] + row[2 * c_count] * kG[j][2];
+      }
 }
 
 void pack_winograd(const Conv2d& conv, Quantization x, const float* weight, std::byte* packed) {
-  constexpr double kMostSum = 2147483647.0, kMostWeight = 32767;
+  constexpr double kMostSum = 2147483647.0 * (1 - 1e-6), kMostWeight = 32767;  // a scale is rounded to f32
   const std::size_t block_pairs = int8_winograd_block_pairs(conv);
   const std::size_t c_count = static_cast<std::size_t>(conv.x.c), depth = 9 * c_count;
   auto* multipliers = reinterpret_cast<float*>(packed);
   auto* weights = reinterpret_cast<std::int32_t*>(multipliers + static_cast<std::size_t>(Conv2dBlocks(conv).count) *
                                                                     kInt8WinogradPoints * kConv2dBlock);
-  std::vector<std::int32_t> u(kInt8WinogradPoints * c_count);
+  std::vector<float> half(kInt8WinogradIn * 3 * c_count), u(kInt8WinogradPoints * c_count);
   for (int k = 0; k < conv.y.c; ++k) {
     const QuantizedChannel channel(weight + k * depth, depth);
-    transform(channel, conv.x.c, u);
+    transform(channel, c_count, half, u);
     const int block = k / kConv2dBlock, lane = k % kConv2dBlock;
     for (int p = 0; p < kInt8WinogradPoints; ++p) {
-      const std::int32_t* from = u.data() + p * c_count;
+      const float* from = u.data() + p * c_count;
       double sum = 0, most = 0;
       for (std::size_t c = 0; c < c_count; ++c) {
         const double magnitude = std::abs(from[c]);
@@ -100,11 +106,12 @@ void pack_winograd(const Conv2d& conv, Quantization x, const float* weight, std:
       const double value = most_value(p / kInt8WinogradIn, p % kInt8WinogradIn, x.zero);
       const double room = kMostSum / value - 0.5 * static_cast<double>(c_count);
       const double scale = most > 0 ? std::min({kMostWeight / most, room / sum, 1.0}) : 1;
+      const float factor = static_cast<float>(scale);
       multipliers[(block * kInt8WinogradPoints + p) * kConv2dBlock + lane] =
           static_cast<float>(static_cast<double>(channel.scale) * x.scale / (576 * scale));
       std::int32_t* to = weights + block * block_pairs + p * c_count / 2 * kConv2dBlock + lane;
       for (std::size_t c = 0; c < c_count; c += 2, to += kConv2dBlock)
-        *to = pair(round(from[c] * scale), round(from[c + 1] * scale));
+        *to = pair(round(from[c] * factor), round(from[c + 1] * factor));
     }
   }
 }
