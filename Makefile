@@ -92,7 +92,8 @@ export TSAN_OPTIONS := log_path=$D/report:exitcode=99
 export UBSAN_OPTIONS := log_path=$D/report:print_stacktrace=1
 endif
 
-# CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS are the user's. No -march: kernels pick their instruction set at run time.
+# CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS are the user's. No -march but NATIVE's: kernels pick their instruction set at
+# run time.
 FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(CROSS_INCLUDES) -std=c++20 $(OPTIMIZE) -g1 -ffp-contract=off -fPIC -fvisibility=hidden \
   -pthread $(WARNINGS) $(INSTRUMENT) $(NATIVE) \
   $(if $(HIGHWAY),-DHWY_COMPILE_ONLY_STATIC $(patsubst %,-isystem %,$(filter-out headers,$(HIGHWAY))))
@@ -151,9 +152,9 @@ TESTS := $(call objects,tests/main.cpp $(addprefix tests/,runtime/allocations.cp
 endif
 CUDA_TESTS := $(call objects,$(shell find tests -name '*_cuda_test.cpp') tests/main.cpp \
   $(if $(filter simt asan,$(CONFIG)),$(wildcard tests/simt/library/*.cpp)))
-# What need not be quick is quick to compile instead; in tests themselves undefined behaviour is not sought.
+# What need not be quick is quick to compile instead.
 APP_FLAGS := $(if $(filter asan,$(CONFIG)),-O0)
-TEST_FLAGS := $(if $(filter asan,$(CONFIG)),-O0 -fno-sanitize=undefined,-O1 -Wno-maybe-uninitialized)
+TEST_FLAGS := $(if $(filter asan,$(CONFIG)),-O0,-O1 -Wno-maybe-uninitialized)
 $(APPS): OWN_FLAGS := $(APP_FLAGS)
 $(TESTS) $(CUDA_TESTS): OWN_FLAGS := $(TEST_FLAGS)
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$D/%,$(sort $(wildcard tests/fuzz/*_fuzz.cpp)))

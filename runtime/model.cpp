@@ -40,18 +40,18 @@ class FileWeights final : public WeightSource {
     if (const std::vector<std::int64_t> wanted(shape.begin(), shape.end()); tensor->shape != wanted)
       throw Error(name + " has shape " + text(tensor->shape) + ", needs " + text(wanted));
     std::vector<float> values = tensor->to_f32();
-    if (tensor->dtype == Dtype::i8) multiply_rows(values, scale_name(name));
+    if (tensor->dtype == Dtype::i8) multiply_rows(values, scale_name(name), shape.empty() ? 1 : shape[0]);
     return values;
   }
 
  private:
-  /// Each row by its factor, which the tensor of that name holds.
-  void multiply_rows(std::vector<float>& values, const std::string& scales) const {
+  /// Each of so many rows by its factor, which the tensor of that name holds.
+  void multiply_rows(std::vector<float>& values, const std::string& scales, int rows) const {
     const StoredTensor* tensor = file_.find(scales);
     if (!tensor) throw Error(scales + " is missing from " + path_);
     const std::vector<float> factors = tensor->to_f32();
     const bool sound = std::all_of(factors.begin(), factors.end(), [](float f) { return std::isfinite(f) && f >= 0; });
-    if (factors.empty() || values.size() % factors.size() != 0 || !sound) throw Error(scales + " holds no scales");
+    if (static_cast<int>(factors.size()) != rows || !sound) throw Error(scales + " holds no scales");
     const std::size_t length = values.size() / factors.size();
     for (std::size_t k = 0; k < factors.size(); ++k)
       for (std::size_t i = 0; i < length; ++i) values[k * length + i] *= factors[k];
@@ -230,7 +230,7 @@ std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights(Type type) const {
   if (packed) return packed;
   kept = packed = std::make_shared<const PackedWeights>(pack_for_cpu(graph_with_values(), type));
 #ifdef __GLIBC__
-  malloc_trim(0);  // the values, which the arena is no smaller for
+  malloc_trim(0);  // of the values, which are some thousand pieces: the arena is mapped apart, and cannot reuse them
 #endif
   return packed;
 }

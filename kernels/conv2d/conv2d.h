@@ -43,11 +43,11 @@ std::size_t conv2d_cpu_direct_floats(const Conv2d& op);
 void conv2d_cpu_direct_pack(const Conv2d& op, const float* weight, float* packed);
 int conv2d_cpu_direct_tiles(const Conv2d& op);
 void conv2d_cpu_direct(const Conv2d&, const Memory&, int first, int last);
-/// Winograd's algorithm on patches of 4×4 outputs, for kernels of 3×3 with dilation and groups 1: with stride 1 and C a
-/// multiple of 16 up to 1024, or stride 2 and C from 32 up to 320. Error: some ten times the other's, with stride 2
-/// three times. A NaN or an infinity of the input may reach all outputs of the patches that it is read for. Takes 300
-/// KB of the calling thread's stack. Packed weights: block of 16 output channels, 36 transformed ones, C, channel of
-/// the block.
+/// Winograd's algorithm on patches of 4×4 outputs, for kernels of 3×3 with dilation and groups 1, and C a multiple of
+/// 16: up to 1024 with stride 1, from 32 to 320 with stride 2. Error: some ten times the other's, with stride 2 three
+/// times. A NaN or an infinity of the input may reach all outputs of the patches that it is read for. Takes 300 KB of
+/// the calling thread's stack. Packed weights: block of 16 output channels, 36 transformed ones, C, channel of the
+/// block.
 bool conv2d_cpu_has_winograd(const Conv2d& op);
 std::size_t conv2d_cpu_winograd_floats(const Conv2d& op);
 void conv2d_cpu_winograd_pack(const Conv2d& op, const float* weight, float* packed);

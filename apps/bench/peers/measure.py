@@ -76,8 +76,8 @@ class Peer:
 class Cudet:
     """`bench`, a process a turn; what it says of itself is the median of its turns."""
 
-    def __init__(self, programs, model, threads, size, batch):
-        how = ["--device", "cpu", "--imgsz", f"{size}x{size}", "--threads", threads, "--batch", batch]
+    def __init__(self, programs, model, threads, size, batch, precision):
+        how = ["--device", "cpu", "--precision", precision, "--imgsz", f"{size}x{size}", "--threads", threads, "--batch", batch]
         self.command = [programs / "bench", model, *how, "--json", "-"]
         self.said, self.busy, self.machine = [], [], {}
 

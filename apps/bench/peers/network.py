@@ -56,6 +56,8 @@ class Weights:
     def __getitem__(self, name):
         if name not in self.tensors:
             raise Refused(f"{self.path}: {name} is missing")
+        if self.tensors[name].dtype == np.int8:
+            raise Refused(f"{self.path}: quantized already: give the model in floating point, and --int8 PICTURES")
         return self.tensors[name].astype(np.float32)
 
     def conv(self, name, shape):

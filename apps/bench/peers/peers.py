@@ -82,7 +82,7 @@ class Network:
         precision, batch, options = contestant.precision, contestant.batch, self.options
         if contestant.engine == "cudet":
             model = self.formats.model if precision == "fp32" else self.formats.path("int8.json")
-            engine = measure.Cudet(options.programs, model, threads, self.size, batch)
+            engine = measure.Cudet(options.programs, model, threads, self.size, batch, precision)
             if precision == "fp32":
                 return engine, None
             raw = self.folder / "raw.safetensors"
