@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -171,7 +170,7 @@ TEST_F(BenchCommand, SaysInOneLineWhatIsWrong) {
 TEST_F(BenchCommand, LeavesNoFilesWhereItIsEndedWhileItMeasures) {
   const pid_t child = ::fork();
   if (child == 0) {
-    std::signal(SIGINT, SIG_DFL);  // which tests that run in the background may have inherited as ignored
+    ::signal(SIGINT, SIG_DFL);  // which tests that run in the background may have inherited as ignored
     run({"--op", "copy", "--shape", "1x8x8x4", "--threads", "1", "--runs", "100000", "--json", folder_.file("r.json")});
     ::_exit(0);
   }
