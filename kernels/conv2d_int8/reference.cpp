@@ -10,18 +10,17 @@ double sum_of(const Conv2dInt8& op, const Memory& memory, int i, int v, int u, i
   const int c_of_group = conv.x.c / conv.groups, group = k / (conv.y.c / conv.groups);
   const float* weight = weights_data<float>(memory, conv.weight) +
                         static_cast<std::size_t>(k) * conv.kernel.h * conv.kernel.w * c_of_group;
+  const std::uint8_t* x = arena_data<std::uint8_t>(memory, conv.x);
   double sum = 0;
   for (int r = 0; r < conv.kernel.h; ++r)
-    for (int s = 0; s < conv.kernel.w; ++s)
-      for (int c = 0; c < c_of_group; ++c, ++weight) {
-        const int row = v * conv.stride.h - conv.pad.h + r * conv.dilation.h;
-        const int column = u * conv.stride.w - conv.pad.w + s * conv.dilation.w;
-        if (row < 0 || row >= conv.x.h || column < 0 || column >= conv.x.w) continue;
-        const std::uint8_t x =
-            arena_data<std::uint8_t>(memory, conv.x)[conv.x.pixel(i, row, column) + group * c_of_group + c];
-        sum += static_cast<double>(*weight) * dequantize(x, op.x);
-      }
-  return sum + weights_data<float>(memory, conv.bias)[k];
+    for (int s = 0; s < conv.kernel.w; ++s, weight += c_of_group) {
+      const int row = v * conv.stride.h - conv.pad.h + r * conv.dilation.h;
+      const int column = u * conv.stride.w - conv.pad.w + s * conv.dilation.w;
+      if (row < 0 || row >= conv.x.h || column < 0 || column >= conv.x.w) continue;
+      const std::uint8_t* pixel = x + conv.x.pixel(i, row, column) + group * c_of_group;
+      for (int c = 0; c < c_of_group; ++c) sum += static_cast<double>(weight[c]) * (pixel[c] - op.x.zero);
+    }
+  return sum * op.x.scale + weights_data<float>(memory, conv.bias)[k];
 }
 
 }  // namespace
