@@ -14,6 +14,7 @@
 #include "runtime/model.h"
 #include "runtime/placing.h"
 #include "runtime/quantize.h"
+#include "runtime/recent_programs.h"
 
 namespace cudet::convert {
 namespace {
@@ -36,12 +37,13 @@ class Histogram {
   /// Of the ranges that keep so many 16ths of the lower side and 64ths of the upper one, the one of the least error.
   ValueRange best() const {
     constexpr int kLow = 16, kHigh = 64;
+    const std::vector<Bin> bins = filled_bins();
     ValueRange best{low_, high_};
-    double least = error(best);
+    double least = error(bins, best);
     for (int low = kLow; low >= 0; --low)
       for (int high = kHigh; high >= 0; --high) {
         const ValueRange range{low_ * static_cast<float>(low) / kLow, high_ * static_cast<float>(high) / kHigh};
-        if (const double loss = error(range); loss < least) {
+        if (const double loss = error(bins, range); loss < least) {
           least = loss;
           best = range;
         }
@@ -52,15 +54,23 @@ class Histogram {
  private:
   static constexpr int kBins = 4096;
 
-  double error(ValueRange range) const {
-    const double step = (static_cast<double>(range.high) - range.low) / 255, rounding = step * step / 12;
+  struct Bin {
+    double value, count;
+  };
+  std::vector<Bin> filled_bins() const {
+    std::vector<Bin> bins;
     const double width = (static_cast<double>(high_) - low_) / kBins;
+    for (std::size_t i = 0; i < kBins; ++i)
+      if (counts_[i] > 0)
+        bins.push_back({low_ + (static_cast<double>(i) + 0.5) * width, static_cast<double>(counts_[i])});
+    return bins;
+  }
+  static double error(const std::vector<Bin>& bins, ValueRange range) {
+    const double step = (static_cast<double>(range.high) - range.low) / 255, rounding = step * step / 12;
     double sum = 0;
-    for (std::size_t bin = 0; bin < kBins; ++bin) {
-      if (counts_[bin] == 0) continue;
-      const double value = low_ + (static_cast<double>(bin) + 0.5) * width;
-      const double cut = std::max({value - range.high, range.low - value, 0.0});
-      sum += static_cast<double>(counts_[bin]) * (cut > 0 ? cut * cut : rounding);
+    for (const Bin& bin : bins) {
+      const double cut = std::max({bin.value - range.high, range.low - bin.value, 0.0});
+      sum += bin.count * (cut > 0 ? cut * cut : rounding);
     }
     return sum;
   }
@@ -89,7 +99,7 @@ class Observer {
   void run(const Image& image, const Look& look) {
     const Frame frame = image.frame();
     const Extent size = placing_.input_for({&frame, 1});
-    const Program program = compile(model_.impl().graph, *weights_, 1, size);
+    const Program& program = this->program(size);
     if (program.memory.bytes > arena_.bytes()) arena_ = Buffer(program.memory.bytes);
     const Memory memory{arena_.data(), weights_->bytes.data()};
     const Letterbox letterbox{frame, placing_.place(frame, size), program.input, 0};
@@ -109,10 +119,16 @@ class Observer {
   const std::map<std::string, Histogram>& histograms() const { return histograms_; }
 
  private:
+  const Program& program(Extent size) {
+    if (const Program* known = programs_.find(1, size)) return *known;
+    return programs_.add(std::make_unique<Program>(compile(model_.impl().graph, *weights_, 1, size)));
+  }
+
   const Model& model_;
   std::shared_ptr<const PackedWeights> weights_;
   Placing placing_;
   CpuExecutor executor_;
+  RecentPrograms<Program> programs_;
   Buffer arena_;
   std::map<std::string, Histogram> histograms_;  // by module
 };
