@@ -1,7 +1,6 @@
 #include "apps/convert/command.h"
 
 #include <CLI/CLI.hpp>
-#include <cctype>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -15,6 +14,7 @@
 #include "apps/convert/int8.h"
 #include "apps/convert/yaml_model.h"
 #include "apps/files/atomic_file.h"
+#include "apps/files/pictures.h"
 #include "apps/files/write_safetensors.h"
 #include "kernels/error.h"
 #include "runtime/file.h"
@@ -38,12 +38,6 @@ struct Conversion {
   std::string scale;
   std::optional<Checkpoint> checkpoint;  // owns the weights
 };
-
-std::string lower_extension(const std::string& path) {
-  std::string extension = fs::path(path).extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return extension;
-}
 
 /// Runs `body`, whose errors lack the path.
 template <class Body>

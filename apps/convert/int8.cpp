@@ -7,6 +7,7 @@
 
 #include "apps/convert/model_table.h"
 #include "apps/files/atomic_file.h"
+#include "apps/files/pictures.h"
 #include "apps/files/write_safetensors.h"
 #include "runtime/file.h"
 #include "runtime/model.h"
@@ -70,15 +71,8 @@ void Int8Weights::add(const std::string& name, StoredTensor tensor, std::vector<
 }
 
 std::vector<std::string> find_calibration_pictures(const std::string& folder) {
-  std::vector<std::string> paths;
   std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    std::string extension = entry->path().extension().string();
-    std::transform(extension.begin(), extension.end(), extension.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    if (extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".bmp")
-      paths.push_back(entry->path().string());
-  }
+  std::vector<std::string> paths = list_pictures(folder, error);
   if (error) throw Error(folder + ": " + error.message());
   if (paths.empty()) throw Error(folder + ": the folder has no pictures (jpg, jpeg, png, bmp)");
   std::sort(paths.begin(), paths.end());

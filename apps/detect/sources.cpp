@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "apps/detect/format.h"
+#include "apps/files/pictures.h"
 #include "kernels/error.h"
 
 namespace cudet::detect {
@@ -18,18 +19,6 @@ namespace fs = std::filesystem;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
-}
-
-std::string lower_extension(const fs::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return extension;
-}
-
-bool has_picture_extension(const fs::path& path) {
-  const std::string extension = lower_extension(path);
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".bmp";
 }
 
 class Finder {
@@ -72,11 +61,8 @@ class Finder {
   }
 
   void add_folder(const std::string& folder) {
-    std::vector<std::string> paths;
-    std::error_code error, ignored;
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-      if (has_picture_extension(entry->path()) && !entry->is_directory(ignored))
-        paths.push_back(entry->path().string());
+    std::error_code error;
+    std::vector<std::string> paths = list_pictures(folder, error);
     if (error) {
       result.problems.push_back(folder + ": " + error.message());
       return;
