@@ -9,7 +9,9 @@ struct CpuKernels {
   const Memory& memory;
 
   void operator()(const Conv2d& op) const {
-    pool.for_tiles(conv2d_cpu_tiles(op), [&](int first, int last) { conv2d_cpu(op, memory, first, last); });
+    const int threads = pool.threads();
+    pool.for_tiles(conv2d_cpu_tiles(op, threads),
+                   [&](int first, int last) { conv2d_cpu(op, memory, threads, first, last); });
   }
   void operator()(const Conv2dInt8& op) const {
     pool.for_tiles(conv2d_int8_cpu_tiles(op), [&](int first, int last) { conv2d_int8_cpu(op, memory, first, last); });

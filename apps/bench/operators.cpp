@@ -139,7 +139,8 @@ template <auto tiles, auto run, auto weights>
 Kernel make_conv2d(const Step& step, const Operands& operands, CpuExecutor& executor) {
   const Conv2d& op = std::get<Conv2d>(step);
   return [&op, &executor, memory = (operands.*weights)()] {
-    executor.pool().for_tiles(tiles(op), [&](int first, int last) { run(op, memory, first, last); });
+    const int threads = executor.pool().threads();
+    executor.pool().for_tiles(tiles(op, threads), [&](int first, int last) { run(op, memory, threads, first, last); });
   };
 }
 

@@ -193,8 +193,8 @@ void direct_tile(const Conv2d& op, const Memory& memory, const Conv2dTiling& til
   }
 }
 
-void direct_tiles(const Conv2d& op, const Memory& memory, int first, int last) {
-  const Conv2dTiling tiling(op);
+void direct_tiles(const Conv2d& op, const Memory& memory, int threads, int first, int last) {
+  const Conv2dTiling tiling(op, threads);
   Conv2d as_row = op;
   constexpr Extent kOne{1, 1}, kNone{0, 0};
   if (op.kernel == kOne && op.stride == kOne && op.pad == kNone)  // pointwise: rows and their ends mean nothing
@@ -214,13 +214,13 @@ namespace cudet {
 
 HWY_EXPORT(direct_tiles);
 
-int conv2d_cpu_direct_tiles(const Conv2d& op) {
-  const Conv2dTiling tiling(op);
+int conv2d_cpu_direct_tiles(const Conv2d& op, int threads) {
+  const Conv2dTiling tiling(op, threads);
   return tiling.block_ranges * op.y.n * tiling.runs;
 }
 
-void conv2d_cpu_direct(const Conv2d& op, const Memory& memory, int first, int last) {
-  HWY_DYNAMIC_DISPATCH(direct_tiles)(op, memory, first, last);
+void conv2d_cpu_direct(const Conv2d& op, const Memory& memory, int threads, int first, int last) {
+  HWY_DYNAMIC_DISPATCH(direct_tiles)(op, memory, threads, first, last);
 }
 
 }  // namespace cudet

@@ -23,6 +23,10 @@ HWY_INLINE Floats times(float factor, Floats value, Floats added) {
   return hn::MulAdd(hn::Set(kFloats, factor), value, added);
 }
 
+HWY_INLINE Floats scaled(float factor, Floats value) {
+  return hn::Mul(hn::Set(kFloats, factor), value);
+}
+
 // F(4, 3). Points: of the polynomials at 1 and −1, 2 and −2, 0 and ∞.
 struct Stride1 {
   static constexpr int kStride = 1;
@@ -50,6 +54,22 @@ struct Stride1 {
     points<0>(d, to, 0);
     points<1>(d, to, 2);
     points<2>(d, to, 4);
+  }
+
+  // G g: the weights of a pass's points, from `at` on.
+  // G g: the weights of a pass's points, from `at` on.
+  template <int kPass, int kN>
+  static HWY_INLINE void weights(const Floats (&g)[3], Floats (&to)[kN], int at = 0) {
+    if constexpr (kPass == kLast) {
+      to[at] = scaled(1 / 4.0f, g[0]);
+      to[at + 1] = g[2];
+    } else {
+      const Floats outer = kPass == 0 ? scaled(-1 / 6.0f, hn::Add(g[0], g[2]))
+                                      : hn::Add(scaled(1 / 24.0f, g[0]), scaled(1 / 6.0f, g[2]));
+      const Floats inner = scaled(kPass == 0 ? -1 / 6.0f : 1 / 12.0f, g[1]);
+      to[at] = hn::Add(outer, inner);
+      to[at + 1] = hn::Sub(outer, inner);
+    }
   }
 
   // Aᵀ m, of products at all points.
@@ -118,6 +138,18 @@ struct Stride2 {
     points<2>(d, to, 6);
   }
 
+  template <int kPass, int kN>
+  static HWY_INLINE void weights(const Floats (&g)[3], Floats (&to)[kN], int at = 0) {
+    if constexpr (kPass == 0) {
+      to[at] = scaled(-1 / 2.0f, hn::Add(g[0], g[2]));
+      to[at + 1] = scaled(-1 / 6.0f, hn::Sub(g[0], g[2]));
+      to[at + 2] = scaled(1 / 6.0f, hn::Add(g[0], hn::Add(g[2], g[2])));
+    } else {
+      to[at] = kPass == 1 ? scaled(1 / 2.0f, g[0]) : g[1];
+      to[at + 1] = kPass == 1 ? g[1] : g[2];
+    }
+  }
+
   static HWY_INLINE void outputs(const Floats (&m)[kIn], Floats (&y)[kOut]) {
     const Floats sum = hn::Add(m[0], m[1]), difference = hn::Sub(m[0], m[1]);
     y[0] = hn::Add(hn::Add(sum, m[2]), hn::Add(m[3], m[4]));
@@ -147,6 +179,36 @@ struct Stride2 {
     }
   }
 };
+
+// A pass's weights of `count` channels and one block, G g Gᵀ: `taps` are channel, 9, kConv2dBlock; `to` is weight,
+// `point` floats from one to the next, channel, kConv2dBlock. Each product is rounded by itself, so that no instruction
+// set differs.
+template <class Form, int kPass>
+HWY_INLINE void transform_weights(const float* taps, std::size_t count, float* to, std::size_t point) {
+  constexpr int kRows = Form::kForm.weight_rows(kPass);
+  for (std::size_t e = 0; e < count * kConv2dBlock; e += kLanes) {
+    const float* tap = taps + e / kConv2dBlock * 9 * kConv2dBlock + e % kConv2dBlock;
+    Floats half[kRows][3];  // G g
+    HWY_UNROLL(3)
+    for (int s = 0; s < 3; ++s) {
+      Floats g[3], rows[kRows];
+      HWY_UNROLL(3)
+      for (int r = 0; r < 3; ++r) g[r] = hn::LoadU(kFloats, tap + (r * 3 + s) * kConv2dBlock);
+      Form::template weights<kPass>(g, rows);
+      HWY_UNROLL(3)
+      for (int i = 0; i < kRows; ++i) half[i][s] = rows[i];
+    }
+    HWY_UNROLL(3)
+    for (int i = 0; i < kRows; ++i) {
+      Floats row[kWinogradSide];
+      Form::template weights<0>(half[i], row, Form::kForm.weight_row[0]);
+      Form::template weights<1>(half[i], row, Form::kForm.weight_row[1]);
+      Form::template weights<2>(half[i], row, Form::kForm.weight_row[2]);
+      HWY_UNROLL(6)
+      for (int j = 0; j < kWinogradSide; ++j) hn::StoreU(row[j], kFloats, to + (i * kWinogradSide + j) * point + e);
+    }
+  }
+}
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

@@ -22,11 +22,16 @@ namespace {
 
 static_assert(kWinogradChannels % kLanes == 0, "channels are whole vectors");
 
-// A tile's patches: of a pass, their points by all input channels; then sums by all output channels of the tile, and
-// what a pass adds to those of one block.
+// Weights of a pass that are transformed here: of a chunk, point after point with padding between.
+constexpr int kOwnPoint = kWinogradChunk * kConv2dBlock + kWinogradPadding;
+constexpr int kOwnBlock = 3 * kWinogradSide * kOwnPoint;
+
+// Of a tile: its room (WinogradTiling); products of the blocks at hand, where no other chunk adds to them; weights of
+// these blocks.
 struct Scratch {
   alignas(64) float room[kWinogradRoom];
   alignas(64) float products[kWinogradProducts * kBlocks * kConv2dBlock];
+  alignas(64) float weights[kBlocks * kOwnBlock];
 };
 
 // What the patches of a tile have in common.
@@ -34,7 +39,8 @@ struct Patches {
   const Conv2d& op;
   const WinogradTiling& tiling;
   int image, first, count;
-  std::size_t point;  // floats from a point of `values` to the next: count · C and padding
+  int c, channels;    // the chunk of input channels: first and how many
+  std::size_t point;  // floats from a point of `values` to the next: count · channels and padding
 };
 
 // A pass's points of channels [c, c + kLanes) of one patch.
@@ -67,20 +73,20 @@ HWY_INLINE void transform_channels(const Tensor& x, const float* corner, int top
   }
 }
 
-// A pass's points of Bᵀ d B of each patch: values are point, patch, C.
+// A pass's points of Bᵀ d B of each patch: values are point, patch, channel of the chunk.
 template <class Form, int kPass>
 void transform_patches(const Patches& patches, const Memory& memory, float* values) {
   constexpr int kIn = Form::kIn, kStep = kOut * Form::kStride;
   const Conv2d& op = patches.op;
   const Tensor& x = op.x;
-  const float* image = arena_data<float>(memory, x) + x.pixel(patches.image, 0, 0);
-  for (int t = 0; t < patches.count; ++t, values += x.c) {
+  const float* image = arena_data<float>(memory, x) + x.pixel(patches.image, 0, 0) + patches.c;
+  for (int t = 0; t < patches.count; ++t, values += patches.channels) {
     const int patch = patches.first + t;
     const int top = patch / patches.tiling.across * kStep - op.pad.h;
     const int left = patch % patches.tiling.across * kStep - op.pad.w;
     const float* corner = image + (static_cast<std::ptrdiff_t>(top) * x.w + left) * x.pitch;
     const bool inside = top >= 0 && top + kIn <= x.h && left >= 0 && left + kIn <= x.w;
-    for (int c = 0; c < x.c; c += kLanes)
+    for (int c = 0; c < patches.channels; c += kLanes)
       if (inside)
         transform_channels<Form, kPass, true>(x, corner, top, left, c, values, patches.point);
       else
@@ -88,9 +94,15 @@ void transform_patches(const Patches& patches, const Memory& memory, float* valu
   }
 }
 
-// products[0, kM) = x[0, kM) · weight, a row of kB blocks a patch.
+// A pass's weights for a chunk, once a block: weight, channel, kConv2dBlock.
+struct Weights {
+  const float* first;
+  std::size_t point, block;  // floats from one to the next
+};
+
+// products[0, kM) = x[0, kM) · weight, or added to them: a row of kB blocks a patch.
 template <int kM, int kB>
-HWY_INLINE void multiply_few(const float* values, int c, const float* weight, std::size_t block_floats,
+HWY_INLINE void multiply_few(const float* values, int c, const float* weight, std::size_t block_floats, bool added,
                              float* products) {
   const float* x[kM];
   for (int m = 0; m < kM; ++m) x[m] = values + m * c;
@@ -98,7 +110,8 @@ HWY_INLINE void multiply_few(const float* values, int c, const float* weight, st
   HWY_UNROLL(16)
   for (int m = 0; m < kM; ++m) {
     HWY_UNROLL(16)
-    for (int n = 0; n < kB * kVectors; ++n) sums[m][n] = hn::Zero(kFloats);
+    for (int n = 0; n < kB * kVectors; ++n)
+      sums[m][n] = added ? hn::Load(kFloats, products + (m * kB * kVectors + n) * kLanes) : hn::Zero(kFloats);
   }
   accumulate<kM, kB, true>(x, weight, block_floats, c, sums, kM * c);
   HWY_UNROLL(16)
@@ -110,25 +123,24 @@ HWY_INLINE void multiply_few(const float* values, int c, const float* weight, st
 
 template <int kM, int kB>
 HWY_INLINE void multiply_fewer(int m, const float* values, int c, const float* weight, std::size_t block_floats,
-                               float* products) {
+                               bool added, float* products) {
   if (m == kM)
-    multiply_few<kM, kB>(values, c, weight, block_floats, products);
+    multiply_few<kM, kB>(values, c, weight, block_floats, added, products);
   else if constexpr (kM > 1)
-    multiply_fewer<kM - 1, kB>(m, values, c, weight, block_floats, products);
+    multiply_fewer<kM - 1, kB>(m, values, c, weight, block_floats, added, products);
 }
 
-// Products are a pass's point, patch, channel of the kB blocks; `weight` is point of all, C, kConv2dBlock, once a
-// block.
+// Products are a pass's point, patch, channel of the kB blocks.
 template <int kB>
-void multiply(const Patches& patches, const WinogradForm& form, int pass, const float* values, const float* weight,
-              std::size_t block_floats, float* products) {
-  const int c = patches.op.x.c, steps = ceil_div(patches.count, kPixels);
+void multiply(const Patches& patches, const WinogradForm& form, int pass, const float* values, const Weights& weights,
+              float* products) {
+  const int c = patches.channels, steps = ceil_div(patches.count, kPixels);
   for (int p = 0; p < form.pass_points(); ++p, values += patches.point) {
-    const float* of_point = weight + static_cast<std::size_t>(form.weight(pass, p)) * c * kConv2dBlock;
+    const float* of_point = weights.first + static_cast<std::size_t>(form.weight(pass, p)) * weights.point;
     for (int step = 0, t = 0; step < steps; ++step) {
       const int m = (patches.count - t + steps - step - 1) / (steps - step);  // as even as can be
-      multiply_fewer<kPixels, kB>(m, values + static_cast<std::size_t>(t) * c, c, of_point, block_floats,
-                                  products + static_cast<std::size_t>(t) * kB * kConv2dBlock);
+      multiply_fewer<kPixels, kB>(m, values + static_cast<std::size_t>(t) * c, c, of_point, weights.block,
+                                  patches.c > 0, products + static_cast<std::size_t>(t) * kB * kConv2dBlock);
       t += m;
     }
     products += static_cast<std::size_t>(patches.count) * kB * kConv2dBlock;
@@ -210,44 +222,71 @@ void transform_back(const Patches& patches, const Memory& memory, const float* p
   }
 }
 
+// Where conv2d_cpu_pack has them, or transformed into `own`.
 template <class Form, int kPass, int kB>
-void blocks_of_pass(const Patches& patches, const Memory& memory, int block, const float* values, float* products,
-                    float* sums) {
+HWY_INLINE Weights weights_of_pass(const Patches& patches, const Memory& memory, int block, float* own) {
   const Conv2d& op = patches.op;
-  const std::size_t block_floats = static_cast<std::size_t>(kWinogradWeights) * op.x.c * kConv2dBlock;
-  const float* weight = weights_data<float>(memory, op.weight) + block * block_floats;
+  const std::size_t point = static_cast<std::size_t>(op.x.c) * kConv2dBlock;
+  const std::size_t chunk = static_cast<std::size_t>(patches.c) * kConv2dBlock;
+  const float* packed = weights_data<float>(memory, op.weight);
+  if (!conv2d_cpu_winograd_keeps_taps(op)) {
+    packed +=
+        (static_cast<std::size_t>(block) * kWinogradWeights + Form::kForm.weight_row[kPass] * kWinogradSide) * point;
+    return {packed + chunk, point, kWinogradWeights * point};
+  }
+  for (int b = 0; b < kB; ++b)
+    transform_weights<Form, kPass>(packed + 9 * ((block + b) * point + chunk), patches.channels, own + b * kOwnBlock,
+                                   kOwnPoint);
+  return {own, kOwnPoint, kOwnBlock};
+}
+
+template <class Form, int kPass, int kB>
+void blocks_of_pass(const Patches& patches, const Memory& memory, int block, const float* values, float* own,
+                    float* products, float* sums) {
+  const Conv2d& op = patches.op;
+  const Weights weights = weights_of_pass<Form, kPass, kB>(patches, memory, block, own);
+  multiply<kB>(patches, Form::kForm, kPass, values, weights, products);
+  if (patches.c + patches.channels < op.x.c) return;
   const int first = block * kConv2dBlock, channels = std::min(kB * kConv2dBlock, op.y.c - first);
   float bias[kB * kConv2dBlock] = {};
   std::memcpy(bias, weights_data<float>(memory, op.bias) + first, channels * sizeof(float));
-  multiply<kB>(patches, Form::kForm, kPass, values, weight, block_floats, products);
   transform_back<Form, kPass, kB>(patches, memory, products, bias, first, channels, sums);
 }
 
 template <class Form, int kPass>
-void pass(const Patches& patches, const Memory& memory, int first, int last, Scratch& scratch) {
-  float* values = scratch.room;
-  float* sums = values + Form::kForm.pass_points() * patches.point;
-  transform_patches<Form, kPass>(patches, memory, values);
-  for (int block = first; block < last;) {
-    const int width = std::min(kBlocks, last - block);
-    if (width == kBlocks)
-      blocks_of_pass<Form, kPass, kBlocks>(patches, memory, block, values, scratch.products, sums);
-    else
-      blocks_of_pass<Form, kPass, 1>(patches, memory, block, values, scratch.products, sums);
-    sums += static_cast<std::size_t>(width) * kConv2dBlock * kOut * kOut * patches.count;
-    block += width;
+void pass(Patches& patches, const Memory& memory, int first, int last, Scratch& scratch) {
+  const Conv2d& op = patches.op;
+  const WinogradTiling& tiling = patches.tiling;
+  constexpr int kPoints = Form::kForm.pass_points();
+  const std::size_t of_block = static_cast<std::size_t>(patches.count) * kConv2dBlock;
+  float* sums = scratch.room + WinogradTiling::values(kPoints, patches.count, tiling.chunk);
+  float* products = sums + (last - first) * of_block * kOut * kOut;
+  for (patches.c = 0; patches.c < op.x.c; patches.c += patches.channels) {
+    patches.channels = std::min(tiling.chunk, op.x.c - patches.c);
+    patches.point = static_cast<std::size_t>(patches.count) * patches.channels + kWinogradPadding;
+    transform_patches<Form, kPass>(patches, memory, scratch.room);
+    for (int block = first, width; block < last; block += width) {
+      width = std::min(kBlocks, last - block);
+      const std::size_t before = (block - first) * of_block;
+      float* of_products = tiling.one_chunk(op) ? scratch.products : products + before * kPoints;
+      float* of_sums = sums + before * kOut * kOut;
+      if (width == kBlocks)
+        blocks_of_pass<Form, kPass, kBlocks>(patches, memory, block, scratch.room, scratch.weights, of_products,
+                                             of_sums);
+      else
+        blocks_of_pass<Form, kPass, 1>(patches, memory, block, scratch.room, scratch.weights, of_products, of_sums);
+    }
   }
 }
 
 template <class Form>
-void tiles_of_form(const Conv2d& op, const Memory& memory, int first, int last) {
-  const WinogradTiling tiling(op);
+void tiles_of_form(const Conv2d& op, const Memory& memory, int threads, int first, int last) {
+  const WinogradTiling tiling(op, threads);
   Scratch scratch;
   for (int tile = first; tile < last; ++tile) {
     const int run = tile % tiling.runs, image = tile / tiling.runs % op.y.n, range = tile / tiling.runs / op.y.n;
-    Patches patches{op, tiling, image, run * tiling.patches_of_tile, 0, 0};
+    Patches patches{op, tiling, image, run * tiling.patches_of_tile, 0, 0, 0, 0};
     patches.count = std::min(tiling.patches_of_tile, tiling.patches - patches.first);
-    patches.point = static_cast<std::size_t>(patches.count) * op.x.c + kWinogradPadding;
     const int block = range * tiling.blocks_of_tile, end = std::min(block + tiling.blocks_of_tile, tiling.blocks.count);
     pass<Form, 0>(patches, memory, block, end, scratch);
     pass<Form, 1>(patches, memory, block, end, scratch);
@@ -255,9 +294,9 @@ void tiles_of_form(const Conv2d& op, const Memory& memory, int first, int last) 
   }
 }
 
-void winograd_tiles(const Conv2d& op, const Memory& memory, int first, int last) {
-  op.stride.h == Stride1::kStride ? tiles_of_form<Stride1>(op, memory, first, last)
-                                  : tiles_of_form<Stride2>(op, memory, first, last);
+void winograd_tiles(const Conv2d& op, const Memory& memory, int threads, int first, int last) {
+  op.stride.h == Stride1::kStride ? tiles_of_form<Stride1>(op, memory, threads, first, last)
+                                  : tiles_of_form<Stride2>(op, memory, threads, first, last);
 }
 
 }  // namespace
@@ -270,13 +309,13 @@ namespace cudet {
 
 HWY_EXPORT(winograd_tiles);
 
-int conv2d_cpu_winograd_tiles(const Conv2d& op) {
-  const WinogradTiling tiling(op);
+int conv2d_cpu_winograd_tiles(const Conv2d& op, int threads) {
+  const WinogradTiling tiling(op, threads);
   return op.y.n * tiling.runs * tiling.block_ranges;
 }
 
-void conv2d_cpu_winograd(const Conv2d& op, const Memory& memory, int first, int last) {
-  HWY_DYNAMIC_DISPATCH(winograd_tiles)(op, memory, first, last);
+void conv2d_cpu_winograd(const Conv2d& op, const Memory& memory, int threads, int first, int last) {
+  HWY_DYNAMIC_DISPATCH(winograd_tiles)(op, memory, threads, first, last);
 }
 
 }  // namespace cudet

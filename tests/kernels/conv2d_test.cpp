@@ -1,3 +1,4 @@
+#include <array>
 #include <limits>
 #include <numeric>
 
@@ -12,8 +13,8 @@ struct CpuKernel {
   const char* name;
   std::size_t (*packed_floats)(const Conv2d&);
   void (*pack)(const Conv2d&, const float* weight, float* packed);
-  int (*tiles)(const Conv2d&);
-  void (*run)(const Conv2d&, const Memory&, int first, int last);
+  int (*tiles)(const Conv2d&, int threads);
+  void (*run)(const Conv2d&, const Memory&, int threads, int first, int last);
   double tolerance;
 };
 constexpr CpuKernel kDirect{
@@ -59,22 +60,26 @@ struct Problem {
   }
 
   // The arena after calls from each of these tiles on.
-  std::vector<float> run(const CpuKernel& kernel, const std::vector<int>& tiles, int of_call = 1) const {
+  std::vector<float> run(const CpuKernel& kernel, const std::vector<int>& tiles, int of_call = 1,
+                         int threads = kThreads) const {
     const std::vector<float> packed = pack(kernel);
     std::vector<float> got = arena.values;
     Conv2d packed_op = op;
     packed_op.weight.offset = weights.values.size() * sizeof(float);
     const Memory memory{reinterpret_cast<std::byte*>(got.data()), reinterpret_cast<const std::byte*>(packed.data())};
-    for (const int tile : tiles) kernel.run(packed_op, memory, tile, tile + of_call);
+    for (const int tile : tiles) kernel.run(packed_op, memory, threads, tile, tile + of_call);
     return got;
   }
-  std::vector<float> run_at_once(const CpuKernel& kernel) const { return run(kernel, {0}, kernel.tiles(op)); }
+  std::vector<float> run_at_once(const CpuKernel& kernel, int threads = kThreads) const {
+    return run(kernel, {0}, kernel.tiles(op, threads), threads);
+  }
   std::vector<int> tiles(const CpuKernel& kernel) const {
-    std::vector<int> all(static_cast<std::size_t>(kernel.tiles(op)));
+    std::vector<int> all(static_cast<std::size_t>(kernel.tiles(op, kThreads)));
     std::iota(all.begin(), all.end(), 0);
     return all;
   }
 
+  static constexpr int kThreads = 3;
   Arena arena{Space::arena}, weights{Space::weights};
   std::vector<float> want;
   Conv2d op{};
@@ -103,6 +108,8 @@ TEST_P(Conv2dTest, EveryInstructionSetIsAsTheReferenceInAnyOrderOfTiles) {
       std::shuffle(order.begin(), order.end(), std::mt19937(5));
       EXPECT_EQ(problem.run(kernel, order), got);
       EXPECT_EQ(problem.run_at_once(kernel), got);
+      EXPECT_EQ(problem.run_at_once(kernel, 1), got) << "tiles for one thread";
+      EXPECT_EQ(problem.run_at_once(kernel, 16), got) << "tiles for many";
       if (HasFailure()) return;
     }
 }
@@ -122,7 +129,7 @@ TEST_P(Conv2dTest, PackingFillsItsFloatsAndNoMore) {
         EXPECT_NE(packed[e], kGuard) << e;
         sum += packed[e];
       }
-    const bool winograd = kernel.pack == kWinograd.pack;
+    const bool winograd = kernel.pack == kWinograd.pack && !conv2d_cpu_winograd_keeps_taps(problem.op);
     for (int k = 0; k < weight.n; ++k)
       for (int r = 0; r < weight.h; ++r)
         for (int s = 0; s < weight.w; ++s)
@@ -143,43 +150,63 @@ INSTANTIATE_TEST_SUITE_P(Stride2, Conv2dTest,
                              {2, 23, 41, 48, 40, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1, kSilu, true, 3},
                              {1, 31, 26, 32, 16, {3, 3}, {2, 2}, {0, 2}, {1, 1}, 1, kNone},
                              {1, 1, 2, 32, 33, {3, 3}, {2, 2}, {1, 1}},
-                             {1, 21, 19, kWinogradMostChannels2, 72, {3, 3}, {2, 2}, {1, 1}}}));
+                             {1, 21, 19, 320, 48, {3, 3}, {2, 2}, {1, 1}},
+                             {2, 21, 19, 144, 150, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1, kSilu, true, 3},
+                             {1, 3, 5, 848, 33, {3, 3}, {2, 2}, {1, 1}}}));
 
-// Of so many channels that tiles of few patches, or ranges of output channels, fit the scratch memory.
+// Of so many channels that they go chunk by chunk, that weights are transformed as they are read, or both.
 INSTANTIATE_TEST_SUITE_P(ManyChannels, Conv2dTest,
                          testing::ValuesIn(std::vector<Case>{
                              {2, 15, 13, 320, 70, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 3},
                              {1, 8, 7, 384, 272, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kNone},
-                             {1, 6, 9, kWinogradMostChannels, 17, {3, 3}, {1, 1}, {1, 1}},
-                             {1, 2, 3, kWinogradMostChannels + 16, 17, {3, 3}, {1, 1}, {1, 1}}}));
+                             {1, 22, 25, 128, 128, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 1},
+                             {1, 7, 6, 80, 330, {3, 3}, {1, 1}, {1, 1}},
+                             {1, 6, 9, 272, 17, {3, 3}, {1, 1}, {1, 1}},
+                             {1, 2, 3, 1040, 17, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kNone, true}}));
 
 TEST(Conv2dTiles, OfWinogradFitTheScratchMemory) {
-  for (const int c : {16, 64, 256, 320, 640, kWinogradMostChannels})
+  for (const int c : {16, 64, 80, 256, 272, 320, 640, 4000})
     for (int k = 1; k < 1300; k += 13)
-      for (const auto& [side, stride] : {std::pair{1, 1}, {5, 1}, {20, 1}, {80, 1}, {1, 2}, {20, 2}, {80, 2}}) {
+      for (const auto& [side, stride, n, threads] : {std::array{1, 1, 1, 1},
+                                                     {5, 1, 2, 2},
+                                                     {20, 1, 1, 4},
+                                                     {80, 1, 3, 16},
+                                                     {1, 2, 1, 1},
+                                                     {20, 2, 5, 2},
+                                                     {80, 2, 1, 7}}) {
         Conv2d op{};
-        op.x.c = c, op.y = {Space::arena, Type::f32, 0, 1, side, side, k, k};
+        op.x.c = c, op.y = {Space::arena, Type::f32, 0, n, side, side, k, k};
         op.kernel = {3, 3}, op.stride = {stride, stride}, op.dilation = {1, 1}, op.groups = 1;
         if (!conv2d_cpu_has_winograd(op)) continue;
-        const WinogradTiling tiling(op);
+        const WinogradTiling tiling(op, threads);
         const int points = winograd_form(stride).pass_points(), of_tile = tiling.patches_of_tile;
-        const int sums = kWinogradOut * kWinogradOut * kConv2dBlock * tiling.blocks_of_tile;
-        EXPECT_LE(points * (of_tile * c + kWinogradPadding) + of_tile * sums, kWinogradRoom);
+        const std::size_t results = static_cast<std::size_t>(of_tile * tiling.blocks_of_tile * kConv2dBlock) *
+                                    static_cast<std::size_t>(tiling.results(op));
+        ASSERT_GE(of_tile, 1);
+        EXPECT_LE(WinogradTiling::values(points, of_tile, tiling.chunk) + results, std::size_t{kWinogradRoom});
         EXPECT_LE(points * of_tile, kWinogradProducts);
+        EXPECT_TRUE(tiling.chunk <= kWinogradChunk || !conv2d_cpu_winograd_keeps_taps(op)) << "room for weights";
         EXPECT_GE(tiling.patches_of_tile * tiling.runs, tiling.patches);
         EXPECT_GE(tiling.blocks_of_tile * tiling.block_ranges, tiling.blocks.count);
       }
 }
 
 TEST(Conv2dTiles, AreEnoughForSeveralThreadsButWorthTheirWhile) {
-  EXPECT_EQ(conv2d_cpu_direct_tiles(Problem({1, 1, 1, 1, 1, {1, 1}}).op), 1);
+  EXPECT_EQ(conv2d_cpu_direct_tiles(Problem({1, 1, 1, 1, 1, {1, 1}}).op, 4), 1);
   const Conv2d large = Problem({1, 40, 40, 64, 64, {3, 3}, {1, 1}, {1, 1}}).op;
-  EXPECT_GE(conv2d_cpu_direct_tiles(large), 16);
-  EXPECT_LE(conv2d_cpu_direct_tiles(large), 64);
-  EXPECT_GE(conv2d_cpu_winograd_tiles(large), 8);
-  EXPECT_LE(conv2d_cpu_winograd_tiles(large), 16);
-  EXPECT_GE(conv2d_cpu_direct_tiles(Problem({1, 20, 20, 256, 128, {1, 1}}).op), 16);
-  EXPECT_GE(conv2d_cpu_winograd_tiles(Problem({1, 20, 20, 128, 128, {3, 3}, {1, 1}, {1, 1}}).op), 6);
+  const Conv2d pointwise = Problem({1, 20, 20, 256, 128, {1, 1}}).op;
+  const Conv2d small = Problem({1, 20, 20, 128, 128, {3, 3}, {1, 1}, {1, 1}}).op;
+  for (const int threads : {1, 2, 3, 4, 8}) {
+    EXPECT_GE(conv2d_cpu_direct_tiles(large, threads), 8 * threads);
+    EXPECT_LE(conv2d_cpu_direct_tiles(large, threads), std::max(32 * threads, 64));
+    EXPECT_GE(conv2d_cpu_direct_tiles(pointwise, threads), 8 * threads);
+    for (const Conv2d& op : {large, small}) {
+      const int tiles = conv2d_cpu_winograd_tiles(op, threads);
+      EXPECT_GE(tiles, threads);
+      EXPECT_LE(ceil_div(tiles, threads) * threads, tiles * 4 / 3) << "threads that wait for others";
+      EXPECT_LE(tiles, 4 * threads);
+    }
+  }
 }
 
 TEST(Conv2dCpu, RunsWinogradsKernelWhereThereIsOne) {
@@ -200,8 +227,7 @@ TEST(Conv2dCpu, RunsWinogradsKernelWhereThereIsOne) {
   EXPECT_FALSE(winograd({1, 8, 8, 32, 16, {3, 3}, {2, 1}, {1, 1}}));
   EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {1, 1}}));
   EXPECT_FALSE(winograd({1, 8, 8, 24, 16, {3, 3}, {1, 1}, {1, 1}}));
-  EXPECT_TRUE(winograd({1, 8, 8, kWinogradMostChannels, 16, {3, 3}, {1, 1}, {1, 1}}));
-  EXPECT_FALSE(winograd({1, 8, 8, kWinogradMostChannels + 16, 16, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_TRUE(winograd({1, 8, 8, 2048, 16, {3, 3}, {1, 1}, {1, 1}}));
   EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {3, 3}, {1, 1}, {2, 2}, {2, 2}}));
   EXPECT_FALSE(winograd({1, 8, 8, 64, 64, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 4}));
 }
