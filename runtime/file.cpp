@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "kernels/error.h"
+#include "runtime/buffer.h"
 
 namespace cudet {
 namespace {
@@ -37,7 +38,10 @@ std::vector<std::byte> read_file(const std::string& path, std::size_t most_bytes
   };
   check(static_cast<std::size_t>(status.st_size));
   constexpr std::size_t kMore = 4096;  // room to see the end, or that it lies further than the size says
-  std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size) + 1);
+  std::vector<std::byte> bytes;
+  bytes.reserve(static_cast<std::size_t>(status.st_size) + 1);
+  prefer_huge_pages(bytes.data(), bytes.capacity());  // before any of them is touched
+  bytes.resize(bytes.capacity());
   for (std::size_t size = 0;;) {
     if (size == bytes.size()) bytes.resize(size + kMore);
     const ssize_t got = ::read(file.fd, bytes.data() + size, bytes.size() - size);

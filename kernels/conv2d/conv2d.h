@@ -29,12 +29,13 @@ std::size_t conv2d_cpu_packed_floats(const Conv2d& op);
 /// instruction set. Best 64-byte aligned, in memory too.
 void conv2d_cpu_pack(const Conv2d& op, const float* weight, float* packed);
 /// The CPU's tiles for so many threads: a run of an image's output by blocks of output channels (cpu_tiling.h);
-/// independent of each other. Neighbouring tiles read the same weights or the same input. y depends neither on
-/// `threads`, nor on how the tiles are divided among calls, nor on their order.
+/// independent of each other. Neighbouring tiles read the same weights or the same input. `threads`, at least 1, has to
+/// be the same for conv2d_cpu; y depends neither on it, nor on how the tiles are divided among calls, nor on their order.
 int conv2d_cpu_tiles(const Conv2d& op, int threads);
 
 void conv2d_reference(const Conv2d&, const Memory&);  // f32; double sums
-/// f32; tiles [first, last) of those for so many threads. Winograd's kernel where there is one (conv2d_cpu_has_winograd), else the direct one.
+/// f32; tiles [first, last) of those for so many threads. Winograd's kernel where there is one
+/// (conv2d_cpu_has_winograd), else the direct one.
 void conv2d_cpu(const Conv2d&, const Memory&, int threads, int first, int last);
 
 /// Implicit GEMM. Error: as a sum of floats in some order. Packed weights: group, block of 16 output channels, R, S,
@@ -46,10 +47,10 @@ void conv2d_cpu_direct(const Conv2d&, const Memory&, int threads, int first, int
 /// Winograd's algorithm on patches of 4×4 outputs, for kernels of 3×3 with stride 1, or 2 from 32 channels on, dilation
 /// and groups 1, and C a multiple of 16. Error: some ten times the other's, with stride 2 three times. A NaN or an
 /// infinity of the input may reach all outputs of the patches that it is read for. Takes 0.75 MB of the calling
-/// thread's stack. Packed weights: block of 16 output channels, 36 transformed ones, C, channel of the block; from
-/// C · K = 16384 on block, C, 9 taps, channel of the block, a quarter of that, which are transformed as they are read.
+/// thread's stack.
 bool conv2d_cpu_has_winograd(const Conv2d& op);
-bool conv2d_cpu_winograd_keeps_taps(const Conv2d& op);
+/// Packed weights: block of 16 output channels, 36 transformed ones, C, channel of the block. Where the convolution
+/// keeps its taps (cpu_tiling.h) they take a quarter of that: block, C, 9 taps, channel of the block.
 std::size_t conv2d_cpu_winograd_floats(const Conv2d& op);
 void conv2d_cpu_winograd_pack(const Conv2d& op, const float* weight, float* packed);
 int conv2d_cpu_winograd_tiles(const Conv2d& op, int threads);

@@ -76,11 +76,6 @@ void conv2d_cpu_direct_pack(const Conv2d& op, const float* weight, float* packed
   }
 }
 
-bool conv2d_cpu_winograd_keeps_taps(const Conv2d& op) {
-  constexpr std::size_t kLeast = 16384;
-  return static_cast<std::size_t>(op.x.c) * static_cast<std::size_t>(op.y.c) >= kLeast;
-}
-
 std::size_t conv2d_cpu_winograd_floats(const Conv2d& op) {
   const std::size_t taps = conv2d_cpu_direct_floats(op);
   return conv2d_cpu_winograd_keeps_taps(op) ? taps : taps / 9 * kWinogradWeights;

@@ -56,8 +56,7 @@ struct Stride1 {
     points<2>(d, to, 4);
   }
 
-  // G g: the weights of a pass's points, from `at` on.
-  // G g: the weights of a pass's points, from `at` on.
+  // G g of three taps: the weights of a pass's points, from `at` on.
   template <int kPass, int kN>
   static HWY_INLINE void weights(const Floats (&g)[3], Floats (&to)[kN], int at = 0) {
     if constexpr (kPass == kLast) {
@@ -138,6 +137,7 @@ struct Stride2 {
     points<2>(d, to, 6);
   }
 
+  // Of the second and the third pass, both have those of pixels.
   template <int kPass, int kN>
   static HWY_INLINE void weights(const Floats (&g)[3], Floats (&to)[kN], int at = 0) {
     if constexpr (kPass == 0) {
@@ -181,11 +181,11 @@ struct Stride2 {
 };
 
 // A pass's weights of `count` channels and one block, G g Gᵀ: `taps` are channel, 9, kConv2dBlock; `to` is weight,
-// `point` floats from one to the next, channel, kConv2dBlock. Each product is rounded by itself, so that no instruction
-// set differs.
+// `point` floats from one to the next, channel, kConv2dBlock. Each product is rounded by itself (the compiler contracts
+// none, -ffp-contract=off), so that no instruction set differs.
 template <class Form, int kPass>
 HWY_INLINE void transform_weights(const float* taps, std::size_t count, float* to, std::size_t point) {
-  constexpr int kRows = Form::kForm.weight_rows(kPass);
+  constexpr int kRows = Form::kForm.weight_rows[kPass];
   for (std::size_t e = 0; e < count * kConv2dBlock; e += kLanes) {
     const float* tap = taps + e / kConv2dBlock * 9 * kConv2dBlock + e % kConv2dBlock;
     Floats half[kRows][3];  // G g

@@ -20,19 +20,20 @@ namespace cudet {
 namespace HWY_NAMESPACE {
 namespace {
 
-static_assert(kWinogradChannels % kLanes == 0, "channels are whole vectors");
+static_assert(kWinogradChannels % kLanes == 0 && kWinogradChunk % kWinogradChannels == 0, "channels are whole vectors");
 
 // Weights of a pass that are transformed here: of a chunk, point after point with padding between.
-constexpr int kOwnPoint = kWinogradChunk * kConv2dBlock + kWinogradPadding;
-constexpr int kOwnBlock = 3 * kWinogradSide * kOwnPoint;
+constexpr int kTransformedPoint = kWinogradChunk * kConv2dBlock + kWinogradPadding;
+constexpr int kTransformedBlock = kWinogradWeightRows * kWinogradSide * kTransformedPoint;
 
 // Of a tile: its room (WinogradTiling); products of the blocks at hand, where no other chunk adds to them; weights of
 // these blocks.
 struct Scratch {
   alignas(64) float room[kWinogradRoom];
   alignas(64) float products[kWinogradProducts * kBlocks * kConv2dBlock];
-  alignas(64) float weights[kBlocks * kOwnBlock];
+  alignas(64) float weights[kBlocks * kTransformedBlock];
 };
+static_assert(sizeof(Scratch) <= 750'000, "as conv2d.h says");
 
 // What the patches of a tile have in common.
 struct Patches {
@@ -222,9 +223,9 @@ void transform_back(const Patches& patches, const Memory& memory, const float* p
   }
 }
 
-// Where conv2d_cpu_pack has them, or transformed into `own`.
+// Where conv2d_cpu_pack has them, or transformed into `transformed`.
 template <class Form, int kPass, int kB>
-HWY_INLINE Weights weights_of_pass(const Patches& patches, const Memory& memory, int block, float* own) {
+HWY_INLINE Weights weights_of_pass(const Patches& patches, const Memory& memory, int block, float* transformed) {
   const Conv2d& op = patches.op;
   const std::size_t point = static_cast<std::size_t>(op.x.c) * kConv2dBlock;
   const std::size_t chunk = static_cast<std::size_t>(patches.c) * kConv2dBlock;
@@ -235,16 +236,16 @@ HWY_INLINE Weights weights_of_pass(const Patches& patches, const Memory& memory,
     return {packed + chunk, point, kWinogradWeights * point};
   }
   for (int b = 0; b < kB; ++b)
-    transform_weights<Form, kPass>(packed + 9 * ((block + b) * point + chunk), patches.channels, own + b * kOwnBlock,
-                                   kOwnPoint);
-  return {own, kOwnPoint, kOwnBlock};
+    transform_weights<Form, kPass>(packed + 9 * ((block + b) * point + chunk), patches.channels,
+                                   transformed + b * kTransformedBlock, kTransformedPoint);
+  return {transformed, kTransformedPoint, kTransformedBlock};
 }
 
 template <class Form, int kPass, int kB>
-void blocks_of_pass(const Patches& patches, const Memory& memory, int block, const float* values, float* own,
+void blocks_of_pass(const Patches& patches, const Memory& memory, int block, const float* values, float* transformed,
                     float* products, float* sums) {
   const Conv2d& op = patches.op;
-  const Weights weights = weights_of_pass<Form, kPass, kB>(patches, memory, block, own);
+  const Weights weights = weights_of_pass<Form, kPass, kB>(patches, memory, block, transformed);
   multiply<kB>(patches, Form::kForm, kPass, values, weights, products);
   if (patches.c + patches.channels < op.x.c) return;
   const int first = block * kConv2dBlock, channels = std::min(kB * kConv2dBlock, op.y.c - first);
@@ -259,7 +260,7 @@ void pass(Patches& patches, const Memory& memory, int first, int last, Scratch& 
   const WinogradTiling& tiling = patches.tiling;
   constexpr int kPoints = Form::kForm.pass_points();
   const std::size_t of_block = static_cast<std::size_t>(patches.count) * kConv2dBlock;
-  float* sums = scratch.room + WinogradTiling::values(kPoints, patches.count, tiling.chunk);
+  float* sums = scratch.room + WinogradTiling::values_floats(kPoints, patches.count, tiling.chunk);
   float* products = sums + (last - first) * of_block * kOut * kOut;
   for (patches.c = 0; patches.c < op.x.c; patches.c += patches.channels) {
     patches.channels = std::min(tiling.chunk, op.x.c - patches.c);

@@ -141,6 +141,17 @@ TEST_P(Conv2dTest, PackingFillsItsFloatsAndNoMore) {
   }
 }
 
+TEST_P(Conv2dTest, EveryInstructionSetPacksTheSame) {
+  Problem problem(GetParam());
+  for (const CpuKernel& kernel : cpu_kernels(problem.op)) {
+    const std::vector<float> packed = problem.pack(kernel);
+    for (const std::string& name : instruction_sets()) {
+      const Target target(name);
+      EXPECT_EQ(problem.pack(kernel), packed) << kernel.name << ", " << name;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dTest, testing::ValuesIn(kCases));
 
 // Winograd's form for stride 2, patches that stick out, and some that start elsewhere.
@@ -164,6 +175,13 @@ INSTANTIATE_TEST_SUITE_P(ManyChannels, Conv2dTest,
                              {1, 6, 9, 272, 17, {3, 3}, {1, 1}, {1, 1}},
                              {1, 2, 3, 1040, 17, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kNone, true}}));
 
+TEST(Conv2dPacking, LeavesManyWeightsOfWinogradsUntransformed) {
+  const Conv2d many = Problem({1, 4, 4, 128, 128, {3, 3}, {1, 1}, {1, 1}}).op;
+  const Conv2d few = Problem({1, 4, 4, 64, 64, {3, 3}, {1, 1}, {1, 1}}).op;
+  EXPECT_EQ(conv2d_cpu_winograd_floats(many), conv2d_cpu_direct_floats(many));
+  EXPECT_EQ(conv2d_cpu_winograd_floats(few), 4 * conv2d_cpu_direct_floats(few));
+}
+
 TEST(Conv2dTiles, OfWinogradFitTheScratchMemory) {
   for (const int c : {16, 64, 80, 256, 272, 320, 640, 4000})
     for (int k = 1; k < 1300; k += 13)
@@ -173,6 +191,8 @@ TEST(Conv2dTiles, OfWinogradFitTheScratchMemory) {
                                                      {80, 1, 3, 16},
                                                      {1, 2, 1, 1},
                                                      {20, 2, 5, 2},
+                                                     {4, 1, 64, 64},
+                                                     {20, 1, 1, 64},
                                                      {80, 2, 1, 7}}) {
         Conv2d op{};
         op.x.c = c, op.y = {Space::arena, Type::f32, 0, n, side, side, k, k};
@@ -180,10 +200,13 @@ TEST(Conv2dTiles, OfWinogradFitTheScratchMemory) {
         if (!conv2d_cpu_has_winograd(op)) continue;
         const WinogradTiling tiling(op, threads);
         const int points = winograd_form(stride).pass_points(), of_tile = tiling.patches_of_tile;
-        const std::size_t results = static_cast<std::size_t>(of_tile * tiling.blocks_of_tile * kConv2dBlock) *
-                                    static_cast<std::size_t>(tiling.results(op));
+        const std::size_t results =
+            static_cast<std::size_t>(of_tile * tiling.blocks_of_tile * kConv2dBlock) *
+            static_cast<std::size_t>(kWinogradOut * kWinogradOut + (tiling.chunk < c ? points : 0));
         ASSERT_GE(of_tile, 1);
-        EXPECT_LE(WinogradTiling::values(points, of_tile, tiling.chunk) + results, std::size_t{kWinogradRoom});
+        const auto values = static_cast<std::size_t>(points * (of_tile * tiling.chunk + kWinogradPadding));
+        EXPECT_LE(values + results, std::size_t{kWinogradRoom});
+        EXPECT_GE(of_tile, std::min(tiling.patches, 4)) << "chains of multiply-adds";
         EXPECT_LE(points * of_tile, kWinogradProducts);
         EXPECT_TRUE(tiling.chunk <= kWinogradChunk || !conv2d_cpu_winograd_keeps_taps(op)) << "room for weights";
         EXPECT_GE(tiling.patches_of_tile * tiling.runs, tiling.patches);
@@ -200,6 +223,7 @@ TEST(Conv2dTiles, AreEnoughForSeveralThreadsButWorthTheirWhile) {
     EXPECT_GE(conv2d_cpu_direct_tiles(large, threads), 8 * threads);
     EXPECT_LE(conv2d_cpu_direct_tiles(large, threads), std::max(32 * threads, 64));
     EXPECT_GE(conv2d_cpu_direct_tiles(pointwise, threads), 8 * threads);
+    EXPECT_LE(conv2d_cpu_direct_tiles(pointwise, threads), std::max(16 * threads, 32));
     for (const Conv2d& op : {large, small}) {
       const int tiles = conv2d_cpu_winograd_tiles(op, threads);
       EXPECT_GE(tiles, threads);
@@ -261,10 +285,10 @@ TEST(Conv2dNaN, ReachesWhatDependsOnIt) {
 // Winograd's kernel: it reaches what depends on it too, and besides at the most the patches that it is read for.
 TEST(Conv2dNaN, StaysInThePatchesOfWinogradThatReadIt) {
   constexpr std::pair<int, int> kPlaces[] = {{0, 0}, {4, 5}, {3, 8}, {8, 10}, {0, 10}};
-  for (int i = 0; i < 10; ++i) {
-    const auto [row, column] = kPlaces[i / 2];
-    const int stride = i % 2 + 1;
-    const Case t{2, 9, 11, 32, 20, {3, 3}, {stride, stride}, {1, 1}, {1, 1}, 1, kSilu, true, 3};
+  for (int i = 0; i < 20; ++i) {
+    const auto [row, column] = kPlaces[i / 4];
+    const int stride = i % 2 + 1, c = i % 4 < 2 ? 32 : 912;  // 912 go chunk by chunk
+    const Case t{2, 9, 11, c, 20, {3, 3}, {stride, stride}, {1, 1}, {1, 1}, 1, kSilu, true, 3};
     Problem problem(t);
     problem.arena.at(problem.op.x, 1, row, column, 7) = std::numeric_limits<float>::quiet_NaN();
     problem.solve();
