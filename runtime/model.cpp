@@ -1,10 +1,5 @@
 #include "runtime/model.h"
 
-#include <features.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include <algorithm>
 #include <cmath>
 #include <new>
@@ -229,9 +224,6 @@ std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights(Type type) const {
   std::shared_ptr<const PackedWeights> packed = kept.lock();
   if (packed) return packed;
   kept = packed = std::make_shared<const PackedWeights>(pack_for_cpu(graph_with_values(), type));
-#ifdef __GLIBC__
-  malloc_trim(0);  // of the values, which are some thousand pieces: the arena is mapped apart, and cannot reuse them
-#endif
   return packed;
 }
 

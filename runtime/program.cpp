@@ -1,5 +1,10 @@
 #include "runtime/program.h"
 
+#include <features.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -205,10 +210,19 @@ void to_channels_last(const Parameter& weight, float* out) {
       for (std::size_t j = 0; j < c; ++j) *out++ = weight.values[(i * c + j) * taps + t];
 }
 
+/// Hands freed pieces of values, some thousand in all, back to the system: large buffers are mapped apart, and cannot
+/// reuse them.
+void return_freed_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 /// Lays out every convolution's weight, of `bytes(conv)` bytes made by `pack(node, conv, channels last, out)`, and its
-/// bias, of `bias_floats(conv)` floats, those behind the bias zeros.
+/// bias, of `bias_floats(conv)` floats, those behind the bias zeros. A weight's values go once it is packed, so that
+/// not all of them are held beside what is made of them.
 template <class Bytes, class Floats, class Pack>
-PackedWeights pack_convolutions(const Graph& graph, Bytes bytes_of, Floats bias_floats, Pack pack) {
+PackedWeights pack_convolutions(Graph& graph, Bytes bytes_of, Floats bias_floats, Pack pack) {
   PackedWeights packed;
   packed.offsets.assign(graph.parameters.size(), 0);
   std::size_t bytes = 0;
@@ -222,16 +236,20 @@ PackedWeights pack_convolutions(const Graph& graph, Bytes bytes_of, Floats bias_
       reserve(op->bias, bias_floats(describe(graph, *op)) * sizeof(float));
     }
   packed.bytes = Buffer(bytes);
+  constexpr std::size_t kMuch = std::size_t{32} << 20;
+  std::size_t freed = 0;
   std::vector<float> channels_last;
   for (const Node& node : graph.nodes)
     if (const auto* op = std::get_if<ConvOp>(&node.op)) {
-      const Parameter& weight = graph.parameters[static_cast<std::size_t>(op->weight)];
+      Parameter& weight = graph.parameters[static_cast<std::size_t>(op->weight)];
       const Parameter& bias = graph.parameters[static_cast<std::size_t>(op->bias)];
       const auto at = [&](ParameterId id) {
         return packed.bytes.data() + packed.offsets[static_cast<std::size_t>(id)];
       };
       channels_last.resize(weight.values.size());
       to_channels_last(weight, channels_last.data());
+      freed += weight.values.size() * sizeof(float);
+      std::vector<float>().swap(weight.values);
       try {
         pack(node, describe(graph, *op), channels_last, at(op->weight));
       } catch (const Error& error) {
@@ -239,7 +257,11 @@ PackedWeights pack_convolutions(const Graph& graph, Bytes bytes_of, Floats bias_
       }
       std::memset(at(op->bias), 0, bias_floats(describe(graph, *op)) * sizeof(float));
       std::memcpy(at(op->bias), bias.values.data(), bias.values.size() * sizeof(float));
+      if (freed < kMuch) continue;
+      return_freed_memory();
+      freed = 0;
     }
+  return_freed_memory();
   return packed;
 }
 
@@ -266,7 +288,7 @@ PackedWeights no_weights(const Graph& graph) {
   return {Buffer(), std::vector<std::size_t>(graph.parameters.size(), 0)};
 }
 
-PackedWeights pack_for_cpu(const Graph& graph, Type type) {
+PackedWeights pack_for_cpu(Graph graph, Type type) {
   if (type == Type::u8)
     return pack_convolutions(
         graph, conv2d_int8_cpu_packed_bytes, outputs,
@@ -282,7 +304,7 @@ PackedWeights pack_for_cpu(const Graph& graph, Type type) {
       });
 }
 
-PackedWeights pack_for_cuda(const Graph& graph, Type type) {
+PackedWeights pack_for_cuda(Graph graph, Type type) {
   const auto typed = [type](Conv2d conv) {
     conv.x.type = conv.weight.type = type;
     return conv;
@@ -295,7 +317,7 @@ PackedWeights pack_for_cuda(const Graph& graph, Type type) {
       });
 }
 
-PackedWeights pack_for_reference(const Graph& graph) {
+PackedWeights pack_for_reference(Graph graph) {
   const auto bytes = [](const Conv2d& conv) {
     return static_cast<std::size_t>(conv.y.c) * static_cast<std::size_t>(conv.kernel.h) *
            static_cast<std::size_t>(conv.kernel.w) * static_cast<std::size_t>(conv.x.c / conv.groups) * sizeof(float);

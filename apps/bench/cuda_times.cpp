@@ -92,8 +92,8 @@ class OnDevice {
  private:
   CudaProgram build(const Model& model, const CudaRun& how) {
     const Type type = how.precision == Precision::fp16 ? Type::f16 : Type::f32;
-    const Graph graph = model.impl().graph_with_values();
-    const PackedWeights packed = pack_for_cuda(graph, type);
+    const Graph& graph = model.impl().graph;
+    const PackedWeights packed = pack_for_cuda(model.impl().graph_with_values(), type);
     weights_ = DeviceBuffer(packed.bytes.bytes());
     check(cudaMemcpy(weights_.data(), packed.bytes.data(), weights_.bytes(), cudaMemcpyHostToDevice),
           "weights to the device");

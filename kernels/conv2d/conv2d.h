@@ -30,7 +30,8 @@ std::size_t conv2d_cpu_packed_floats(const Conv2d& op);
 void conv2d_cpu_pack(const Conv2d& op, const float* weight, float* packed);
 /// The CPU's tiles for so many threads: a run of an image's output by blocks of output channels (cpu_tiling.h);
 /// independent of each other. Neighbouring tiles read the same weights or the same input. `threads`, at least 1, has to
-/// be the same for conv2d_cpu; y depends neither on it, nor on how the tiles are divided among calls, nor on their order.
+/// be the same for conv2d_cpu. y depends neither on it, nor on how the tiles are divided among calls, nor on their
+/// order.
 int conv2d_cpu_tiles(const Conv2d& op, int threads);
 
 void conv2d_reference(const Conv2d&, const Memory&);  // f32; double sums
