@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 #include <new>
+#include <system_error>
 
 #include "kernels/error.h"
 
@@ -49,9 +50,13 @@ class Input {
 
 Loader::Loader(const std::vector<Source>& sources, std::size_t max_pixels, std::size_t ahead,
                const std::atomic<bool>& interrupted)
-    : sources_(sources), max_pixels_(max_pixels), ahead_(ahead), interrupted_(interrupted), thread_([this] {
-        run();
-      }) {}
+    : sources_(sources), max_pixels_(max_pixels), ahead_(ahead), interrupted_(interrupted) {
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    throw Error("the system has not enough threads");
+  }
+}
 
 Loader::~Loader() {
   {

@@ -11,17 +11,25 @@ namespace {
 
 // stb's allocator has no argument for a limit; a decoder runs on one thread from start to end.
 thread_local std::size_t largest_piece = SIZE_MAX;
+thread_local bool system_had_none = false;  // of a piece within the limit
 
+void* noted(void* piece) {
+  if (!piece) system_had_none = true;
+  return piece;
+}
 // Zeros: a JPEG may use tables that it doesn't define and leave out blocks.
 void* limited_malloc(std::size_t size) {
-  return size > largest_piece ? nullptr : std::calloc(size, 1);
+  return size > largest_piece ? nullptr : noted(std::calloc(size, 1));
 }
 void* limited_realloc(void* p, std::size_t size) {
-  return size > largest_piece ? nullptr : std::realloc(p, size);
+  return size > largest_piece ? nullptr : noted(std::realloc(p, size));
 }
 
 struct LimitPieces {
-  explicit LimitPieces(std::size_t bytes) { largest_piece = bytes; }
+  explicit LimitPieces(std::size_t bytes) {
+    largest_piece = bytes;
+    system_had_none = false;
+  }
   ~LimitPieces() { largest_piece = SIZE_MAX; }
   LimitPieces(const LimitPieces&) = delete;  // one at a time
   LimitPieces& operator=(const LimitPieces&) = delete;
@@ -80,6 +88,7 @@ Image stb_decode(Bytes file, const std::string& name, int width, int height) {
   int stored = 0;
   image.pixels.reset(stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(file.data()), static_cast<int>(file.size()),
                                            &image.width, &image.height, &stored, 3));
+  if (!image.pixels && system_had_none) throw std::bad_alloc();
   if (!image.pixels) throw Error(name + ": not a sound picture: " + stbi_failure_reason());
   if (image.width != width || image.height != height) throw Error(name + ": not a sound picture: it has two sizes");
   return image;
