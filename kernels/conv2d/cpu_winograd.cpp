@@ -33,7 +33,8 @@ struct Scratch {
   alignas(64) float products[kWinogradProducts * kBlocks * kConv2dBlock];
   alignas(64) float weights[kBlocks * kTransformedBlock];
 };
-static_assert(sizeof(Scratch) <= 750'000, "as conv2d.h says");
+constexpr std::size_t kStack = sizeof(Scratch);
+static_assert(kStack <= 750'000, "as conv2d.h says");
 
 // What the patches of a tile have in common.
 struct Patches {
