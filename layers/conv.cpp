@@ -36,8 +36,8 @@ ValueId conv_block(LayerContext& context, ValueId x, const std::string& name, co
     norm.gain = context.parameter(name + ".bn.weight", {a.out});
     norm.bias = context.parameter(name + ".bn.bias", {a.out});
     // Statistics are buffers, not parameters: they do not count.
-    norm.mean = context.graph.add_parameter({{a.out}, context.weights.read(name + ".bn.running_mean", {a.out})});
-    norm.variance = context.graph.add_parameter({{a.out}, context.weights.read(name + ".bn.running_var", {a.out})});
+    norm.mean = context.graph.add_parameter({{a.out}, context.weights.values(name + ".bn.running_mean", {a.out})});
+    norm.variance = context.graph.add_parameter({{a.out}, context.weights.values(name + ".bn.running_var", {a.out})});
     y = context.node(norm, {y}, a.out, name);
   }
   return a.activated ? context.node(SiluOp{}, {y}, a.out, name) : y;

@@ -9,23 +9,36 @@ namespace {
 /// Style pl convolves the pixel-shuffled map (C/s² channels, s times the size) and unshuffles the result. The same
 /// numbers come from one 1×1 convolution of the map itself: for each place (p, q) of the s², output k·s² + p·s + q
 /// reads just the channels c·s² + p·s + q. `small` is out × C/s², the result out·s² × C.
-std::vector<float> expand_shuffled(const std::vector<float>& small, int out, int in, int places) {
-  if (small.empty()) return {};
-  const std::size_t wide = static_cast<std::size_t>(in) * places;
-  std::vector<float> expanded(static_cast<std::size_t>(out) * places * wide, 0.0f);
-  for (int k = 0; k < out; ++k)
-    for (int place = 0; place < places; ++place)
-      for (int c = 0; c < in; ++c)
-        expanded[(static_cast<std::size_t>(k) * places + place) * wide + static_cast<std::size_t>(c) * places + place] =
-            small[static_cast<std::size_t>(k) * in + c];
-  return expanded;
+Values expand_shuffled(const Values& small, int out, int in, int places) {
+  if (!small) return {};
+  return [=](std::span<float> expanded) {
+    const std::vector<float> values = read(small, static_cast<std::size_t>(out) * in);
+    const std::size_t wide = static_cast<std::size_t>(in) * places;
+    std::fill(expanded.begin(), expanded.end(), 0.0f);
+    for (int k = 0; k < out; ++k)
+      for (int place = 0; place < places; ++place)
+        for (int c = 0; c < in; ++c)
+          expanded[(static_cast<std::size_t>(k) * places + place) * wide + static_cast<std::size_t>(c) * places +
+                   place] = values[static_cast<std::size_t>(k) * in + c];
+  };
 }
 
-/// Each of a bias' values `places` times in a row.
-std::vector<float> repeat_each(const std::vector<float>& values, int places) {
-  std::vector<float> repeated;
-  for (const float value : values) repeated.insert(repeated.end(), static_cast<std::size_t>(places), value);
-  return repeated;
+/// Each of a bias' values `places` times in a row; zeros where there is no bias.
+Values repeat_each(const Values& bias, int out, int places) {
+  return [=](std::span<float> repeated) {
+    std::vector<float> values(static_cast<std::size_t>(out));
+    if (bias) bias(values);
+    for (std::size_t i = 0; i < repeated.size(); ++i) repeated[i] = values[i / static_cast<std::size_t>(places)];
+  };
+}
+
+/// The parts' values, all of the same number, one part after the other.
+Values join(const std::vector<Values>& parts) {
+  if (!parts.front()) return {};
+  return [=](std::span<float> joined) {
+    const std::size_t size = joined.size() / parts.size();
+    for (std::size_t i = 0; i < parts.size(); ++i) parts[i](joined.subspan(i * size, size));
+  };
 }
 
 }  // namespace
@@ -51,15 +64,12 @@ ValueId dysample_layer(LayerContext& context) {
   const int map = 2 * groups * places;                   // of the offset map, and of the scope map behind it
   if (2LL * map > kMostChannels) throw Error("groups " + std::to_string(groups) + " make too many offsets");
 
-  Parameter weight{{dyscope ? 2 * map : map, channels, 1, 1}, {}}, bias{{weight.shape[0]}, {}};
+  std::vector<Values> weights, biases;
   const auto append = [&](const std::string& name, bool biased) {
-    std::vector<float> w = context.read(name + ".weight", {out, in, 1, 1});
-    if (shuffled) w = expand_shuffled(w, out, in, places);
-    weight.values.insert(weight.values.end(), w.begin(), w.end());
-    std::vector<float> b(w.empty() ? 0 : static_cast<std::size_t>(out), 0.0f);
-    if (biased) b = context.read(name + ".bias", {out});
-    if (shuffled) b = repeat_each(b, places);
-    bias.values.insert(bias.values.end(), b.begin(), b.end());
+    const Values weight = context.values(name + ".weight", {out, in, 1, 1});
+    const Values bias = biased ? context.values(name + ".bias", {out}) : Values();
+    weights.push_back(shuffled ? expand_shuffled(weight, out, in, places) : weight);
+    biases.push_back(weight ? repeat_each(bias, out, shuffled ? places : 1) : Values());
   };
   append(context.prefix + ".offset", true);
   if (dyscope) append(context.prefix + ".scope", context.weights.has(context.prefix + ".scope.bias"));
@@ -67,9 +77,9 @@ ValueId dysample_layer(LayerContext& context) {
   ConvOp op{};
   op.kernel = op.stride = op.dilation = {1, 1};
   op.density = shuffled ? 1.0 / places : 1.0;
-  const int maps = weight.shape[0];
-  op.weight = context.graph.add_parameter(std::move(weight));
-  op.bias = context.graph.add_parameter(std::move(bias));
+  const int maps = dyscope ? 2 * map : map;
+  op.weight = context.graph.add_parameter({{maps, channels, 1, 1}, join(weights)});
+  op.bias = context.graph.add_parameter({{maps}, join(biases)});
   const ValueId offset = context.node(op, {x}, maps, context.prefix + ".offset");
   return context.node(DySampleOp{scale, groups, dyscope}, {x, offset}, channels, context.prefix);
 }

@@ -65,6 +65,18 @@ class Inference {
 
 }  // namespace
 
+std::size_t elements_of(const std::vector<int>& shape) {
+  std::size_t elements = 1;
+  for (const int side : shape) elements *= static_cast<std::size_t>(side);
+  return elements;
+}
+
+std::vector<float> read(const Values& values, std::size_t elements) {
+  std::vector<float> out(elements);
+  values(out);
+  return out;
+}
+
 std::vector<Extent> infer_extents(const Graph& graph, Extent input) {
   std::vector<Extent> extents(graph.channels.size());
   extents[0] = input;

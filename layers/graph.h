@@ -1,5 +1,7 @@
 // The network as operators over values, before any memory or input size is chosen.
 #pragma once
+#include <functional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -15,11 +17,21 @@ using ValueId = int;
 using ParameterId = int;
 constexpr int kNone = -1;
 
-/// A constant of the network. `values` is empty in a graph that was built without weights.
+/// Makes the values of a constant, row-major, each time that it is called; it must fill all of `out`. A graph can so be
+/// copied and kept, while only who packs weights holds some of them, and never all. May throw Error.
+using Values = std::function<void(std::span<float> out)>;
+
+/// A constant of the network. It has no values in a graph that was built without weights.
 struct Parameter {
   std::vector<int> shape;
-  std::vector<float> values;
+  Values values;
 };
+
+/// How many values a parameter of that shape has.
+std::size_t elements_of(const std::vector<int>& shape);
+
+/// So many values.
+std::vector<float> read(const Values& values, std::size_t elements);
 
 // The operators. Their inputs are values of the node that holds them; what they compute is said in kernels/.
 

@@ -41,11 +41,9 @@ ValueId LayerContext::input() const {
   return inputs.front();
 }
 
-std::vector<float> LayerContext::read(const std::string& name, const std::vector<int>& shape) {
-  std::size_t elements = 1;
-  for (const int n : shape) elements *= static_cast<std::size_t>(n);
-  graph.rows[static_cast<std::size_t>(row)].parameters += elements;
-  return weights.read(name, shape);
+Values LayerContext::values(const std::string& name, const std::vector<int>& shape) {
+  graph.rows[static_cast<std::size_t>(row)].parameters += elements_of(shape);
+  return weights.values(name, shape);
 }
 
 }  // namespace cudet

@@ -14,16 +14,16 @@ class WeightSource {
  public:
   virtual ~WeightSource() = default;
   virtual bool has(const std::string& name) const = 0;
-  /// The tensor of that name as f32, row-major. Throws Error where it is missing or has another shape. Empty where the
-  /// source knows only names and shapes.
-  virtual std::vector<float> read(const std::string& name, const std::vector<int>& shape) const = 0;
+  /// The tensor of that name as f32, read when its values are asked for. Throws Error where it is missing or has
+  /// another shape. Empty where the source knows only names and shapes.
+  virtual Values values(const std::string& name, const std::vector<int>& shape) const = 0;
 };
 
 /// Weights of no file: every tensor is as the description wants it, batch norm unfolded.
 class NoWeights final : public WeightSource {
  public:
   bool has(const std::string&) const override { return false; }
-  std::vector<float> read(const std::string&, const std::vector<int>&) const override { return {}; }
+  Values values(const std::string&, const std::vector<int>&) const override { return {}; }
 };
 
 /// The compound scaling of a YOLO table. As constructed by default it changes nothing.
@@ -56,11 +56,11 @@ struct LayerContext {
   /// The only input; Error where there are several.
   ValueId input() const;
   int channels(ValueId value) const { return graph.channels[static_cast<std::size_t>(value)]; }
-  /// Reads a weight that training moves, checked against the shape, and counts it for the row.
-  std::vector<float> read(const std::string& name, const std::vector<int>& shape);
+  /// A weight that training moves, checked against the shape and counted for the row.
+  Values values(const std::string& name, const std::vector<int>& shape);
   /// The same as a parameter of the graph.
   ParameterId parameter(const std::string& name, const std::vector<int>& shape) {
-    return graph.add_parameter({shape, read(name, shape)});
+    return graph.add_parameter({shape, values(name, shape)});
   }
   ValueId node(const Operator& op, std::vector<ValueId> from, int output_channels, const std::string& name) {
     return graph.add_node(op, std::move(from), output_channels, row, name);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -26,18 +25,8 @@ constexpr int round_up(int size, int step) {
   return (size + step - 1) / step * step;
 }
 
-/// Asks for huge pages from the first to the last whole one of these bytes: a page fault for 2 MB instead of 512, and
-/// few misses when kernels stride through them. A wish: refused, all is as before.
-inline void prefer_huge_pages(void* start, std::size_t bytes) {
-#ifdef MADV_HUGEPAGE
-  const std::size_t before = (kHugePage - reinterpret_cast<std::uintptr_t>(start) % kHugePage) % kHugePage;
-  if (bytes >= before + kHugePage)
-    madvise(static_cast<std::byte*>(start) + before, (bytes - before) / kHugePage * kHugePage, MADV_HUGEPAGE);
-#endif
-}
-
 /// Owned bytes, aligned to kBufferAlignment, not initialised. Move-only. Large ones are on huge pages where the system
-/// has them.
+/// has them: a page fault for 2 MB instead of 512, and few misses when kernels stride through them.
 class Buffer {
  public:
   Buffer() = default;
@@ -47,10 +36,16 @@ class Buffer {
     const std::size_t room = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
     if (room >= bytes) data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, room)));
     if (!data_) throw Error("out of memory: " + std::to_string(bytes >> 20) + " MB are needed");
-    if (alignment == kHugePage) prefer_huge_pages(data_.get(), room);
+#ifdef MADV_HUGEPAGE
+    if (alignment == kHugePage) madvise(data_.get(), room, MADV_HUGEPAGE);  // a wish: refused, all is as before
+#endif
   }
-  std::byte* data() const { return data_.get(); }
-  std::size_t bytes() const { return bytes_; }
+  std::byte* data() const {
+    return data_.get();
+  }
+  std::size_t bytes() const {
+    return bytes_;
+  }
 
  private:
   struct Free {

@@ -20,66 +20,55 @@ std::string text(const std::vector<std::int64_t>& shape) {
   return out + "]";
 }
 
-/// Weights of a safetensors file; those of 8 bits by the scales beside them.
+/// Weights of a safetensors file, which stays open as long as a graph has values of it; those of 8 bits by the scales
+/// beside them. Knows which were asked for.
 class FileWeights final : public WeightSource {
  public:
-  explicit FileWeights(const std::string& path) : path_(path), file_(Safetensors::read(path)) {}
+  explicit FileWeights(const std::string& path) : file_(std::make_shared<const SafetensorsFile>(path)) {}
 
-  const std::string& path() const { return path_; }
-  const Safetensors& file() const { return file_; }
-
-  bool has(const std::string& name) const override { return file_.find(name) != nullptr; }
-  std::vector<float> read(const std::string& name, const std::vector<int>& shape) const override {
-    const StoredTensor* tensor = file_.find(name);
-    if (!tensor) throw Error(name + " is missing from " + path_);
-    if (const std::vector<std::int64_t> wanted(shape.begin(), shape.end()); tensor->shape != wanted)
-      throw Error(name + " has shape " + text(tensor->shape) + ", needs " + text(wanted));
-    std::vector<float> values = tensor->to_f32();
-    if (tensor->dtype == Dtype::i8) multiply_rows(values, scale_name(name), shape.empty() ? 1 : shape[0]);
-    return values;
-  }
-
- private:
-  /// Each of so many rows by its factor, which the tensor of that name holds.
-  void multiply_rows(std::vector<float>& values, const std::string& scales, int rows) const {
-    const StoredTensor* tensor = file_.find(scales);
-    if (!tensor) throw Error(scales + " is missing from " + path_);
-    const std::vector<float> factors = tensor->to_f32();
-    const bool sound = std::all_of(factors.begin(), factors.end(), [](float f) { return std::isfinite(f) && f >= 0; });
-    if (static_cast<int>(factors.size()) != rows || !sound) throw Error(scales + " holds no scales");
-    const std::size_t length = values.size() / factors.size();
-    for (std::size_t k = 0; k < factors.size(); ++k)
-      for (std::size_t i = 0; i < length; ++i) values[k * length + i] *= factors[k];
-  }
-
-  std::string path_;
-  Safetensors file_;
-};
-
-/// Weights of which it is known which were read.
-class CountedWeights final : public WeightSource {
- public:
-  explicit CountedWeights(const FileWeights& weights) : weights_(weights) {}
-
-  bool has(const std::string& name) const override { return weights_.has(name); }
-  std::vector<float> read(const std::string& name, const std::vector<int>& shape) const override {
-    used_.insert(name);
-    if (weights_.file().find(name) && weights_.file().find(name)->dtype == Dtype::i8) used_.insert(scale_name(name));
-    return weights_.read(name, shape);
+  bool has(const std::string& name) const override { return file_->find(name) != nullptr; }
+  Values values(const std::string& name, const std::vector<int>& shape) const override {
+    const SafetensorsHeader::Entry& tensor = find(name);
+    if (const std::vector<std::int64_t> wanted(shape.begin(), shape.end()); tensor.shape != wanted)
+      throw Error(name + " has shape " + text(tensor.shape) + ", needs " + text(wanted));
+    if (tensor.dtype != Dtype::i8) return [file = file_, &tensor](std::span<float> out) { file->read(tensor, out); };
+    return [file = file_, &tensor, scales = read_scales(scale_name(name), shape)](std::span<float> out) {
+      file->read(tensor, out);
+      const std::size_t length = out.size() / scales.size();
+      for (std::size_t k = 0; k < scales.size(); ++k)
+        for (float& value : out.subspan(k * length, length)) value *= scales[k];
+    };
   }
   /// Throws Error where the file has a weight that no row asked for: then it is another network's. Buffers that only
   /// training needs do not count.
   void require_all_used() const {
-    for (const auto& [name, tensor] : weights_.file().tensors()) {
+    for (const auto& [name, tensor] : file_->tensors()) {
       const bool buffer = name.ends_with(".num_batches_tracked") || name.ends_with(".init_pos") ||
                           name.ends_with(".anchors") || name.ends_with(".strides") || name.ends_with(".stride");
       if (!buffer && !used_.contains(name))
-        throw Error(weights_.path() + ": no row has a weight " + name + ": these are another network's");
+        throw Error(file_->path() + ": no row has a weight " + name + ": these are another network's");
     }
   }
 
  private:
-  const FileWeights& weights_;
+  const SafetensorsHeader::Entry& find(const std::string& name) const {
+    const SafetensorsHeader::Entry* tensor = file_->find(name);
+    if (!tensor) throw Error(name + " is missing from " + file_->path());
+    used_.insert(name);
+    return *tensor;
+  }
+  /// A factor for each row of a weight of that shape.
+  std::vector<float> read_scales(const std::string& name, const std::vector<int>& shape) const {
+    const SafetensorsHeader::Entry& tensor = find(name);
+    std::vector<float> factors(tensor.elements());
+    file_->read(tensor, factors);
+    const bool sound = std::all_of(factors.begin(), factors.end(), [](float f) { return std::isfinite(f) && f >= 0; });
+    if (factors.size() != (shape.empty() ? 1 : static_cast<std::size_t>(shape[0])) || !sound)
+      throw Error(name + " holds no scales");
+    return factors;
+  }
+
+  std::shared_ptr<const SafetensorsFile> file_;
   mutable std::set<std::string> used_;
 };
 
@@ -178,44 +167,13 @@ Graph build_graph(const Description& description, const WeightSource& weights) {
   return graph;
 }
 
-namespace {
-
-Graph finished_graph(const Description& description, const WeightSource& weights) {
+Graph load_graph(const Description& description, const std::string& weights_path) {
+  const FileWeights weights(weights_path);
   Graph graph = build_graph(description, weights);
   optimise(graph);
   quantize(graph, weights);
-  return graph;
-}
-
-/// The same, of weights that are all this network's.
-Graph load_checked(const Description& description, const FileWeights& file) {
-  const CountedWeights weights(file);
-  Graph graph = finished_graph(description, weights);
   weights.require_all_used();
   return graph;
-}
-
-}  // namespace
-
-Graph load_graph(const Description& description, const std::string& weights_path) {
-  return load_checked(description, FileWeights(weights_path));
-}
-
-void Model::Impl::set_graph(Graph with_values) {
-  graph = std::move(with_values);
-  for (Parameter& parameter : graph.parameters) values_.push_back(std::move(parameter.values));
-}
-
-Graph Model::Impl::graph_with_values() const {
-  std::vector<std::vector<float>> values;
-  {
-    const std::lock_guard lock(values_mutex_);
-    values.swap(values_);
-  }
-  if (values.empty()) return finished_graph(description, *weights);
-  Graph with_values = graph;
-  for (std::size_t i = 0; i < values.size(); ++i) with_values.parameters[i].values = std::move(values[i]);
-  return with_values;
 }
 
 std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights(Type type) const {
@@ -223,7 +181,7 @@ std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights(Type type) const {
   std::weak_ptr<const PackedWeights>& kept = cpu_weights_[type];
   std::shared_ptr<const PackedWeights> packed = kept.lock();
   if (packed) return packed;
-  kept = packed = std::make_shared<const PackedWeights>(pack_for_cpu(graph_with_values(), type));
+  kept = packed = std::make_shared<const PackedWeights>(pack_for_cpu(graph, type));
   return packed;
 }
 
@@ -233,9 +191,7 @@ Model Model::load(const std::string& description, const std::string& weights) {
     impl->description = read_description(description);
     impl->weights_path = weights.empty() ? impl->description.weights : weights;
     if (impl->weights_path.empty()) throw Error(description + ": names no weights");
-    auto file = std::make_unique<const FileWeights>(impl->weights_path);
-    impl->set_graph(load_checked(impl->description, *file));
-    impl->weights = std::move(file);
+    impl->graph = load_graph(impl->description, impl->weights_path);
     return Model(impl);
   });
 }

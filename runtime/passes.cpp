@@ -1,6 +1,7 @@
 #include "runtime/passes.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace cudet {
@@ -21,25 +22,47 @@ void remove_nodes(Graph& graph, const std::vector<bool>& remove) {
   graph.nodes = std::move(kept);
 }
 
-void fold(Graph& graph, ConvOp& conv, const BatchNormOp& norm) {
-  const auto values = [&](ParameterId id) -> std::vector<float>& {
-    return graph.parameters[static_cast<std::size_t>(id)].values;
-  };
-  const int channels = graph.parameters[static_cast<std::size_t>(conv.weight)].shape[0];
-  if (conv.bias == kNone) conv.bias = graph.add_parameter({{channels}, {}});
-  std::vector<float>& weight = values(conv.weight);
-  if (weight.empty()) return;
-  std::vector<float>& bias = values(conv.bias);
-  if (bias.empty()) bias.assign(static_cast<std::size_t>(channels), 0.0f);
-  const std::size_t per_channel = weight.size() / static_cast<std::size_t>(channels);
-  for (std::size_t k = 0; k < bias.size(); ++k) {
-    const double gain = values(norm.gain)[k] / std::sqrt(values(norm.variance)[k] + norm.eps);
-    for (std::size_t i = 0; i < per_channel; ++i) {
-      float& w = weight[k * per_channel + i];
-      w = static_cast<float>(w * gain);
-    }
-    bias[k] = static_cast<float>(values(norm.bias)[k] + (bias[k] - values(norm.mean)[k]) * gain);
+/// What a batch norm does to each channel: x·gain + bias.
+struct Affine {
+  std::vector<double> gain, bias;
+};
+
+Affine affine_of(const std::array<Values, 4>& norm, double eps, std::size_t channels) {
+  std::array<std::vector<float>, 4> all;
+  std::transform(norm.begin(), norm.end(), all.begin(), [&](const Values& values) { return read(values, channels); });
+  const auto& [gain, bias, mean, variance] = all;
+  Affine affine;
+  for (std::size_t k = 0; k < channels; ++k) {
+    affine.gain.push_back(gain[k] / std::sqrt(variance[k] + eps));
+    affine.bias.push_back(bias[k] - mean[k] * affine.gain[k]);
   }
+  return affine;
+}
+
+void fold(Graph& graph, ConvOp& conv, const BatchNormOp& norm) {
+  const auto parameter = [&](ParameterId id) -> Parameter& { return graph.parameters[static_cast<std::size_t>(id)]; };
+  const int channels = parameter(conv.weight).shape[0];
+  if (conv.bias == kNone) conv.bias = graph.add_parameter({{channels}, {}});
+  Values &weight = parameter(conv.weight).values, &bias = parameter(conv.bias).values;
+  if (!weight) return;
+  const auto affine = [norm = std::array{parameter(norm.gain).values, parameter(norm.bias).values,
+                                         parameter(norm.mean).values, parameter(norm.variance).values},
+                       eps = norm.eps, channels] { return affine_of(norm, eps, static_cast<std::size_t>(channels)); };
+  weight = [plain = weight, affine](std::span<float> out) {
+    plain(out);
+    const std::vector<double> gain = affine().gain;
+    const std::size_t depth = out.size() / gain.size();
+    for (std::size_t k = 0; k < gain.size(); ++k)
+      for (float& w : out.subspan(k * depth, depth)) w = static_cast<float>(w * gain[k]);
+  };
+  bias = [plain = bias, affine](std::span<float> out) {
+    if (plain)
+      plain(out);
+    else
+      std::fill(out.begin(), out.end(), 0.0f);
+    const Affine to = affine();
+    for (std::size_t k = 0; k < out.size(); ++k) out[k] = static_cast<float>(out[k] * to.gain[k] + to.bias[k]);
+  };
 }
 
 /// Merges each node of operator Op into the convolution that makes the later of its inputs, which nothing else may

@@ -1,10 +1,5 @@
 #include "runtime/program.h"
 
-#include <features.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -201,34 +196,35 @@ class Lowering {
   const Node* node_ = nullptr;
 };
 
-/// K, C/groups, R, S, as PyTorch stores it, to K, R, S, C/groups.
-void to_channels_last(const Parameter& weight, float* out) {
-  const std::size_t k = static_cast<std::size_t>(weight.shape[0]), c = static_cast<std::size_t>(weight.shape[1]),
-                    taps = static_cast<std::size_t>(weight.shape[2]) * static_cast<std::size_t>(weight.shape[3]);
-  for (std::size_t i = 0; i < k; ++i)
+/// A weight as PyTorch stores it, K, C/groups, R, S, to K, R, S, C/groups, in place.
+void to_channels_last(const std::vector<int>& shape, std::span<float> weight) {
+  const std::size_t c = static_cast<std::size_t>(shape[1]),
+                    taps = static_cast<std::size_t>(shape[2]) * static_cast<std::size_t>(shape[3]), depth = c * taps;
+  if (taps == 1) return;
+  std::vector<float> plain(depth);
+  for (std::size_t first = 0; first < weight.size(); first += depth) {
+    const std::span<float> channel = weight.subspan(first, depth);
+    std::copy(channel.begin(), channel.end(), plain.begin());
     for (std::size_t t = 0; t < taps; ++t)
-      for (std::size_t j = 0; j < c; ++j) *out++ = weight.values[(i * c + j) * taps + t];
-}
-
-/// Hands freed pieces of values, some thousand in all, back to the system: large buffers are mapped apart, and cannot
-/// reuse them.
-void return_freed_memory() {
-#ifdef __GLIBC__
-  malloc_trim(0);
-#endif
+      for (std::size_t j = 0; j < c; ++j) channel[t * c + j] = plain[j * taps + t];
+  }
 }
 
 /// Lays out every convolution's weight, of `bytes(conv)` bytes made by `pack(node, conv, channels last, out)`, and its
-/// bias, of `bias_floats(conv)` floats, those behind the bias zeros. A weight's values go once it is packed, so that
-/// not all of them are held beside what is made of them.
+/// bias, of `bias_floats(conv)` floats, those behind the bias zeros. Of a weight's values no more are held than of one
+/// convolution.
 template <class Bytes, class Floats, class Pack>
-PackedWeights pack_convolutions(Graph& graph, Bytes bytes_of, Floats bias_floats, Pack pack) {
+PackedWeights pack_convolutions(const Graph& graph, Bytes bytes_of, Floats bias_floats, Pack pack) {
+  const auto parameter = [&](ParameterId id) -> const Parameter& {
+    return graph.parameters[static_cast<std::size_t>(id)];
+  };
   PackedWeights packed;
   packed.offsets.assign(graph.parameters.size(), 0);
-  std::size_t bytes = 0;
+  std::size_t bytes = 0, most = 0;
   const auto reserve = [&](ParameterId id, std::size_t size) {
     packed.offsets[static_cast<std::size_t>(id)] = bytes;
     bytes += align_up(size);
+    most = std::max(most, elements_of(parameter(id).shape));
   };
   for (const Node& node : graph.nodes)
     if (const auto* op = std::get_if<ConvOp>(&node.op)) {
@@ -236,32 +232,22 @@ PackedWeights pack_convolutions(Graph& graph, Bytes bytes_of, Floats bias_floats
       reserve(op->bias, bias_floats(describe(graph, *op)) * sizeof(float));
     }
   packed.bytes = Buffer(bytes);
-  constexpr std::size_t kMuch = std::size_t{32} << 20;
-  std::size_t freed = 0;
-  std::vector<float> channels_last;
+  const Buffer scratch(most * sizeof(float));
+  const auto at = [&](ParameterId id) { return packed.bytes.data() + packed.offsets[static_cast<std::size_t>(id)]; };
   for (const Node& node : graph.nodes)
     if (const auto* op = std::get_if<ConvOp>(&node.op)) {
-      Parameter& weight = graph.parameters[static_cast<std::size_t>(op->weight)];
-      const Parameter& bias = graph.parameters[static_cast<std::size_t>(op->bias)];
-      const auto at = [&](ParameterId id) {
-        return packed.bytes.data() + packed.offsets[static_cast<std::size_t>(id)];
-      };
-      channels_last.resize(weight.values.size());
-      to_channels_last(weight, channels_last.data());
-      freed += weight.values.size() * sizeof(float);
-      std::vector<float>().swap(weight.values);
+      const Parameter &weight = parameter(op->weight), &bias = parameter(op->bias);
+      const std::span values(reinterpret_cast<float*>(scratch.data()), elements_of(weight.shape));
+      weight.values(values);
+      to_channels_last(weight.shape, values);
       try {
-        pack(node, describe(graph, *op), channels_last, at(op->weight));
+        pack(node, describe(graph, *op), values, at(op->weight));
       } catch (const Error& error) {
         throw Error(node.name + ": " + error.what());
       }
       std::memset(at(op->bias), 0, bias_floats(describe(graph, *op)) * sizeof(float));
-      std::memcpy(at(op->bias), bias.values.data(), bias.values.size() * sizeof(float));
-      if (freed < kMuch) continue;
-      return_freed_memory();
-      freed = 0;
+      bias.values({reinterpret_cast<float*>(at(op->bias)), elements_of(bias.shape)});
     }
-  return_freed_memory();
   return packed;
 }
 
@@ -288,23 +274,23 @@ PackedWeights no_weights(const Graph& graph) {
   return {Buffer(), std::vector<std::size_t>(graph.parameters.size(), 0)};
 }
 
-PackedWeights pack_for_cpu(Graph graph, Type type) {
+PackedWeights pack_for_cpu(const Graph& graph, Type type) {
   if (type == Type::u8)
-    return pack_convolutions(
-        graph, conv2d_int8_cpu_packed_bytes, outputs,
-        [&](const Node& node, const Conv2d& conv, const std::vector<float>& weight, std::byte* out) {
-          if (!std::all_of(weight.begin(), weight.end(), [](float w) { return std::isfinite(w); }))
-            throw Error("a weight that is not finite");
-          conv2d_int8_cpu_pack(conv, graph.quantizations[static_cast<std::size_t>(node.inputs[0])], weight.data(), out);
-        });
+    return pack_convolutions(graph, conv2d_int8_cpu_packed_bytes, outputs,
+                             [&](const Node& node, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
+                               if (!std::all_of(weight.begin(), weight.end(), [](float w) { return std::isfinite(w); }))
+                                 throw Error("a weight that is not finite");
+                               conv2d_int8_cpu_pack(conv, graph.quantizations[static_cast<std::size_t>(node.inputs[0])],
+                                                    weight.data(), out);
+                             });
   return pack_convolutions(
       graph, [](const Conv2d& conv) { return conv2d_cpu_packed_floats(conv) * sizeof(float); }, outputs,
-      [](const Node&, const Conv2d& conv, const std::vector<float>& weight, std::byte* out) {
+      [](const Node&, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
         conv2d_cpu_pack(conv, weight.data(), reinterpret_cast<float*>(out));
       });
 }
 
-PackedWeights pack_for_cuda(Graph graph, Type type) {
+PackedWeights pack_for_cuda(const Graph& graph, Type type) {
   const auto typed = [type](Conv2d conv) {
     conv.x.type = conv.weight.type = type;
     return conv;
@@ -312,19 +298,19 @@ PackedWeights pack_for_cuda(Graph graph, Type type) {
   return pack_convolutions(
       graph, [&](const Conv2d& conv) { return conv2d_cuda_packed_bytes(typed(conv)); },
       [&](const Conv2d& conv) { return conv2d_cuda_bias_floats(typed(conv)); },
-      [&](const Node&, const Conv2d& conv, const std::vector<float>& weight, std::byte* out) {
+      [&](const Node&, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
         conv2d_cuda_pack(typed(conv), weight.data(), out);
       });
 }
 
-PackedWeights pack_for_reference(Graph graph) {
+PackedWeights pack_for_reference(const Graph& graph) {
   const auto bytes = [](const Conv2d& conv) {
     return static_cast<std::size_t>(conv.y.c) * static_cast<std::size_t>(conv.kernel.h) *
            static_cast<std::size_t>(conv.kernel.w) * static_cast<std::size_t>(conv.x.c / conv.groups) * sizeof(float);
   };
   return pack_convolutions(graph, bytes, outputs,
-                           [](const Node&, const Conv2d&, const std::vector<float>& weight, std::byte* out) {
-                             std::memcpy(out, weight.data(), weight.size() * sizeof(float));
+                           [](const Node&, const Conv2d&, std::span<const float> weight, std::byte* out) {
+                             std::memcpy(out, weight.data(), weight.size_bytes());
                            });
 }
 

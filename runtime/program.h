@@ -41,14 +41,14 @@ struct Target {
                       // of 4 elements)
 };
 
-/// Convolution weights as conv2d_cpu reads them, or (u8) conv2d_int8_cpu. The graph's values go as they are packed:
-/// move one here that is not wanted any more. Throws Error that names the module whose weights are not finite.
-PackedWeights pack_for_cpu(Graph graph, Type type = Type::f32);
+/// Convolution weights as conv2d_cpu reads them, or (u8) conv2d_int8_cpu. Throws Error that names the module whose
+/// weights are not finite, or what reading them throws.
+PackedWeights pack_for_cpu(const Graph& graph, Type type = Type::f32);
 /// Convolution weights as conv2d_cuda reads them, of this type; biases f32. Throws Error that names the module whose
 /// weights are beyond f16.
-PackedWeights pack_for_cuda(Graph graph, Type type);
+PackedWeights pack_for_cuda(const Graph& graph, Type type);
 /// Convolution weights as conv2d_reference reads them.
-PackedWeights pack_for_reference(Graph graph);
+PackedWeights pack_for_reference(const Graph& graph);
 
 struct Program {
   struct NamedStep {

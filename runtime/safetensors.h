@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/file.h"
+
 namespace cudet {
 
 enum class Dtype : unsigned char { f32, f16, bf16, f64, i64, i32, i8, u8 };
@@ -17,6 +19,10 @@ const char* name_of(Dtype dtype);  // as the format has it: "F32"
 /// Bytes of a tensor; nothing where a side is negative or 64 bits don't hold them.
 std::optional<std::size_t> bytes_of(const std::vector<std::int64_t>& shape, Dtype dtype);
 
+/// Values as f32, as many as `out` has: exact from f16 and bf16, rounded from f64 and the integers. `data` holds at
+/// least that many, little-endian, at any byte.
+void to_f32(Dtype dtype, const std::byte* data, std::span<float> out);
+
 /// A tensor as stored: row-major, little-endian.
 struct StoredTensor {
   Dtype dtype;
@@ -24,8 +30,20 @@ struct StoredTensor {
   std::span<const std::byte> data;  // product of the shape · size_of(dtype) bytes
 
   std::size_t elements() const { return data.size() / size_of(dtype); }
-  /// The values as f32; exact from f16 and bf16, rounded from f64 and the integers.
   std::vector<float> to_f32() const;
+};
+
+/// What a file's header says.
+struct SafetensorsHeader {
+  struct Entry {
+    Dtype dtype;
+    std::vector<std::int64_t> shape;
+    std::size_t begin, bytes;  // within the data that follow the header
+
+    std::size_t elements() const { return bytes / size_of(dtype); }
+  };
+  std::map<std::string, Entry> tensors;
+  std::map<std::string, std::string> metadata;
 };
 
 /// A file's tensors; owns the memory that they point to. Move-only.
@@ -50,6 +68,26 @@ class Safetensors {
   std::vector<std::byte> file_;
   std::map<std::string, StoredTensor> tensors_;
   std::map<std::string, std::string> metadata_;
+};
+
+/// The same of a file that stays open, each tensor read when it is asked for.
+class SafetensorsFile {
+ public:
+  /// Reads the header. Throws Error as Safetensors::read does.
+  explicit SafetensorsFile(const std::string& path);
+
+  const std::string& path() const { return file_.path(); }
+  const std::map<std::string, SafetensorsHeader::Entry>& tensors() const { return header_.tensors; }
+  /// What the header says of the tensor, or null.
+  const SafetensorsHeader::Entry* find(const std::string& name) const;
+  /// All values of a tensor of this file, as f32; `out` has its number of elements. Threads may read at once. Throws
+  /// Error as File::read does.
+  void read(const SafetensorsHeader::Entry& tensor, std::span<float> out) const;
+
+ private:
+  File file_;
+  std::size_t data_;  // where the header ends
+  SafetensorsHeader header_;
 };
 
 }  // namespace cudet

@@ -93,7 +93,7 @@ class OnDevice {
   CudaProgram build(const Model& model, const CudaRun& how) {
     const Type type = how.precision == Precision::fp16 ? Type::f16 : Type::f32;
     const Graph& graph = model.impl().graph;
-    const PackedWeights packed = pack_for_cuda(model.impl().graph_with_values(), type);
+    const PackedWeights packed = pack_for_cuda(graph, type);
     weights_ = DeviceBuffer(packed.bytes.bytes());
     check(cudaMemcpy(weights_.data(), packed.bytes.data(), weights_.bytes(), cudaMemcpyHostToDevice),
           "weights to the device");

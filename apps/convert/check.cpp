@@ -19,7 +19,7 @@ class Sizes final : public WeightSource {
     return tensors_.contains(name) && !name.ends_with(".dfl.conv.weight");
   }
 
-  std::vector<float> read(const std::string& name, const std::vector<int>& shape) const override {
+  Values values(const std::string& name, const std::vector<int>& shape) const override {
     const auto found = tensors_.find(name);
     if (found == tensors_.end()) throw Error(name + " is missing");
     if (!std::equal(shape.begin(), shape.end(), found->second.shape.begin(), found->second.shape.end()))

@@ -28,7 +28,7 @@ std::vector<std::byte> bytes_of(const void* data, std::size_t count) {
 
 Int8Weights::Int8Weights(const Model& model, const std::map<std::string, ValueRange>& ranges)
     : file_(Safetensors::read(model.weights_path())), tensors_(file_.tensors()) {
-  const Graph graph = model.impl().graph_with_values();
+  const Graph& graph = model.impl().graph;
   for (const Node& node : graph.nodes) {
     const auto* conv = std::get_if<ConvOp>(&node.op);
     if (!conv) continue;
@@ -42,8 +42,8 @@ Int8Weights::Int8Weights(const Model& model, const std::map<std::string, ValueRa
     const std::string name = node.name + (normed ? ".conv" : "");
     const StoredTensor* stored = file_.find(name + ".weight");
     if (!stored || stored->shape != shape) continue;
-    add_convolution(name + ".weight", weight.shape, weight.values);
-    add_floats(name + ".bias", {shape[0]}, bias.values);
+    add_convolution(name + ".weight", weight.shape, read(weight.values, elements_of(weight.shape)));
+    add_floats(name + ".bias", {shape[0]}, read(bias.values, elements_of(bias.shape)));
     std::erase_if(tensors_, [&](const auto& tensor) { return tensor.first.starts_with(node.name + ".bn."); });
   }
 }

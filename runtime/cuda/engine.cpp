@@ -128,7 +128,7 @@ CudaEngine::CudaEngine(const Model& model, const Placing& placing, Precision pre
       placing_(placing),
       device_(find_cuda_device(precision)),
       type_(precision == Precision::fp16 ? Type::f16 : Type::f32) {
-  packed_ = pack_for_cuda(model_.impl().graph_with_values(), type_);
+  packed_ = pack_for_cuda(model_.impl().graph, type_);
   weights_ = DeviceBuffer(packed_.bytes.bytes());
   check(
       cudaMemcpyAsync(weights_.data(), packed_.bytes.data(), weights_.bytes(), cudaMemcpyHostToDevice, network_.get()),

@@ -12,7 +12,7 @@ namespace {
 TEST(CudaMemory, CountsTheWeightsAsTheyArePacked) {
   for (const char* name : {"plain", "dysample", "dysample_pl", "folded", "odd", "stride12", "three_levels"}) {
     const Model model = Model::load(std::string("tests/data/tiny/") + name + ".json");
-    const Graph graph = model.impl().graph_with_values();
+    const Graph& graph = model.impl().graph;
     for (const Type type : {Type::f32, Type::f16}) {
       const PackedWeights packed = pack_for_cuda(graph, type);
       const Extent size{2 * graph.stride, graph.stride};

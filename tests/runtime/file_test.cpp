@@ -43,5 +43,55 @@ TEST(ReadFile, RefusesLargerOnes) {
   EXPECT_EQ(error_of(folder.file("f"), 1 << 20), folder.file("f") + ": larger than 1 MiB");
 }
 
+TEST(File, ReadsAnyPieceOfIt) {
+  const TemporaryFolder folder;
+  folder.write("f", "0123456789");
+  const File file(folder.file("f"));
+  EXPECT_EQ(file.path(), folder.file("f"));
+  EXPECT_EQ(file.bytes(), 10u);
+  std::string piece(4, ' ');
+  for (const std::size_t offset : {6, 0, 3}) {
+    file.read(offset, std::as_writable_bytes(std::span(piece)));
+    EXPECT_EQ(piece, std::string("0123456789").substr(offset, 4));
+  }
+}
+
+TEST(File, GoesOnWhereItIsRemovedOrReplaced) {
+  const TemporaryFolder folder;
+  folder.write("f", "before");
+  const File file(folder.file("f"));
+  folder.write("g", "after!");
+  std::filesystem::rename(folder.file("g"), folder.file("f"));
+  std::string all(6, ' ');
+  file.read(0, std::as_writable_bytes(std::span(all)));
+  EXPECT_EQ(all, "before");
+}
+
+TEST(File, RefusesWhatWasWrittenToMeanwhile) {
+  const TemporaryFolder folder;
+  const auto error_after = [&](auto change) {
+    folder.write("f", "before");
+    const File file(folder.file("f"));
+    change();
+    std::string all(6, ' ');
+    try {
+      file.read(0, std::as_writable_bytes(std::span(all)));
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::string changed = folder.file("f") + ": was written to while it was in use";
+  EXPECT_EQ(error_after([] {}), "");
+  EXPECT_EQ(error_after([&] { std::filesystem::resize_file(folder.file("f"), 5); }), changed);
+  EXPECT_EQ(error_after([&] { folder.write("f", "longer than before"); }), changed);
+  EXPECT_EQ(error_after([&] {
+              folder.write("f", "BEFORE");
+              std::filesystem::last_write_time(folder.file("f"),
+                                               std::filesystem::file_time_type::clock::now() + std::chrono::seconds(1));
+            }),
+            changed);
+}
+
 }  // namespace
 }  // namespace cudet::test

@@ -18,8 +18,8 @@ class GoldenWeights final : public WeightSource {
  public:
   explicit GoldenWeights(const Safetensors& file) : file_(file) {}
   bool has(const std::string& name) const override { return file_.find(name) != nullptr; }
-  std::vector<float> read(const std::string& name, const std::vector<int>&) const override {
-    return file_.find(name)->to_f32();
+  Values values(const std::string& name, const std::vector<int>&) const override {
+    return [tensor = file_.find(name)](std::span<float> out) { to_f32(tensor->dtype, tensor->data.data(), out); };
   }
 
  private:
@@ -118,7 +118,12 @@ std::vector<float> run(const Program& program, const PackedWeights& weights, con
 
 /// What the reference makes of x and of the convolution's weights as `type` has them.
 std::vector<float> reference(GoldenCase golden, Type type) {
-  round_to(golden.graph.parameters[0].values, type);
+  Values& weight = golden.graph.parameters[0].values;
+  weight = [plain = weight, type](std::span<float> out) {
+    std::vector<float> values = read(plain, out.size());
+    round_to(values, type);
+    std::copy(values.begin(), values.end(), out.begin());
+  };
   const PackedWeights weights = pack_for_reference(golden.graph);
   const Program program = golden.compiled(weights, {});
   Bytes arena(program.memory.bytes);

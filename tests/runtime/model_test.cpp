@@ -63,6 +63,22 @@ TEST(Model, WeightsAreCheckedByRow) {
             "tests/data/tiny/plain.json: head row 6 (Detect): model.11.dfl.conv");
 }
 
+TEST(Model, ReadsWeightsWhenADetectorIsMade) {
+  const TemporaryFolder folder;
+  const std::string file = folder.file("w.safetensors");
+  std::filesystem::copy_file("tests/data/tiny/plain.safetensors", file);
+  const Model model = Model::load("tests/data/tiny/plain.json", file);
+  std::filesystem::rename(file, folder.file("elsewhere"));
+  EXPECT_NO_THROW(Detector(model, {.device = Device::cpu}));
+  folder.write("elsewhere", "something else");
+  try {
+    Detector(model, {.device = Device::cpu});
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()), file + ": was written to while it was in use");
+  }
+}
+
 // A convolution with both a bias and a batch norm of its own: neither may be forgotten.
 TEST(Model, BiasBesideBatchNormCounts) {
   const TemporaryFolder folder;

@@ -10,25 +10,25 @@ namespace cudet::test {
 /// Random weights under which values keep their size from layer to layer, and few scores are above 0.25.
 class RandomWeights final : public WeightSource {
  public:
-  explicit RandomWeights(unsigned seed) : random_(seed) {}
+  explicit RandomWeights(unsigned seed) : seed_(seed) {}
 
   bool has(const std::string&) const override { return false; }
-  std::vector<float> read(const std::string& name, const std::vector<int>& shape) const override {
-    std::size_t size = 1;
-    for (const int side : shape) size *= static_cast<std::size_t>(side);
-    std::vector<float> values(size);
+  Values values(const std::string& name, const std::vector<int>& shape) const override {
+    const std::size_t size = elements_of(shape);
     const bool score_bias = name.find(".cv3.") != std::string::npos && name.ends_with(".2.bias");
     const bool positive = name.ends_with(".bn.weight") || name.ends_with(".bn.running_var");
     const float spread =
         shape.size() == 1 ? 0.25f : std::sqrt(6.0f * static_cast<float>(shape[0]) / static_cast<float>(size));
     const float mean = score_bias ? -6.0f : positive ? 1.0f : 0.0f;
-    std::uniform_real_distribution<float> draw(mean - spread, mean + spread);
-    for (float& value : values) value = draw(random_);
-    return values;
+    return [=, seed = seed_ + std::hash<std::string>{}(name)](std::span<float> out) {
+      std::mt19937 random(static_cast<std::mt19937::result_type>(seed));
+      std::uniform_real_distribution<float> draw(mean - spread, mean + spread);
+      for (float& value : out) value = draw(random);
+    };
   }
 
  private:
-  mutable std::mt19937 random_;
+  unsigned seed_;
 };
 
 }  // namespace cudet::test

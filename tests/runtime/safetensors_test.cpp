@@ -5,8 +5,11 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
+#include "apps/files/write_safetensors.h"
 #include "kernels/error.h"
+#include "tests/temporary.h"
 
 namespace cudet::test {
 namespace {
@@ -37,6 +40,25 @@ TEST(Safetensors, EveryTypeBecomesF32) {
   EXPECT_EQ(tensor(Dtype::f64, {1}, std::vector<double>{0.1}).to_f32(), std::vector<float>{0.1f});
   EXPECT_EQ(tensor(Dtype::i64, {1}, std::vector<std::int64_t>{-9}).to_f32(), std::vector<float>{-9});
   EXPECT_EQ(tensor(Dtype::i32, {1}, std::vector<std::int32_t>{-9}).to_f32(), std::vector<float>{-9});
+}
+
+// Each of the 65536, against what IEEE 754 says of sign, exponent and fraction.
+TEST(Safetensors, EveryHalfIsExact) {
+  std::vector<std::uint16_t> halves(1 << 16);
+  std::iota(halves.begin(), halves.end(), std::uint16_t{0});
+  const std::vector<float> got = tensor(Dtype::f16, {1 << 16}, halves).to_f32();
+  for (const std::uint16_t half : halves) {
+    const int sign = half >> 15 ? -1 : 1, exponent = half >> 10 & 31, fraction = half & 1023;
+    if (exponent == 31 && fraction) {
+      EXPECT_TRUE(std::isnan(got[half])) << half;
+      continue;
+    }
+    const double magnitude = exponent == 31 ? std::numeric_limits<double>::infinity()
+                             : exponent     ? std::ldexp(1024 + fraction, exponent - 25)
+                                            : std::ldexp(fraction, -24);
+    EXPECT_EQ(got[half], sign * magnitude) << half;
+    EXPECT_EQ(std::signbit(got[half]), sign < 0) << half;
+  }
 }
 
 TEST(Safetensors, DataMayLieAtAnyByte) {
@@ -92,14 +114,42 @@ TEST(Safetensors, RefusesUnsoundFiles) {
        "overlap"},
       {file(R"({"__metadata__":{"a":"1","a":"2"}})"), "two entries"},
   };
-  for (const auto& [bytes, why] : cases) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("t.safetensors");
+  const auto refuses = [&](const std::string& why, auto open) {
     try {
-      Safetensors::parse(bytes, "t.safetensors");
+      open();
       ADD_FAILURE() << "accepted, expected: " << why;
     } catch (const Error& error) {
-      EXPECT_EQ(std::string(error.what()).rfind("t.safetensors: ", 0), 0u) << error.what();
+      EXPECT_EQ(std::string(error.what()).rfind(path + ": ", 0), 0u) << error.what();
       EXPECT_NE(std::string(error.what()).find(why), std::string::npos) << error.what() << ", expected: " << why;
     }
+  };
+  for (const auto& [bytes, why] : cases) {
+    refuses(why, [&] { Safetensors::parse(bytes, path); });
+    folder.write("t.safetensors", {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    refuses(why, [&] { const SafetensorsFile file(path); });
+  }
+}
+
+// More values than are converted at a time, of each size of an element.
+TEST(SafetensorsFile, ReadsWhatTheWholeFileHas) {
+  const TemporaryFolder folder;
+  std::vector<std::byte> bytes(8 * 20001);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * i % 119);  // no f16 that is NaN
+  std::map<std::string, StoredTensor> tensors;
+  for (const Dtype dtype :
+       {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::f64, Dtype::i64, Dtype::i32, Dtype::i8, Dtype::u8})
+    tensors[name_of(dtype)] = {dtype, {20001}, std::span(bytes).first(20001 * size_of(dtype))};
+  write_safetensors(folder.file("t"), tensors);
+  const Safetensors whole = Safetensors::read(folder.file("t"));
+  const SafetensorsFile file(folder.file("t"));
+  EXPECT_EQ(file.tensors().size(), tensors.size());
+  EXPECT_EQ(file.find("none"), nullptr);
+  for (const auto& [name, tensor] : file.tensors()) {
+    std::vector<float> got(tensor.elements());
+    file.read(tensor, got);
+    EXPECT_EQ(got, whole.find(name)->to_f32()) << name;
   }
 }
 

@@ -126,7 +126,7 @@ TEST_P(Int8Test, IsTheSameForAnyNumberOfThreads) {
   const Pictures pictures;
   const TemporaryFolder folder;
   const Model model = Model::load(make_int8(GetParam(), pictures, folder));
-  const Graph graph = model.impl().graph_with_values();
+  const Graph& graph = model.impl().graph;
   const auto output = [&](int threads) {
     Int8Network network(model, graph, pack_for_cpu(graph, Type::u8));
     CpuExecutor(threads).run(network.program, network.memory());
@@ -140,7 +140,7 @@ TEST_P(Int8Test, EachStepIsAsTheReference) {
   const Pictures pictures;
   const TemporaryFolder folder;
   const Model model = Model::load(make_int8(GetParam(), pictures, folder));
-  const Graph graph = model.impl().graph_with_values();
+  const Graph& graph = model.impl().graph;
   const Int8Network cpu(model, graph, pack_for_cpu(graph, Type::u8)), plain(model, graph, pack_for_reference(graph));
   CpuExecutor executor(2);
   int convolutions = 0;
