@@ -21,7 +21,7 @@ void check_bins(LayerContext& context, int bins) {
   if (!context.weights.has(name)) return;
   std::vector<float> numbers(static_cast<std::size_t>(bins));
   std::iota(numbers.begin(), numbers.end(), 0.0f);
-  if (read(context.weights.values(name, {1, bins, 1, 1}), numbers.size()) != numbers)
+  if (read_values(context.weights.values(name, {1, bins, 1, 1}), numbers.size()) != numbers)
     throw Error(name + " must be 0, 1, … " + std::to_string(bins - 1));
 }
 

@@ -12,7 +12,7 @@ namespace {
 Values expand_shuffled(const Values& small, int out, int in, int places) {
   if (!small) return {};
   return [=](std::span<float> expanded) {
-    const std::vector<float> values = read(small, static_cast<std::size_t>(out) * in);
+    const std::vector<float> values = read_values(small, static_cast<std::size_t>(out) * in);
     const std::size_t wide = static_cast<std::size_t>(in) * places;
     std::fill(expanded.begin(), expanded.end(), 0.0f);
     for (int k = 0; k < out; ++k)

@@ -71,7 +71,7 @@ std::size_t elements_of(const std::vector<int>& shape) {
   return elements;
 }
 
-std::vector<float> read(const Values& values, std::size_t elements) {
+std::vector<float> read_values(const Values& values, std::size_t elements) {
   std::vector<float> out(elements);
   values(out);
   return out;

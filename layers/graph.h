@@ -18,7 +18,8 @@ using ParameterId = int;
 constexpr int kNone = -1;
 
 /// Makes the values of a constant, row-major, each time that it is called; it must fill all of `out`. A graph can so be
-/// copied and kept, while only who packs weights holds some of them, and never all. May throw Error.
+/// copied and kept, while only who packs weights holds some of them, and never all. Threads may call it at once. May
+/// throw Error.
 using Values = std::function<void(std::span<float> out)>;
 
 /// A constant of the network. It has no values in a graph that was built without weights.
@@ -30,8 +31,8 @@ struct Parameter {
 /// How many values a parameter of that shape has.
 std::size_t elements_of(const std::vector<int>& shape);
 
-/// So many values.
-std::vector<float> read(const Values& values, std::size_t elements);
+/// The values of a constant that has them, `elements` in number. Throws what making them throws.
+std::vector<float> read_values(const Values& values, std::size_t elements);
 
 // The operators. Their inputs are values of the node that holds them; what they compute is said in kernels/.
 

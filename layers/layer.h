@@ -14,8 +14,8 @@ class WeightSource {
  public:
   virtual ~WeightSource() = default;
   virtual bool has(const std::string& name) const = 0;
-  /// The tensor of that name as f32, read when its values are asked for. Throws Error where it is missing or has
-  /// another shape. Empty where the source knows only names and shapes.
+  /// The tensor of that name as f32, read when its values are asked for, which may be when the source has gone. Throws
+  /// Error where it is missing or has another shape. Empty where the source knows only names and shapes.
   virtual Values values(const std::string& name, const std::vector<int>& shape) const = 0;
 };
 

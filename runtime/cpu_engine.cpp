@@ -32,8 +32,8 @@ class CpuEngine : public Engine {
       : model_(model),
         placing_(placing),
         type_(precision == Precision::int8 ? Type::u8 : Type::f32),
-        weights_(model.impl().cpu_weights(type_)),
         executor_(threads),
+        weights_(model.impl().cpu_weights(type_, &executor_.pool())),
         wanted_(model.names().size()) {}
 
   Device device() const override { return Device::cpu; }
@@ -75,8 +75,8 @@ class CpuEngine : public Engine {
   Model model_;
   Placing placing_;
   Type type_;
-  std::shared_ptr<const PackedWeights> weights_;
   CpuExecutor executor_;
+  std::shared_ptr<const PackedWeights> weights_;
   RecentPrograms<Program> programs_;
   Buffer arena_;
   std::vector<Candidate> candidates_;

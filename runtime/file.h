@@ -23,7 +23,7 @@ class File {
   const std::string& path() const { return path_; }
   std::size_t bytes() const { return bytes_; }
   /// The bytes from `offset` on, as many as `out` has. Threads may read at once. Throws Error with the path where it
-  /// cannot be read, or was written to after it was opened.
+  /// cannot be read, or where its size or time of modification is another than when it was opened.
   void read(std::size_t offset, std::span<std::byte> out) const;
 
  private:
@@ -33,7 +33,7 @@ class File {
   std::timespec written_{};
 };
 
-/// All bytes of a file. Throws Error as File does.
+/// All bytes of a file, as many as the system says that it has. Throws Error as File does.
 std::vector<std::byte> read_file(const std::string& path, std::size_t most_bytes = kMostBytesOfFile);
 
 }  // namespace cudet

@@ -60,11 +60,13 @@ class FileWeights final : public WeightSource {
   /// A factor for each row of a weight of that shape.
   std::vector<float> read_scales(const std::string& name, const std::vector<int>& shape) const {
     const SafetensorsHeader::Entry& tensor = find(name);
-    std::vector<float> factors(tensor.elements());
-    file_->read(tensor, factors);
-    const bool sound = std::all_of(factors.begin(), factors.end(), [](float f) { return std::isfinite(f) && f >= 0; });
-    if (factors.size() != (shape.empty() ? 1 : static_cast<std::size_t>(shape[0])) || !sound)
-      throw Error(name + " holds no scales");
+    std::vector<float> factors(static_cast<std::size_t>(shape[0]));
+    bool sound = tensor.elements() == factors.size();
+    if (sound) {
+      file_->read(tensor, factors);
+      sound = std::all_of(factors.begin(), factors.end(), [](float f) { return std::isfinite(f) && f >= 0; });
+    }
+    if (!sound) throw Error(name + " holds no scales");
     return factors;
   }
 
@@ -167,6 +169,10 @@ Graph build_graph(const Description& description, const WeightSource& weights) {
   return graph;
 }
 
+namespace {
+
+/// The graph of a description with its weights, whose file stays open for it, optimised and, if these have ranges,
+/// quantised. Throws Error.
 Graph load_graph(const Description& description, const std::string& weights_path) {
   const FileWeights weights(weights_path);
   Graph graph = build_graph(description, weights);
@@ -176,12 +182,14 @@ Graph load_graph(const Description& description, const std::string& weights_path
   return graph;
 }
 
-std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights(Type type) const {
+}  // namespace
+
+std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights(Type type, ThreadPool* pool) const {
   const std::lock_guard lock(mutex_);
   std::weak_ptr<const PackedWeights>& kept = cpu_weights_[type];
   std::shared_ptr<const PackedWeights> packed = kept.lock();
   if (packed) return packed;
-  kept = packed = std::make_shared<const PackedWeights>(pack_for_cpu(graph, type));
+  kept = packed = std::make_shared<const PackedWeights>(pack_for_cpu(graph, type, pool));
   return packed;
 }
 

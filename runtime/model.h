@@ -3,7 +3,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <vector>
+#include <string>
 
 #include "layers/layer.h"
 #include "runtime/description.h"
@@ -15,18 +15,14 @@ namespace cudet {
 /// the path and the row's label.
 Graph build_graph(const Description& description, const WeightSource& weights);
 
-/// The graph of a description with its weights, whose file stays open for it, optimised and, if these have ranges,
-/// quantised. Throws Error.
-Graph load_graph(const Description& description, const std::string& weights_path);
-
 struct Model::Impl {
   Description description;
   std::string weights_path;
   Graph graph;  // optimised, quantised if the weights have ranges
 
-  /// The weights as the CPU's kernels of this type read them: packed by the first who asks, shared while anyone holds
-  /// them.
-  std::shared_ptr<const PackedWeights> cpu_weights(Type type = Type::f32) const;
+  /// The weights as the CPU's kernels of this type read them: packed by the first who asks, on the threads of its pool,
+  /// shared while anyone holds them.
+  std::shared_ptr<const PackedWeights> cpu_weights(Type type = Type::f32, ThreadPool* pool = nullptr) const;
 
  private:
   mutable std::mutex mutex_;

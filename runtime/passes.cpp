@@ -1,7 +1,6 @@
 #include "runtime/passes.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 namespace cudet {
@@ -22,46 +21,36 @@ void remove_nodes(Graph& graph, const std::vector<bool>& remove) {
   graph.nodes = std::move(kept);
 }
 
-/// What a batch norm does to each channel: x·gain + bias.
-struct Affine {
-  std::vector<double> gain, bias;
-};
-
-Affine affine_of(const std::array<Values, 4>& norm, double eps, std::size_t channels) {
-  std::array<std::vector<float>, 4> all;
-  std::transform(norm.begin(), norm.end(), all.begin(), [&](const Values& values) { return read(values, channels); });
-  const auto& [gain, bias, mean, variance] = all;
-  Affine affine;
-  for (std::size_t k = 0; k < channels; ++k) {
-    affine.gain.push_back(gain[k] / std::sqrt(variance[k] + eps));
-    affine.bias.push_back(bias[k] - mean[k] * affine.gain[k]);
-  }
-  return affine;
-}
-
 void fold(Graph& graph, ConvOp& conv, const BatchNormOp& norm) {
   const auto parameter = [&](ParameterId id) -> Parameter& { return graph.parameters[static_cast<std::size_t>(id)]; };
   const int channels = parameter(conv.weight).shape[0];
   if (conv.bias == kNone) conv.bias = graph.add_parameter({{channels}, {}});
   Values &weight = parameter(conv.weight).values, &bias = parameter(conv.bias).values;
   if (!weight) return;
-  const auto affine = [norm = std::array{parameter(norm.gain).values, parameter(norm.bias).values,
-                                         parameter(norm.mean).values, parameter(norm.variance).values},
-                       eps = norm.eps, channels] { return affine_of(norm, eps, static_cast<std::size_t>(channels)); };
-  weight = [plain = weight, affine](std::span<float> out) {
-    plain(out);
-    const std::vector<double> gain = affine().gain;
-    const std::size_t depth = out.size() / gain.size();
-    for (std::size_t k = 0; k < gain.size(); ++k)
-      for (float& w : out.subspan(k * depth, depth)) w = static_cast<float>(w * gain[k]);
+  const auto read_factors = [gain = parameter(norm.gain).values, variance = parameter(norm.variance).values,
+                             eps = norm.eps, count = static_cast<std::size_t>(channels)] {
+    const std::vector<float> gains = read_values(gain, count), variances = read_values(variance, count);
+    std::vector<double> factors(count);
+    for (std::size_t k = 0; k < count; ++k) factors[k] = gains[k] / std::sqrt(variances[k] + eps);
+    return factors;
   };
-  bias = [plain = bias, affine](std::span<float> out) {
+  weight = [plain = weight, read_factors](std::span<float> out) {
+    plain(out);
+    const std::vector<double> factors = read_factors();
+    const std::size_t depth = out.size() / factors.size();
+    for (std::size_t k = 0; k < factors.size(); ++k)
+      for (float& w : out.subspan(k * depth, depth)) w = static_cast<float>(w * factors[k]);
+  };
+  bias = [plain = bias, shift = parameter(norm.bias).values, mean = parameter(norm.mean).values,
+          read_factors](std::span<float> out) {
     if (plain)
       plain(out);
     else
       std::fill(out.begin(), out.end(), 0.0f);
-    const Affine to = affine();
-    for (std::size_t k = 0; k < out.size(); ++k) out[k] = static_cast<float>(out[k] * to.gain[k] + to.bias[k]);
+    const std::vector<float> shifts = read_values(shift, out.size()), means = read_values(mean, out.size());
+    const std::vector<double> factors = read_factors();
+    for (std::size_t k = 0; k < out.size(); ++k)
+      out[k] = static_cast<float>(shifts[k] + (out[k] - means[k]) * factors[k]);
   };
 }
 

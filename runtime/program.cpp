@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <exception>
 #include <limits>
+#include <mutex>
 #include <optional>
 
 #include "runtime/fusion.h"
@@ -210,11 +212,52 @@ void to_channels_last(const std::vector<int>& shape, std::span<float> weight) {
   }
 }
 
+/// Calls body(i) for each i below `count`, on the pool's threads if there is one. Throws what a body threw, of several
+/// the one of the least i, when all have ended.
+template <class Body>
+void for_each_index(ThreadPool* pool, int count, const Body& body) {
+  std::mutex mutex;
+  std::exception_ptr failure;
+  int failed = count;
+  const auto guarded = [&](int first, int last) {
+    for (int i = first; i < last; ++i) try {
+        body(i);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (i < failed) failed = i, failure = std::current_exception();
+      }
+  };
+  pool ? pool->for_tiles(count, guarded) : guarded(0, count);
+  if (failure) std::rethrow_exception(failure);
+}
+
+/// Buffers of one size, as many as are in use at once.
+class Scratches {
+ public:
+  explicit Scratches(std::size_t bytes) : bytes_(bytes) {}
+  Buffer take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return Buffer(bytes_);
+    Buffer last = std::move(free_.back());
+    free_.pop_back();
+    return last;
+  }
+  void give_back(Buffer buffer) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(buffer));
+  }
+
+ private:
+  std::size_t bytes_;
+  std::mutex mutex_;
+  std::vector<Buffer> free_;
+};
+
 /// Lays out every convolution's weight, of `bytes(conv)` bytes made by `pack(node, conv, channels last, out)`, and its
-/// bias, of `bias_floats(conv)` floats, those behind the bias zeros. Of a weight's values no more are held than of one
-/// convolution.
+/// bias, of `bias_floats(conv)` floats, those behind the bias zeros. Each of the pool's threads holds the values of one
+/// convolution at a time.
 template <class Bytes, class Floats, class Pack>
-PackedWeights pack_convolutions(const Graph& graph, Bytes bytes_of, Floats bias_floats, Pack pack) {
+PackedWeights pack_convolutions(const Graph& graph, ThreadPool* pool, Bytes bytes_of, Floats bias_floats, Pack pack) {
   const auto parameter = [&](ParameterId id) -> const Parameter& {
     return graph.parameters[static_cast<std::size_t>(id)];
   };
@@ -226,28 +269,33 @@ PackedWeights pack_convolutions(const Graph& graph, Bytes bytes_of, Floats bias_
     bytes += align_up(size);
     most = std::max(most, elements_of(parameter(id).shape));
   };
+  std::vector<const Node*> convolutions;
   for (const Node& node : graph.nodes)
     if (const auto* op = std::get_if<ConvOp>(&node.op)) {
+      convolutions.push_back(&node);
       reserve(op->weight, bytes_of(describe(graph, *op)));
       reserve(op->bias, bias_floats(describe(graph, *op)) * sizeof(float));
     }
   packed.bytes = Buffer(bytes);
-  const Buffer scratch(most * sizeof(float));
   const auto at = [&](ParameterId id) { return packed.bytes.data() + packed.offsets[static_cast<std::size_t>(id)]; };
-  for (const Node& node : graph.nodes)
-    if (const auto* op = std::get_if<ConvOp>(&node.op)) {
-      const Parameter &weight = parameter(op->weight), &bias = parameter(op->bias);
-      const std::span values(reinterpret_cast<float*>(scratch.data()), elements_of(weight.shape));
-      weight.values(values);
-      to_channels_last(weight.shape, values);
-      try {
-        pack(node, describe(graph, *op), values, at(op->weight));
-      } catch (const Error& error) {
-        throw Error(node.name + ": " + error.what());
-      }
-      std::memset(at(op->bias), 0, bias_floats(describe(graph, *op)) * sizeof(float));
-      bias.values({reinterpret_cast<float*>(at(op->bias)), elements_of(bias.shape)});
+  Scratches scratches(most * sizeof(float));
+  for_each_index(pool, static_cast<int>(convolutions.size()), [&](int i) {
+    const Node& node = *convolutions[static_cast<std::size_t>(i)];
+    const ConvOp& op = std::get<ConvOp>(node.op);
+    const Parameter &weight = parameter(op.weight), &bias = parameter(op.bias);
+    Buffer scratch = scratches.take();
+    const std::span values(reinterpret_cast<float*>(scratch.data()), elements_of(weight.shape));
+    weight.values(values);
+    to_channels_last(weight.shape, values);
+    try {
+      pack(node, describe(graph, op), values, at(op.weight));
+    } catch (const Error& error) {
+      throw Error(node.name + ": " + error.what());
     }
+    scratches.give_back(std::move(scratch));
+    std::memset(at(op.bias), 0, bias_floats(describe(graph, op)) * sizeof(float));
+    bias.values({reinterpret_cast<float*>(at(op.bias)), elements_of(bias.shape)});
+  });
   return packed;
 }
 
@@ -274,9 +322,9 @@ PackedWeights no_weights(const Graph& graph) {
   return {Buffer(), std::vector<std::size_t>(graph.parameters.size(), 0)};
 }
 
-PackedWeights pack_for_cpu(const Graph& graph, Type type) {
+PackedWeights pack_for_cpu(const Graph& graph, Type type, ThreadPool* pool) {
   if (type == Type::u8)
-    return pack_convolutions(graph, conv2d_int8_cpu_packed_bytes, outputs,
+    return pack_convolutions(graph, pool, conv2d_int8_cpu_packed_bytes, outputs,
                              [&](const Node& node, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
                                if (!std::all_of(weight.begin(), weight.end(), [](float w) { return std::isfinite(w); }))
                                  throw Error("a weight that is not finite");
@@ -284,7 +332,7 @@ PackedWeights pack_for_cpu(const Graph& graph, Type type) {
                                                     weight.data(), out);
                              });
   return pack_convolutions(
-      graph, [](const Conv2d& conv) { return conv2d_cpu_packed_floats(conv) * sizeof(float); }, outputs,
+      graph, pool, [](const Conv2d& conv) { return conv2d_cpu_packed_floats(conv) * sizeof(float); }, outputs,
       [](const Node&, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
         conv2d_cpu_pack(conv, weight.data(), reinterpret_cast<float*>(out));
       });
@@ -296,7 +344,7 @@ PackedWeights pack_for_cuda(const Graph& graph, Type type) {
     return conv;
   };
   return pack_convolutions(
-      graph, [&](const Conv2d& conv) { return conv2d_cuda_packed_bytes(typed(conv)); },
+      graph, nullptr, [&](const Conv2d& conv) { return conv2d_cuda_packed_bytes(typed(conv)); },
       [&](const Conv2d& conv) { return conv2d_cuda_bias_floats(typed(conv)); },
       [&](const Node&, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
         conv2d_cuda_pack(typed(conv), weight.data(), out);
@@ -308,7 +356,7 @@ PackedWeights pack_for_reference(const Graph& graph) {
     return static_cast<std::size_t>(conv.y.c) * static_cast<std::size_t>(conv.kernel.h) *
            static_cast<std::size_t>(conv.kernel.w) * static_cast<std::size_t>(conv.x.c / conv.groups) * sizeof(float);
   };
-  return pack_convolutions(graph, bytes, outputs,
+  return pack_convolutions(graph, nullptr, bytes, outputs,
                            [](const Node&, const Conv2d&, std::span<const float> weight, std::byte* out) {
                              std::memcpy(out, weight.data(), weight.size_bytes());
                            });

@@ -14,6 +14,7 @@
 #include "layers/graph.h"
 #include "runtime/buffer.h"
 #include "runtime/memory_plan.h"
+#include "runtime/thread_pool.h"
 
 namespace cudet {
 
@@ -42,10 +43,10 @@ struct Target {
 };
 
 /// Convolution weights as conv2d_cpu reads them, or (u8) conv2d_int8_cpu. Throws Error that names the module whose
-/// weights are not finite, or what reading them throws.
-PackedWeights pack_for_cpu(const Graph& graph, Type type = Type::f32);
+/// weights are not finite, or what reading them throws. The pool's threads, if there is one, share the work.
+PackedWeights pack_for_cpu(const Graph& graph, Type type = Type::f32, ThreadPool* pool = nullptr);
 /// Convolution weights as conv2d_cuda reads them, of this type; biases f32. Throws Error that names the module whose
-/// weights are beyond f16.
+/// weights are beyond f16, or what reading them throws.
 PackedWeights pack_for_cuda(const Graph& graph, Type type);
 /// Convolution weights as conv2d_reference reads them.
 PackedWeights pack_for_reference(const Graph& graph);

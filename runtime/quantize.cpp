@@ -35,7 +35,7 @@ class Groups {
 };
 
 Range read_range(const WeightSource& weights, const std::string& module) {
-  const std::vector<float> values = read(weights.values(range_name(module), {2}), 2);
+  const std::vector<float> values = read_values(weights.values(range_name(module), {2}), 2);
   if (!std::isfinite(values[0]) || !std::isfinite(values[1]) || values[0] > values[1])
     throw Error(range_name(module) + " is no range");
   return {values[0], values[1]};

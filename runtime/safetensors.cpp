@@ -285,7 +285,7 @@ const SafetensorsHeader::Entry* SafetensorsFile::find(const std::string& name) c
 void SafetensorsFile::read(const SafetensorsHeader::Entry& tensor, std::span<float> out) const {
   const std::size_t start = data_ + tensor.begin;
   if (tensor.dtype == Dtype::f32) return file_.read(start, std::as_writable_bytes(out));
-  std::array<std::byte, 1 << 15> piece;  // stays in the first-level cache
+  std::array<std::byte, 1 << 13> piece;  // at a time, so that what is stored needs no room of its own
   const std::size_t size = size_of(tensor.dtype), most = piece.size() / size;
   for (std::size_t first = 0; first < out.size(); first += most) {
     const std::span<float> values = out.subspan(first, std::min(most, out.size() - first));

@@ -26,8 +26,8 @@ std::vector<std::byte> bytes_of(const void* data, std::size_t count) {
 
 }  // namespace
 
-Int8Weights::Int8Weights(const Model& model, const std::map<std::string, ValueRange>& ranges)
-    : file_(Safetensors::read(model.weights_path())), tensors_(file_.tensors()) {
+Int8Weights::Int8Weights(Safetensors file, const Model& model, const std::map<std::string, ValueRange>& ranges)
+    : file_(std::move(file)), tensors_(file_.tensors()) {
   const Graph& graph = model.impl().graph;
   for (const Node& node : graph.nodes) {
     const auto* conv = std::get_if<ConvOp>(&node.op);
@@ -42,8 +42,8 @@ Int8Weights::Int8Weights(const Model& model, const std::map<std::string, ValueRa
     const std::string name = node.name + (normed ? ".conv" : "");
     const StoredTensor* stored = file_.find(name + ".weight");
     if (!stored || stored->shape != shape) continue;
-    add_convolution(name + ".weight", weight.shape, read(weight.values, elements_of(weight.shape)));
-    add_floats(name + ".bias", {shape[0]}, read(bias.values, elements_of(bias.shape)));
+    add_convolution(name + ".weight", weight.shape, read_values(weight.values, elements_of(weight.shape)));
+    add_floats(name + ".bias", {shape[0]}, read_values(bias.values, elements_of(bias.shape)));
     std::erase_if(tensors_, [&](const auto& tensor) { return tensor.first.starts_with(node.name + ".bn."); });
   }
 }
@@ -82,6 +82,7 @@ std::vector<std::string> find_calibration_pictures(const std::string& folder) {
 void convert_to_int8(const std::string& model_path, const std::string& folder, const std::string& stem, bool quiet) {
   const Model model = Model::load(model_path);
   if (model.quantized()) throw Error(model_path + ": is quantised already");
+  Safetensors file = Safetensors::read(model.weights_path());  // at once: calibration takes a while
   const std::string json_path = stem + ".json", weights_path = stem + ".safetensors";
   for (const auto& [output, input] :
        {std::pair(json_path, model_path), std::pair(weights_path, model.weights_path())}) {
@@ -90,7 +91,7 @@ void convert_to_int8(const std::string& model_path, const std::string& folder, c
   }
   const std::vector<std::string> pictures = find_calibration_pictures(folder);
   require_quantizable(model.impl().graph);
-  const Int8Weights weights(model, calibrate(model, pictures));
+  const Int8Weights weights(std::move(file), model, calibrate(model, pictures));
 
   const std::vector<std::byte> text = read_file(model_path);
   AtomicFile description(json_path), data(weights_path);

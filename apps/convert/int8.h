@@ -13,7 +13,8 @@ namespace cudet::convert {
 /// in, and the ranges beside them. What is no convolution's of its own stays as it is.
 class Int8Weights {
  public:
-  Int8Weights(const Model& model, const std::map<std::string, ValueRange>& ranges);
+  /// `file`: the model's weights.
+  Int8Weights(Safetensors file, const Model& model, const std::map<std::string, ValueRange>& ranges);
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
 
  private:

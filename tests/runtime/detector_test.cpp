@@ -191,7 +191,6 @@ TEST(Executor, AllocatesNothing) {
   EXPECT_GT(allocations() - before, 0u);  // the counter counts
 }
 
-// A batch that no machine has the memory for, between calls that it has.
 TEST(Detector, HasNoMoreThreadsThanTheCoresThatItMayUse) {
   const auto threads = [] {
     std::filesystem::directory_iterator each("/proc/self/task");
@@ -209,6 +208,7 @@ TEST(Detector, HasNoMoreThreadsThanTheCoresThatItMayUse) {
   ASSERT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
 }
 
+// A batch that no machine has the memory for, between calls that it has.
 TEST(Detector, GoesOnAfterAnArenaThatCannotBeHad) {
   Detector detector(Model::load(kPlain), {.device = Device::cpu, .input = {1024, 1024}});
   const Picture picture(60, 40, 3);

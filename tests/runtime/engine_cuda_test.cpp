@@ -257,7 +257,7 @@ TEST_F(CudaEngine, TakesTheMemoryThatInspectTells) {
   const Model model = Model::load("tests/data/tiny/dysample.json");
   int multiprocessors = 0;
   check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, 0), "device");
-  Graph graph = load_graph(model.impl().description, model.weights_path());
+  const Graph& graph = model.impl().graph;
   const PackedWeights packed = pack_for_cuda(graph, Type::f32);
   const CudaMemory memory = cuda_memory(compile(graph, packed, 2, {64, 96}, false, {Type::f32, true}), multiprocessors);
   EXPECT_EQ(memory.weights, packed.bytes.bytes());

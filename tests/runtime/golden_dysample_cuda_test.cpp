@@ -120,7 +120,7 @@ std::vector<float> run(const Program& program, const PackedWeights& weights, con
 std::vector<float> reference(GoldenCase golden, Type type) {
   Values& weight = golden.graph.parameters[0].values;
   weight = [plain = weight, type](std::span<float> out) {
-    std::vector<float> values = read(plain, out.size());
+    std::vector<float> values = read_values(plain, out.size());
     round_to(values, type);
     std::copy(values.begin(), values.end(), out.begin());
   };

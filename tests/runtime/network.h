@@ -49,7 +49,7 @@ class Network {
 
  private:
   static PackedWeights pack(const Model& model, Kernels kernels) {
-    const Graph graph = load_graph(model.impl().description, model.weights_path());
+    const Graph& graph = model.impl().graph;
     return kernels == Kernels::cpu ? pack_for_cpu(graph) : pack_for_reference(graph);
   }
 

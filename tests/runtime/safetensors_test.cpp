@@ -132,15 +132,15 @@ TEST(Safetensors, RefusesUnsoundFiles) {
   }
 }
 
-// More values than are converted at a time, of each size of an element.
+// More values than are read at a time, of each type.
 TEST(SafetensorsFile, ReadsWhatTheWholeFileHas) {
   const TemporaryFolder folder;
-  std::vector<std::byte> bytes(8 * 20001);
+  std::vector<std::byte> bytes(8 * 40001);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * i % 119);  // no f16 that is NaN
   std::map<std::string, StoredTensor> tensors;
   for (const Dtype dtype :
        {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::f64, Dtype::i64, Dtype::i32, Dtype::i8, Dtype::u8})
-    tensors[name_of(dtype)] = {dtype, {20001}, std::span(bytes).first(20001 * size_of(dtype))};
+    tensors[name_of(dtype)] = {dtype, {40001}, std::span(bytes).first(40001 * size_of(dtype))};
   write_safetensors(folder.file("t"), tensors);
   const Safetensors whole = Safetensors::read(folder.file("t"));
   const SafetensorsFile file(folder.file("t"));
