@@ -47,12 +47,15 @@ CUDET_HD constexpr bool in_vectors(const Tensor& t, int channels) {
 
 struct CudaStream;                                  // kernels/launch.cuh
 constexpr std::size_t kScratchCounters = 16 << 10;  // bytes of counters at the start of a CudaStream's scratch memory
+constexpr std::size_t kCpuScratch = 736 << 10;      // bytes of Memory::scratch
 constexpr std::size_t kSharedByDefault = 48 << 10;  // bytes of a block's shared memory that need no asking
 
 /// Where an executor keeps each space, on its own side of the bus.
 struct Memory {
   std::byte* arena;
   const std::byte* weights;
+  std::byte* scratch = nullptr;  // for convolutions on the CPU: kCpuScratch bytes of the calling thread's own, 64-byte
+                                 // aligned, uninitialised
 };
 
 template <class T>

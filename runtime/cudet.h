@@ -71,7 +71,7 @@ enum class Fit {
 struct DetectorOptions {
   Device device = Device::automatic;
   Precision precision = Precision::automatic;
-  int threads = 0;   ///< of the CPU executor, the caller's among them; 0: one a core. Each takes 1 MB of its stack
+  int threads = 0;   ///< of the CPU executor, the caller's among them; 0: one a core
   Size input{0, 0};  ///< rounded up to whole strides; 0: the model's own
   Fit fit = Fit::least;
 };

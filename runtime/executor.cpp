@@ -5,38 +5,39 @@ namespace {
 
 /// The CPU's kernels by their operator.
 struct CpuKernels {
-  ThreadPool& pool;
+  CpuExecutor& executor;
   const Memory& memory;
 
   void operator()(const Conv2d& op) const {
-    const int threads = pool.threads();
-    pool.for_tiles(conv2d_cpu_tiles(op, threads),
-                   [&](int first, int last) { conv2d_cpu(op, memory, threads, first, last); });
+    const int threads = executor.pool().threads();
+    executor.for_tiles(conv2d_cpu_tiles(op, threads), memory,
+                       [&](const Memory& own, int first, int last) { conv2d_cpu(op, own, threads, first, last); });
   }
   void operator()(const Conv2dInt8& op) const {
-    pool.for_tiles(conv2d_int8_cpu_tiles(op), [&](int first, int last) { conv2d_int8_cpu(op, memory, first, last); });
+    executor.for_tiles(conv2d_int8_cpu_tiles(op), memory,
+                       [&](const Memory& own, int first, int last) { conv2d_int8_cpu(op, own, first, last); });
   }
   void operator()(const MaxPool& op) const {
-    pool.for_tiles(op.tiles(), [&](int first, int last) { max_pool_cpu(op, memory, first, last); });
+    executor.pool().for_tiles(op.tiles(), [&](int first, int last) { max_pool_cpu(op, memory, first, last); });
   }
   void operator()(const MaxPoolChain& op) const {
     for (int i = 0; i < op.count; ++i) (*this)(op.step(i));
   }
   void operator()(const Upsample& op) const {
-    pool.for_tiles(op.tiles(), [&](int first, int last) { upsample_cpu(op, memory, first, last); });
+    executor.pool().for_tiles(op.tiles(), [&](int first, int last) { upsample_cpu(op, memory, first, last); });
   }
   void operator()(const Copy& op) const {
-    pool.for_tiles(op.tiles(), [&](int first, int last) { copy_cpu(op, memory, first, last); });
+    executor.pool().for_tiles(op.tiles(), [&](int first, int last) { copy_cpu(op, memory, first, last); });
   }
   void operator()(const DySample& op) const {
-    pool.for_tiles(op.tiles(), [&](int first, int last) { dysample_cpu(op, memory, first, last); });
+    executor.pool().for_tiles(op.tiles(), [&](int first, int last) { dysample_cpu(op, memory, first, last); });
   }
   void operator()(const ConvDySample& op) const {
     (*this)(op.conv);
     (*this)(op.sample);
   }
   void operator()(const DetectDecode& op) const {
-    pool.for_tiles(op.tiles(), [&](int first, int last) { detect_decode_cpu(op, memory, first, last); });
+    executor.pool().for_tiles(op.tiles(), [&](int first, int last) { detect_decode_cpu(op, memory, first, last); });
   }
 };
 
@@ -63,7 +64,7 @@ struct ReferenceKernels {
 }  // namespace
 
 void CpuExecutor::run(const Step& step, const Memory& memory) {
-  std::visit(CpuKernels{pool_, memory}, step);
+  std::visit(CpuKernels{*this, memory}, step);
 }
 
 void CpuExecutor::run(const Program& program, const Memory& memory) {

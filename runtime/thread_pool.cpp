@@ -31,7 +31,7 @@ T wait_while(const std::atomic<T>& value, T old) {
 
 ThreadPool::ThreadPool(int threads) {
   try {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
   } catch (...) {  // the system has no more: those that have begun must end
     stop_ = true;
     ++round_;
@@ -50,7 +50,7 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::run(int tiles, Call call, const void* context) {
   if (workers_.empty() || tiles < 2) {
-    if (tiles > 0) call(context, 0, tiles);
+    if (tiles > 0) call(context, 0, tiles, 0);
     return;
   }
   call_ = call;
@@ -61,20 +61,20 @@ void ThreadPool::run(int tiles, Call call, const void* context) {
   busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
-  take_tiles();
+  take_tiles(0);
   for (int busy = busy_.load(std::memory_order_acquire); busy != 0;) busy = wait_while(busy_, busy);
 }
 
-void ThreadPool::take_tiles() {
+void ThreadPool::take_tiles(int thread) {
   for (int first; (first = next_.fetch_add(piece_, std::memory_order_relaxed)) < tiles_;)
-    call_(context_, first, std::min(first + piece_, tiles_));
+    call_(context_, first, std::min(first + piece_, tiles_), thread);
 }
 
-void ThreadPool::work() {
+void ThreadPool::work(int thread) {
   for (std::uint32_t round = 0;;) {
     round = wait_while(round_, round);
     if (stop_) return;
-    take_tiles();
+    take_tiles(thread);
     if (busy_.fetch_sub(1, std::memory_order_release) == 1) busy_.notify_one();
   }
 }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace cudet {
@@ -18,20 +19,27 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Calls body(first, last) for consecutive pieces of [0, tiles), each tile once, in no order; returns when all are
-  /// done. The body must not throw. Allocates nothing.
+  /// Calls body(first, last), or body(first, last, thread), for consecutive pieces of [0, tiles), each tile once, in no
+  /// order; returns when all are done. `thread`, below threads(), is whose call it is: 0 the caller's. The body must
+  /// not throw. Allocates nothing.
   template <class Body>
   void for_tiles(int tiles, const Body& body) {
     run(
-        tiles, [](const void* context, int first, int last) { (*static_cast<const Body*>(context))(first, last); },
+        tiles,
+        [](const void* context, int first, int last, int thread) {
+          if constexpr (std::is_invocable_v<Body, int, int, int>)
+            (*static_cast<const Body*>(context))(first, last, thread);
+          else
+            (*static_cast<const Body*>(context))(first, last);
+        },
         &body);
   }
 
  private:
-  using Call = void (*)(const void* context, int first, int last);
+  using Call = void (*)(const void* context, int first, int last, int thread);
   void run(int tiles, Call call, const void* context);
-  void take_tiles();
-  void work();
+  void take_tiles(int thread);
+  void work(int thread);
 
   std::vector<std::thread> workers_;
   std::atomic<std::uint32_t> round_{0};  // of work: a change wakes the workers

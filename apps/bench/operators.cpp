@@ -140,7 +140,8 @@ Kernel make_conv2d(const Step& step, const Operands& operands, CpuExecutor& exec
   const Conv2d& op = std::get<Conv2d>(step);
   return [&op, &executor, memory = (operands.*weights)()] {
     const int threads = executor.pool().threads();
-    executor.pool().for_tiles(tiles(op, threads), [&](int first, int last) { run(op, memory, threads, first, last); });
+    executor.for_tiles(tiles(op, threads), memory,
+                       [&](const Memory& own, int first, int last) { run(op, own, threads, first, last); });
   };
 }
 

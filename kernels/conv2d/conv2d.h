@@ -35,7 +35,7 @@ void conv2d_cpu_pack(const Conv2d& op, const float* weight, float* packed);
 int conv2d_cpu_tiles(const Conv2d& op, int threads);
 
 void conv2d_reference(const Conv2d&, const Memory&);  // f32; double sums
-/// f32; tiles [first, last) of those for so many threads. Winograd's kernel where there is one
+/// f32; tiles [first, last) of those for so many threads, in Memory::scratch. Winograd's kernel where there is one
 /// (conv2d_cpu_has_winograd), else the direct one.
 void conv2d_cpu(const Conv2d&, const Memory&, int threads, int first, int last);
 
@@ -47,8 +47,7 @@ int conv2d_cpu_direct_tiles(const Conv2d& op, int threads);
 void conv2d_cpu_direct(const Conv2d&, const Memory&, int threads, int first, int last);
 /// Winograd's algorithm on patches of 4×4 outputs, for kernels of 3×3 with stride 1, or 2 from 32 channels on, dilation
 /// and groups 1, and C a multiple of 16. Error: some ten times the other's, with stride 2 three times. A NaN or an
-/// infinity of the input may reach all outputs of the patches that it is read for. Takes 0.75 MB of the calling
-/// thread's stack.
+/// infinity of the input may reach all outputs of the patches that it is read for. Works in Memory::scratch.
 bool conv2d_cpu_has_winograd(const Conv2d& op);
 /// Packed weights: block of 16 output channels, 36 transformed ones, C, channel of the block. Where the convolution
 /// keeps its taps (cpu_tiling.h) they take a quarter of that: block, C, 9 taps, channel of the block.

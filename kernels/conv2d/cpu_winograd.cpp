@@ -33,8 +33,8 @@ struct Scratch {
   alignas(64) float products[kWinogradProducts * kBlocks * kConv2dBlock];
   alignas(64) float weights[kBlocks * kTransformedBlock];
 };
-constexpr std::size_t kStack = sizeof(Scratch);
-static_assert(kStack <= 750'000, "as conv2d.h says");
+constexpr std::size_t kScratch = sizeof(Scratch);
+static_assert(kScratch <= kCpuScratch, "it has room in Memory::scratch");
 
 // What the patches of a tile have in common.
 struct Patches {
@@ -284,7 +284,7 @@ void pass(Patches& patches, const Memory& memory, int first, int last, Scratch& 
 template <class Form>
 void tiles_of_form(const Conv2d& op, const Memory& memory, int threads, int first, int last) {
   const WinogradTiling tiling(op, threads);
-  Scratch scratch;
+  Scratch& scratch = *reinterpret_cast<Scratch*>(memory.scratch);
   for (int tile = first; tile < last; ++tile) {
     const int run = tile % tiling.runs, image = tile / tiling.runs % op.y.n, range = tile / tiling.runs / op.y.n;
     Patches patches{op, tiling, image, run * tiling.patches_of_tile, 0, 0, 0, 0};

@@ -25,16 +25,16 @@ void conv2d_int8_cpu_pack(const Conv2d& conv, Quantization x, const float* weigh
 int conv2d_int8_cpu_tiles(const Conv2dInt8& op);
 
 void conv2d_int8_reference(const Conv2dInt8&, const Memory&);
-/// Tiles [first, last), by one of the two kernels below.
+/// Tiles [first, last), by one of the two kernels below, in Memory::scratch.
 void conv2d_int8_cpu(const Conv2dInt8&, const Memory&, int first, int last);
 
 /// Implicit GEMM on 16-bit integers, whose pairs of products are summed in 32 bits. The sums are those of the
-/// reference. Takes 100 KB of the calling thread's stack.
+/// reference. Works in Memory::scratch.
 int conv2d_int8_cpu_direct_tiles(const Conv2dInt8& op);
 void conv2d_int8_cpu_direct(const Conv2dInt8&, const Memory&, int first, int last);
 /// Winograd's F(4×4, 3×3) for kernels of 3×3 with stride, dilation and groups 1, and C a multiple of 16 up to 512: the
 /// transformed input is exact in 16 bits, the transformed weights are rounded to as many bits as keep every sum within
-/// 32. Error: some thousandths of the largest output before activation. Takes 300 KB of the calling thread's stack.
+/// 32. Error: some thousandths of the largest output before activation. Works in Memory::scratch.
 bool conv2d_int8_cpu_has_winograd(const Conv2d& conv);
 int conv2d_int8_cpu_winograd_tiles(const Conv2dInt8& op);
 void conv2d_int8_cpu_winograd(const Conv2dInt8&, const Memory&, int first, int last);

@@ -25,6 +25,8 @@ constexpr int kSlack = 2;  // values behind a patch, which an odd run's last pai
 struct Patch {
   alignas(64) std::int16_t values[Int8Tiling::kPatchValues + kSlack];
 };
+constexpr std::size_t kScratch = sizeof(Patch);
+static_assert(kScratch <= kCpuScratch, "it has room in Memory::scratch");
 
 // `to` = from − zero.
 HWY_INLINE void widen(const std::uint8_t* from, std::size_t count, int zero, std::int16_t* to) {
@@ -187,7 +189,7 @@ void direct_tile(const Conv2dInt8& op, const Memory& memory, const Int8Tiling& t
 void direct_tiles(const Conv2dInt8& op, const Memory& memory, int first, int last) {
   const Conv2dInt8 as_row = int8_as_row(op);
   const Int8Tiling tiling(as_row.conv);
-  Patch patch;
+  Patch& patch = *reinterpret_cast<Patch*>(memory.scratch);
   for (int tile = first; tile < last; ++tile) direct_tile(as_row, memory, tiling, tile, patch);
 }
 

@@ -34,6 +34,8 @@ struct Scratch {
   alignas(64) std::int16_t values[Int8WinogradTiling::kValueShorts + kPoints * kPointPadding];
   alignas(64) std::int32_t products[kPoints * Int8WinogradTiling::kMostPatches * kBlocks * kConv2dBlock];
 };
+constexpr std::size_t kScratch = sizeof(Scratch);
+static_assert(kScratch <= kCpuScratch, "it has room in Memory::scratch");
 
 // Bᵀ d, in place; points in the order of Stride1. What leaves 16 bits on the way comes back: the result fits.
 HWY_INLINE void transform_input(Values (&d)[kIn]) {
@@ -237,7 +239,7 @@ void blocks_of_tile(const Patches& patches, const Memory& memory, int block, Scr
 
 void winograd_tiles(const Conv2dInt8& op, const Memory& memory, int first, int last) {
   const Int8WinogradTiling tiling(op.conv);
-  Scratch scratch;
+  Scratch& scratch = *reinterpret_cast<Scratch*>(memory.scratch);
   for (int tile = first, transformed = -1; tile < last; ++tile) {
     const int range = tile % tiling.block_ranges, run = tile / tiling.block_ranges % tiling.runs;
     Patches patches{op, tiling, tile / tiling.block_ranges / tiling.runs, run * tiling.patches_of_tile, 0, 0};

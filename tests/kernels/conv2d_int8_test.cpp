@@ -1,10 +1,12 @@
 #include "kernels/conv2d_int8/conv2d_int8.h"
 
 #include <cstring>
+#include <memory>
 #include <numeric>
 
 #include "tests/kernels/bytes.h"
 #include "tests/kernels/conv2d_cases.h"
+#include "tests/kernels/scratch.h"
 #include "tests/kernels/target.h"
 
 namespace cudet::test {
@@ -50,7 +52,9 @@ struct Problem {
 
   std::vector<std::uint8_t> run(const Kernel& kernel, const std::vector<int>& tiles) const {
     std::vector<std::uint8_t> got = arena.values;
-    const Memory memory{reinterpret_cast<std::byte*>(got.data()), reinterpret_cast<const std::byte*>(packed.data())};
+    const auto scratch = std::make_unique<Scratch>();
+    const Memory memory{reinterpret_cast<std::byte*>(got.data()), reinterpret_cast<const std::byte*>(packed.data()),
+                        scratch->data()};
     for (const int tile : tiles) kernel.run(packed_op, memory, tile, tile + 1);
     return got;
   }
@@ -177,7 +181,9 @@ TEST(Conv2dInt8, WinogradsSumsDoNotOverflow) {
       std::memset(packed + conv.bias.offset, 0, 16 * sizeof(float));
       conv2d_int8_cpu_pack(conv, problem.op.x, plain.data(), packed + conv.weight.offset);
       ByteArena got = problem.arena;
-      conv2d_int8_cpu_winograd(problem.op, {got.data(), packed}, 0, conv2d_int8_cpu_winograd_tiles(problem.op));
+      const auto scratch = std::make_unique<Scratch>();
+      conv2d_int8_cpu_winograd(problem.op, {got.data(), packed, scratch->data()}, 0,
+                               conv2d_int8_cpu_winograd_tiles(problem.op));
       for (int u = 1; u < 7; ++u) {
         double want = 0;
         for (int r = 0; r < 3; ++r)

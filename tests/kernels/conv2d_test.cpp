@@ -1,9 +1,11 @@
 #include <array>
 #include <limits>
+#include <memory>
 #include <numeric>
 
 #include "kernels/conv2d/cpu_tiling.h"
 #include "tests/kernels/conv2d_cases.h"
+#include "tests/kernels/scratch.h"
 #include "tests/kernels/target.h"
 
 namespace cudet::test {
@@ -66,7 +68,9 @@ struct Problem {
     std::vector<float> got = arena.values;
     Conv2d packed_op = op;
     packed_op.weight.offset = weights.values.size() * sizeof(float);
-    const Memory memory{reinterpret_cast<std::byte*>(got.data()), reinterpret_cast<const std::byte*>(packed.data())};
+    const auto scratch = std::make_unique<Scratch>();
+    const Memory memory{reinterpret_cast<std::byte*>(got.data()), reinterpret_cast<const std::byte*>(packed.data()),
+                        scratch->data()};
     for (const int tile : tiles) kernel.run(packed_op, memory, threads, tile, tile + of_call);
     return got;
   }

@@ -1,5 +1,6 @@
 // The public API: frames in, detections out.
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -147,6 +148,29 @@ TEST(Detector, ServesSeveralThreads) {
         expect_equal(detector.detect(t % 2 ? a.frame : b.frame, kLow), t % 2 ? want_a : want_b);
     });
   for (std::thread& thread : threads) thread.join();
+}
+
+// What kernels work in is the detector's.
+TEST(Detector, NeedsLittleOfTheCallersStack) {
+  struct Call {
+    Detector detector{Model::load(kPlain), kCpu};
+    Picture picture{60, 40, 3};
+    Result result{};
+  } call;
+  const Result want = call.detector.detect(call.picture.frame, kLow);
+  pthread_attr_t attributes;
+  ASSERT_EQ(pthread_attr_init(&attributes), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, 192 << 10), 0);
+  pthread_t thread;
+  const auto body = [](void* given) -> void* {
+    auto* of = static_cast<Call*>(given);
+    of->result = of->detector.detect(of->picture.frame, kLow);
+    return nullptr;
+  };
+  ASSERT_EQ(pthread_create(&thread, &attributes, body, &call), 0);
+  ASSERT_EQ(pthread_join(thread, nullptr), 0);
+  pthread_attr_destroy(&attributes);
+  expect_equal(call.result, want);
 }
 
 TEST(Detector, MovesWithItsState) {
