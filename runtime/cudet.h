@@ -30,7 +30,8 @@ class CUDET_API Model {
  public:
   /// Reads a model description (JSON) and checks its weights (safetensors): `weights`, or the file that the description
   /// names, beside it. That file stays open for the detectors, which read it when they are made: it may be removed or
-  /// replaced meanwhile, but not written to. Throws Error that names the file and the row at fault.
+  /// replaced meanwhile, but must not be written to, nor touched. Throws Error that names the file and the row at
+  /// fault.
   static Model load(const std::string& description, const std::string& weights = "");
 
   const std::string& path() const;                ///< the description's
@@ -120,8 +121,8 @@ struct RawOutput {
 class CUDET_API Detector {
  public:
   /// Throws Error where the device, or the precision on it, cannot be had (`automatic` then goes on with the CPU,
-  /// unless it lacks the precision), and where the weights cannot be read, or were written to since the model was
-  /// loaded.
+  /// unless it lacks the precision), and where the weights cannot be read, or their file has no more the size and time
+  /// of modification that it had when the model was loaded.
   explicit Detector(Model model, DetectorOptions options = {});
   ~Detector();
   Detector(Detector&&) noexcept;

@@ -177,7 +177,11 @@ Graph load_graph(const Description& description, const std::string& weights_path
   const FileWeights weights(weights_path);
   Graph graph = build_graph(description, weights);
   optimise(graph);
-  quantize(graph, weights);
+  try {
+    quantize(graph, weights);
+  } catch (const Error& error) {
+    throw Error(description.path + ": " + error.what());
+  }
   weights.require_all_used();
   return graph;
 }

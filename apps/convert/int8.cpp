@@ -44,6 +44,7 @@ Int8Weights::Int8Weights(Safetensors file, const Model& model, const std::map<st
     if (!stored || stored->shape != shape) continue;
     add_convolution(name + ".weight", weight.shape, read_values(weight.values, elements_of(weight.shape)));
     add_floats(name + ".bias", {shape[0]}, read_values(bias.values, elements_of(bias.shape)));
+    tensors_.erase(scale_name(name + ".bias"));  // where it was of 8 bits
     std::erase_if(tensors_, [&](const auto& tensor) { return tensor.first.starts_with(node.name + ".bn."); });
   }
 }
@@ -82,18 +83,18 @@ std::vector<std::string> find_calibration_pictures(const std::string& folder) {
 void convert_to_int8(const std::string& model_path, const std::string& folder, const std::string& stem, bool quiet) {
   const Model model = Model::load(model_path);
   if (model.quantized()) throw Error(model_path + ": is quantised already");
-  Safetensors file = Safetensors::read(model.weights_path());  // at once: calibration takes a while
+  const std::vector<std::byte> text = read_file(model_path);  // at once, as the weights: calibration takes a while
+  Safetensors file = Safetensors::read(model.weights_path());
   const std::string json_path = stem + ".json", weights_path = stem + ".safetensors";
-  for (const auto& [output, input] :
-       {std::pair(json_path, model_path), std::pair(weights_path, model.weights_path())}) {
-    std::error_code none_there;
-    if (fs::equivalent(output, input, none_there)) throw Error(output + ": would be written over what is read (-o)");
-  }
+  for (const std::string& output : {json_path, weights_path})
+    for (const std::string& input : {model_path, model.weights_path()}) {
+      std::error_code none_there;
+      if (fs::equivalent(output, input, none_there)) throw Error(output + ": would be written over what is read (-o)");
+    }
   const std::vector<std::string> pictures = find_calibration_pictures(folder);
   require_quantizable(model.impl().graph);
   const Int8Weights weights(std::move(file), model, calibrate(model, pictures));
 
-  const std::vector<std::byte> text = read_file(model_path);
   AtomicFile description(json_path), data(weights_path);
   description.write(with_weights({reinterpret_cast<const char*>(text.data()), text.size()},
                                  fs::path(weights_path).filename().string()));

@@ -11,6 +11,7 @@
 #include <random>
 
 #include "apps/convert/command.h"
+#include "apps/convert/model_table.h"
 #include "apps/files/write_safetensors.h"
 #include "apps/image/decode.h"
 #include "apps/image/stb.h"
@@ -226,7 +227,11 @@ TEST(Int8, SaysInOneLineWhatIsWrong) {
     std::vector<std::string> arguments;
     std::string why;
   };
-  const TemporaryFolder none;
+  const TemporaryFolder none, crossed;  // whose weights' file is called as a description would be
+  fs::copy_file("tests/data/tiny/plain.safetensors", crossed.file("w.json"));
+  std::ifstream description(plain);
+  std::ofstream(crossed.file("d.json")) << with_weights(std::string(std::istreambuf_iterator<char>(description), {}),
+                                                        "w.json");
   for (const auto& [arguments, why] :
        {Refusal{{int8, "--int8", pictures.path(), "-o", out}, "quantised already"},
         {{plain, "--int8", none.path().string(), "-o", out}, "no pictures"},
@@ -235,7 +240,9 @@ TEST(Int8, SaysInOneLineWhatIsWrong) {
         {{plain, "--int8", pictures.path(), "-o", out, "--imgsz", "64"}, "--imgsz"},
         {{plain, "-o", out}, "--int8 PICTURES"},
         {{"tests/data/pt/plain.pt", "--int8", pictures.path(), "-o", out}, "plain.pt"},
-        {{folder.file("plain.json"), "--int8", pictures.path(), "-o", folder.file("plain")}, "plain.json"}}) {
+        {{folder.file("plain.json"), "--int8", pictures.path(), "-o", folder.file("plain")}, "plain.json"},
+        {{crossed.file("d.json"), "--int8", pictures.path(), "-o", crossed.file("w")},
+         "w.json: would be written over"}}) {
     const Outcome outcome = cudet::test::run_command(command, "convert", arguments);
     EXPECT_EQ(outcome.status, 2) << why;
     EXPECT_NE(outcome.error.find(why), std::string::npos) << outcome.error << ", expected: " << why;
@@ -260,7 +267,7 @@ TEST(Int8, RangesThatAreMissingOrNoneAreErrors) {
     return error_of([&] { Model::load(json, other); });
   };
   EXPECT_EQ(with("model.0.output_range", {-1, 1}), "no error");
-  EXPECT_NE(with("model.0.output_range", {}).find("model.0.output_range is missing"), std::string::npos);
+  EXPECT_NE(with("model.0.output_range", {}).find(json + ": model.0.output_range is missing"), std::string::npos);
   EXPECT_NE(with("model.0.output_range", {1, -1}).find("is no range"), std::string::npos);
   EXPECT_NE(with("model.0.output_range", {0, INFINITY}).find("is no range"), std::string::npos);
   EXPECT_NE(with("model.0.output_range", {1}).find("has shape"), std::string::npos);
@@ -268,6 +275,28 @@ TEST(Int8, RangesThatAreMissingOrNoneAreErrors) {
   for (const float scale : {-1.0f, NAN, INFINITY})
     EXPECT_NE(with("model.0.conv.weight_scale", std::vector<float>(8, scale)).find("holds no scales"),
               std::string::npos);
+}
+
+// Of a bias that was of 8 bits no scale may stay: it would be a weight that no row has.
+TEST(Int8, ABiasOfEightBits) {
+  const Pictures pictures;
+  const TemporaryFolder folder;
+  std::map<std::string, StoredTensor> tensors;
+  const Safetensors file = Safetensors::read("tests/data/tiny/folded.safetensors");
+  tensors = file.tensors();
+  StoredTensor& bias = tensors.at("model.0.conv.bias");
+  const std::vector<std::int8_t> values(bias.elements(), 3);
+  const std::vector<float> scales(bias.elements(), 0.01f);
+  tensors["model.0.conv.bias_scale"] = {Dtype::f32, bias.shape, std::as_bytes(std::span(scales))};
+  bias = {Dtype::i8, bias.shape, std::as_bytes(std::span(values))};
+  write_safetensors(folder.file("b.safetensors"), tensors);
+  std::ifstream description("tests/data/tiny/folded.json");
+  std::ofstream(folder.file("b.json")) << with_weights(std::string(std::istreambuf_iterator<char>(description), {}),
+                                                       "b.safetensors");
+  const Outcome outcome = cudet::test::run_command(
+      command, "convert", {folder.file("b.json"), "--int8", pictures.path(), "-o", folder.file("i"), "--quiet"});
+  ASSERT_EQ(outcome.status, 0) << outcome.error;
+  EXPECT_EQ(error_of([&] { Model::load(folder.file("i.json")); }), "no error");
 }
 
 // Values that are all zero have no range.
