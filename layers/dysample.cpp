@@ -78,8 +78,9 @@ ValueId dysample_layer(LayerContext& context) {
   op.kernel = op.stride = op.dilation = {1, 1};
   op.density = shuffled ? 1.0 / places : 1.0;
   const int maps = dyscope ? 2 * map : map;
-  op.weight = context.graph.add_parameter({{maps, channels, 1, 1}, join(weights)});
-  op.bias = context.graph.add_parameter({{maps}, join(biases)});
+  Parameter weight{{maps, channels, 1, 1}, join(weights)}, bias{{maps}, join(biases)};
+  op.weight = context.graph.add_parameter(std::move(weight));
+  op.bias = context.graph.add_parameter(std::move(bias));
   const ValueId offset = context.node(op, {x}, maps, context.prefix + ".offset");
   return context.node(DySampleOp{scale, groups, dyscope}, {x, offset}, channels, context.prefix);
 }

@@ -106,9 +106,9 @@ constexpr bool conv2d_cpu_winograd_keeps_taps(const Conv2d& op) {
 struct WinogradTiling {
   Conv2dBlocks blocks;
   int chunk;                                 // input channels that go at a time
-  int blocks_of_tile = 0, block_ranges = 0;  // a tile's blocks are even in number, or one
+  int blocks_of_tile = 1, block_ranges = 1;  // a tile's blocks are even in number, or one
   int across, patches;                       // of an image; across: in a row
-  int patches_of_tile = 0, runs = 0;
+  int patches_of_tile = 1, runs = 1;
 
   WinogradTiling(const Conv2d& op, int threads)
       : blocks(op),
