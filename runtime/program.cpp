@@ -212,46 +212,24 @@ void to_channels_last(const std::vector<int>& shape, std::span<float> weight) {
   }
 }
 
-/// Calls body(i) for each i below `count`, on the pool's threads if there is one. Throws what a body threw, of several
-/// the one of the least i, when all have ended.
+/// Calls body(i, thread) for each i below `count`, on the pool's threads if there is one, else as thread 0. Throws what
+/// a body threw, of several the one of the least i, when all have ended.
 template <class Body>
 void for_each_index(ThreadPool* pool, int count, const Body& body) {
   std::mutex mutex;
   std::exception_ptr failure;
   int failed = count;
-  const auto guarded = [&](int first, int last) {
+  const auto guarded = [&](int first, int last, int thread) {
     for (int i = first; i < last; ++i) try {
-        body(i);
+        body(i, thread);
       } catch (...) {
         const std::lock_guard lock(mutex);
         if (i < failed) failed = i, failure = std::current_exception();
       }
   };
-  pool ? pool->for_tiles(count, guarded) : guarded(0, count);
+  pool ? pool->for_tiles(count, guarded) : guarded(0, count, 0);
   if (failure) std::rethrow_exception(failure);
 }
-
-/// Buffers of one size, as many as are in use at once.
-class Scratches {
- public:
-  explicit Scratches(std::size_t bytes) : bytes_(bytes) {}
-  Buffer take() {
-    const std::lock_guard lock(mutex_);
-    if (free_.empty()) return Buffer(bytes_);
-    Buffer last = std::move(free_.back());
-    free_.pop_back();
-    return last;
-  }
-  void give_back(Buffer buffer) {
-    const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(buffer));
-  }
-
- private:
-  std::size_t bytes_;
-  std::mutex mutex_;
-  std::vector<Buffer> free_;
-};
 
 /// Lays out every convolution's weight, of `bytes(conv)` bytes made by `pack(node, conv, channels last, out)`, and its
 /// bias, of `bias_floats(conv)` floats, those behind the bias zeros. Each of the pool's threads holds the values of one
@@ -278,12 +256,13 @@ PackedWeights pack_convolutions(const Graph& graph, ThreadPool* pool, Bytes byte
     }
   packed.bytes = Buffer(bytes);
   const auto at = [&](ParameterId id) { return packed.bytes.data() + packed.offsets[static_cast<std::size_t>(id)]; };
-  Scratches scratches(most * sizeof(float));
-  for_each_index(pool, static_cast<int>(convolutions.size()), [&](int i) {
+  std::vector<Buffer> scratches(pool ? static_cast<std::size_t>(pool->threads()) : 1);  // each made by its thread
+  for_each_index(pool, static_cast<int>(convolutions.size()), [&](int i, int thread) {
     const Node& node = *convolutions[static_cast<std::size_t>(i)];
     const ConvOp& op = std::get<ConvOp>(node.op);
     const Parameter &weight = parameter(op.weight), &bias = parameter(op.bias);
-    Buffer scratch = scratches.take();
+    Buffer& scratch = scratches[static_cast<std::size_t>(thread)];
+    if (!scratch.data()) scratch = Buffer(most * sizeof(float));
     const std::span values(reinterpret_cast<float*>(scratch.data()), elements_of(weight.shape));
     weight.values(values);
     to_channels_last(weight.shape, values);
@@ -292,7 +271,6 @@ PackedWeights pack_convolutions(const Graph& graph, ThreadPool* pool, Bytes byte
     } catch (const Error& error) {
       throw Error(node.name + ": " + error.what());
     }
-    scratches.give_back(std::move(scratch));
     std::memset(at(op.bias), 0, bias_floats(describe(graph, op)) * sizeof(float));
     bias.values({reinterpret_cast<float*>(at(op.bias)), elements_of(bias.shape)});
   });

@@ -281,9 +281,8 @@ TEST(Int8, RangesThatAreMissingOrNoneAreErrors) {
 TEST(Int8, ABiasOfEightBits) {
   const Pictures pictures;
   const TemporaryFolder folder;
-  std::map<std::string, StoredTensor> tensors;
   const Safetensors file = Safetensors::read("tests/data/tiny/folded.safetensors");
-  tensors = file.tensors();
+  std::map<std::string, StoredTensor> tensors = file.tensors();
   StoredTensor& bias = tensors.at("model.0.conv.bias");
   const std::vector<std::int8_t> values(bias.elements(), 3);
   const std::vector<float> scales(bias.elements(), 0.01f);
