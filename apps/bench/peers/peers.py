@@ -5,7 +5,7 @@
 Without MODELS: YOLOv8n and YOLOv8n-DySample of 80 classes, with random weights. Writes table.md, result.json and
 plot.svg. All engines compute the same network from the same weights, with batch norm folded and constants precomputed;
 one whose output isn't cudet's is not timed. They take turns, each in a process of its own, in an order drawn anew for
-each round; --batch and --int8 have more of them take turns in the same rounds.
+each round; --threads, --batch and --int8 have more of them take turns in the same rounds.
 
     --size 320,640,1280 --scales n,s,m,x     sizes and scales, one after the other
     --batch 8                                pictures a second, beside batch 1's
@@ -77,7 +77,7 @@ class Network:
         self.pixels, output = detected(model, size, options.programs, [options.picture], folder / "raw.safetensors")
         self.reference = output[0]
 
-    def start(self, contestant, threads):
+    def start(self, contestant, threads, folder):
         """One that can take turns, and its difference from cudet in fp32. Raises Failed, Refused."""
         precision, batch, options = contestant.precision, contestant.batch, self.options
         if contestant.engine == "cudet":
@@ -91,7 +91,7 @@ class Network:
             file = self.formats.path(ENGINES[contestant.engine].files[precision], batch)
             pictures = self.folder / f"input{batch}.npy"
             np.save(pictures, np.repeat(as_input(self.pixels), batch, axis=0))
-            engine = measure.Peer(contestant, file, threads, pictures, self.folder)
+            engine = measure.Peer(contestant, file, threads, pictures, folder)
             output = engine.output()
         difference = measure.difference(output, self.reference, precision)
         boxes_px = BOXES_PX[precision] * self.size / 640
@@ -100,32 +100,38 @@ class Network:
             raise measure.Failed("its output is another: {boxes_px:.2g} px, {scores:.2g}".format(**difference))
         return engine, difference
 
-    def measured(self, threads):
-        """With so many threads: everyone started, compared and timed."""
-        running, rows = {}, {}
+    def measured(self):
+        """Everyone started, compared and timed, in the same rounds: a block for each number of threads, and its cudet."""
+        options, running, rows = self.options, {}, {}
         try:
-            for contestant in contestants(self.options.batch, self.options.int8 is not None):
-                row = rows[contestant] = report.Row(contestant)
-                try:
-                    running[contestant], row.difference = self.start(contestant, threads)
-                except (measure.Failed, Refused) as failure:
-                    row.failure = str(failure)
-            how = self.options.rounds, self.options.warmup, self.options.runs
-            samples, broken = measure.rounds(running, *how, seed=threads)
-            for contestant, row in rows.items():
-                if contestant in running:
-                    row.samples, row.facts = samples[contestant] / contestant.batch, running[contestant].facts
-                row.failure = row.failure or broken.get(contestant, "")
+            for threads in options.threads:
+                folder = self.folder / f"threads{threads}"
+                folder.mkdir(exist_ok=True)
+                for contestant in contestants(options.batch, options.int8 is not None):
+                    row = rows[threads, contestant] = report.Row(contestant)
+                    try:
+                        running[threads, contestant], row.difference = self.start(contestant, threads, folder)
+                    except (measure.Failed, Refused) as failure:
+                        row.failure = str(failure)
+            samples, broken = measure.rounds(running, options.rounds, options.warmup, options.runs)
+            for key, row in rows.items():
+                if key in running:
+                    row.samples, row.facts = samples[key] / row.contestant.batch, running[key].facts
+                row.failure = row.failure or broken.get(key, "")
         finally:
             for engine in running.values():
                 engine.close()
-        for row in rows.values():
-            if row.failure:
-                print(f"bench-peers: {row.contestant}: {row.failure}", file=sys.stderr)
-        cudet = report.Contestant("cudet")
-        if cudet not in running:
-            raise Refused(rows[cudet].failure)
-        return report.Block(self.name, self.size, threads, list(rows.values())), running[cudet]
+        blocks = []
+        for threads in options.threads:
+            of_block = [row for (n, _), row in rows.items() if n == threads]
+            for row in of_block:
+                if row.failure:
+                    print(f"bench-peers: {row.contestant}, threads {threads}: {row.failure}", file=sys.stderr)
+            cudet = threads, report.Contestant("cudet")
+            if cudet not in running:
+                raise Refused(rows[cudet].failure)
+            blocks.append((report.Block(self.name, self.size, threads, of_block), running[cudet]))
+        return blocks
 
 
 def numbers(option, text, least, most, step=1):
@@ -205,7 +211,11 @@ def write(blocks, machine, options):
         f"{SCORES['int8']} in the mean, where something is found.\n\n"
         + "\n".join(map(report.table, blocks))
     )
-    results = [{**vars(block), "rows": list(map(stored, block.rows))} for block in blocks]
+    results = [
+        {"network": block.network, "size": block.size, "threads": block.threads, "busy": block.busy}
+        | {"rows": list(map(stored, block.rows))}
+        for block in blocks
+    ]
     result = {"machine": machine, "versions": versions, "results": results}
     busy = any(block.busy for block in blocks)
     title = ["The network alone, milliseconds a picture; less is better", "BUSY: times mean little" * busy]
@@ -226,13 +236,14 @@ def main():
     blocks, text = [], ""
     for i, (name, model) in enumerate(zip(names(models), models)):
         for size in options.size:
+            print(f"{name}, {size}x{size}", file=sys.stderr)
             network = Network(name, model, size, options, options.out / f"{i}-{model.stem}" / str(size))
-            for threads in options.threads:
-                print(f"{name}, {size}x{size}, threads {threads}", file=sys.stderr)
-                block, cudet = network.measured(threads)
+            measured = network.measured()
+            for block, cudet in measured:
                 block.busy += why_busy(block, cudet)
+                block.fewer = [other for other, _ in measured if other.threads < block.threads]
                 blocks.append(block)
-                text = write(blocks, cudet.machine, options)  # of what there is, in case that the rest is cut short
+            text = write(blocks, measured[0][1].machine, options)  # of what there is, should the rest be cut short
     print(text, end="")
 
 

@@ -46,6 +46,7 @@ class Block:
     threads: int
     rows: list
     busy: list = field(default_factory=list)  # why its times mean little
+    fewer: list = field(default_factory=list)  # blocks of the same rounds with fewer threads
 
     def __str__(self):
         return f"{self.network}, {self.size}x{self.size}, {self.threads} thread{'s' * (self.threads > 1)}"
@@ -117,6 +118,19 @@ def verdict(block, kind):
     return "; ".join(parts) + "."
 
 
+def gain(block, fewer):
+    """One line: how many times as quick everyone is in fp32 with the threads of `block`, peers who gain most first."""
+    gains = {}
+    for row in [block.cudet(), *block.peers("fp32")]:
+        before = [other for other in fewer.rows if other.contestant == row.contestant and other.samples is not None]
+        if before:
+            gains[row.contestant.engine] = ratio(before[0].samples, row.samples)
+    cudet, peers = gains.pop("cudet"), sorted(gains, key=lambda name: gains[name][0], reverse=True)
+    said = "{0:.2f} (95 %: {1[0]:.2f} to {1[1]:.2f})".format
+    parts = [f"cudet is {said(*cudet)} times as quick", *(f"{name} {said(*gains[name])}" for name in peers)]
+    return f"- **{fewer.threads} to {block.threads} threads**: " + ", ".join(parts) + "."
+
+
 HEADS = ["ms a picture", "95 %", "/ cudet's", "load and first result, ms", "since the start, ms", "memory, MB", "gap"]
 
 
@@ -127,6 +141,7 @@ def table(block):
         "",
         *(f"**BUSY, times mean little:** {why}\n" for why in block.busy),
         *(f"- **{kind}**: {verdict(block, kind)}" for kind in block.kinds()),
+        *(gain(block, fewer) for fewer in block.fewer),
         "",
         "| " + " | ".join(["engine", *HEADS]) + " |",
         "|" + "---|" * (1 + len(HEADS)),
