@@ -209,8 +209,10 @@ counts-cutlass: $(EMULATOR)/libcudart.so.13  ## the same of CUTLASS, whose heade
 	@mkdir -p build/cutlass && tests/counts/cutlass.sh $(NVCC) $(EMULATOR) $(abspath build/cutlass)
 gpu-check:  ## on a machine with a GPU: all tests, compute-sanitizer, and the network's time
 	@.ci/gpu-check.sh
+# What is built with CUDA stays so; else without, which is quick.
+QUICK = $(if $(findstring -DCUDET_CUDA,$(shell cat $O/flags 2>/dev/null)),,CUDA=no)
 demo: deps  ## build, and detect in the pictures of weights/demo: a table here, drawn pictures in out/
-	@$(MAKE) $(if $(wildcard $D/detect),,CUDA=no) $D/detect $D/convert
+	@$(MAKE) $(QUICK) $D/detect $D/convert
 	@.ci/demo.sh $D
 
 bench-baseline: $D/bench  ## store how fast the network and its steps are here, for bench-check (MODEL=best.json)
@@ -219,7 +221,7 @@ bench-check: $D/bench  ## is the network or a step slower than at bench-baseline
 	@SLOWER=$(SLOWER) .ci/bench-check.sh check $< $(MODEL)
 bench-peers: deps  ## time MNN, ncnn, OpenVINO, ONNX Runtime beside cudet on the CPU (MODELS=FILES.json): build/peers
 	@[ $(DEPS) = no ] || .ci/deps.sh python3-venv
-	@$(MAKE) $(if $(wildcard $D/detect),,CUDA=no) $D/bench $D/detect $D/convert build/peers/venv/installed
+	@$(MAKE) $(QUICK) $D/bench $D/detect $D/convert build/peers/venv/installed
 	@build/peers/venv/bin/python -B apps/bench/peers/peers.py --programs $D $(PEERS_OPTIONS) $(MODELS)
 # A peer that cannot be installed is missing in the table; the next run tries again.
 build/peers/venv/installed: apps/bench/peers/requirements.txt
@@ -292,7 +294,7 @@ includes-check:  ## whether includes point one way: apps, runtime, layers, kerne
 $O/%.o: %.cpp $O/flags
 	@mkdir -p $(@D)
 	$(if $V,,@echo '  $(CONFIG) $<')
-	$Q$(COMPILE) -MD -MP -c $< -o $@ || { .ci/deps.sh --missing $(PACKAGES); false; }
+	$Q$(COMPILE) -MD -MP -c $< -o $@ || { .ci/deps.sh --missing $(PACKAGES) $(if $(CROSS),$(CROSS_PACKAGES)); false; }
 $O/%.o: %.S $(FONT) $O/flags
 	@mkdir -p $(@D)
 	$Q$(CXX) -DCUDET_FONT='"$(FONT)"' -c $< -o $@

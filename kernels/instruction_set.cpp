@@ -65,7 +65,8 @@ std::string instruction_set() {
 }
 
 void use_instruction_set(const std::string& name) {
-  const auto is_named = [&](const std::string& known) { return strcasecmp(known.c_str(), name.c_str()) == 0; };
+  const std::string of_highway = strcasecmp(name.c_str(), "avx512") == 0 ? "AVX3" : name;
+  const auto is_named = [&](const std::string& known) { return strcasecmp(known.c_str(), of_highway.c_str()) == 0; };
   for (const std::int64_t target : each_of(usable())) {
     if (!is_named(hwy::TargetName(target))) continue;
     // With all worse ones, for kernels that leave this one out. A build for one set alone has no library of Highway's.

@@ -1,8 +1,12 @@
 // --csv, --txt and --out.
 #include "apps/detect/outputs.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <system_error>
 
 #include "apps/detect/format.h"
 #include "kernels/error.h"
@@ -79,8 +83,11 @@ void PictureOutput::add(const Finished& picture) {
 void prepare_folder(const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error && !std::filesystem::is_directory(folder))
+  std::error_code unseen;
+  if (error && !std::filesystem::is_directory(folder, unseen))
     throw Error(folder + ": cannot make the folder: " + error.message());
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    throw Error(folder + ": cannot write in the folder: " + std::generic_category().message(errno));
   const std::string probe = (std::filesystem::path(folder) / ".cudet-probe").string();
   AtomicFile(probe).write("x");  // removed as it isn't committed
 }

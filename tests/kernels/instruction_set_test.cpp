@@ -57,6 +57,15 @@ TEST(InstructionSet, IsRefusedInOneLineThatListsThoseThereAre) {
     EXPECT_NE(error_of([&] { use_instruction_set(name); }).find(": this machine lacks it; there are "),
               std::string::npos);
   EXPECT_EQ(instruction_set(), before);
+#if defined(__x86_64__)
+  try {  // AVX3's other name: there, or lacking
+    use_instruction_set("avx512");
+    EXPECT_EQ(instruction_set(), "AVX3");
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("avx512: this machine lacks it"), std::string::npos) << error.what();
+  }
+  use_instruction_set(before);
+#endif
 }
 
 // All but the best, which the tests run on anyway.

@@ -56,6 +56,8 @@ TEST(Description, ScaleCanBeChosen) {
 TEST(Description, RefusesInOneLine) {
   const std::pair<std::string, const char*> cases[] = {
       {"", "no JSON: error at byte"},
+      {std::string("PK\x03\x04\0\0", 6), "no JSON: a checkpoint, of which `convert` makes a description"},
+      {"\x80\x02\x8a\x0al", "no JSON: a checkpoint"},
       {"{\"format\": ", "no JSON: error at byte"},
       {std::string(100000, '['), "nested more than 16 deep"},
       {"[" + std::string(100000, '9') + "]", "no JSON"},
