@@ -15,9 +15,8 @@ std::vector<std::string> missing_instruction_sets();
 std::string instruction_set();
 
 /// From now on kernels run as on a machine whose best set is this one of instruction_sets(), in capitals or not; AVX3
-/// is "avx512" too. Throws
-/// Error for others, which lists these. The choice is the whole process's, since Highway keeps it: to be made while no
-/// kernel runs.
+/// is "avx512" too. Throws Error for others, which lists these. The choice is the whole process's, since Highway keeps
+/// it: to be made while no kernel runs.
 void use_instruction_set(const std::string& name);
 
 }  // namespace cudet

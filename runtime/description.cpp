@@ -191,6 +191,9 @@ Description interpret(const Json& json, const std::string& path, const std::stri
 
 Description parse_description(const std::string& text, const std::string& path, const std::string& scale) {
   try {
+    // A zip file's first bytes or a pickle's: what PyTorch writes.
+    if (text.starts_with("PK\x03\x04") || text.starts_with("\x80\x02"))
+      throw Error("no JSON: a checkpoint, of which `convert` makes a description");
     return interpret(parse_json(text, kMostDepth), path, scale);
   } catch (const Error& error) {
     throw Error(path + ": " + error.what());

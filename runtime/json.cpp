@@ -11,9 +11,6 @@ nlohmann::json parse_json(std::string_view text, int most_depth) {
     if (depth > most_depth) throw Error("nested more than " + std::to_string(most_depth) + " deep");
     return true;
   };
-  // A zip file's first bytes or a pickle's: what PyTorch writes.
-  if (text.starts_with("PK\x03\x04") || text.starts_with("\x80\x02"))
-    throw Error("no JSON: a checkpoint, of which `convert` makes a description");
   try {
     return nlohmann::json::parse(text, callback);
   } catch (const nlohmann::json::parse_error& error) {

@@ -153,10 +153,9 @@ void print_table(const Report& report, std::ostream& out) {
     print_layers(report, out);
     if (!report.setting.model.empty()) print_sums(report, out);
     out << "\n±: of the p50, 95 % interval. Of roof: of the most that the machine's multiply-adds (FMA) or its memory\n"
-           "allow, whichever binds the step; tensors that lie in caches may go beyond memory's, convolutions beyond "
-           "FMA's:\n"
-           "of 3x3 by Winograd's algorithm, which needs fewer products than the plain sum's that are counted, or in "
-           "int8.\n";
+           "allow, whichever binds the step; tensors that lie in caches may go beyond memory's, convolutions beyond\n"
+           "FMA's: of 3x3 by Winograd's algorithm, which needs fewer products than the plain sum's that are\n"
+           "counted, or in int8.\n";
   }
   if (!report.throughput.empty()) print_throughput(report, out);
 }
