@@ -129,12 +129,12 @@ endif
 
 # ---- Sources
 objects = $(patsubst %,$O/%.o,$(basename $(sort $1)))
-LIBRARY := $(call objects,$(wildcard kernels/*.cpp kernels/*/*.cpp layers/*.cpp runtime/*.cpp) \
-  $(if $(CUDA_LIBS),$(wildcard kernels/*/*.cu runtime/cuda/*.cpp runtime/cuda/*.cu)) \
+# In kernels/, .cu files need CUDA; elsewhere the folders named cuda do.
+find = $(shell find $1 -name '*.cpp' $(if $(CUDA_LIBS),-o -name '*.cu',! -path '*/cuda/*' -o -path 'kernels/*.cpp'))
+LIBRARY := $(call objects,$(call find,kernels layers runtime) \
   $(if $(filter simt asan,$(CONFIG)),$(wildcard tests/simt/*.cpp)))
 SEEDS ?= $(if $(filter asan,$(CONFIG)),1,1 2 3)
-APPS := $(call objects,$(filter-out $(if $(CUDA_LIBS),,$(wildcard apps/*/cuda* apps/*/cudnn*)), \
-  $(wildcard apps/*/*.cpp apps/*/*.S apps/*/*.cu)))
+APPS := $(call objects,$(call find,apps) $(wildcard apps/*/*.S))
 # Not built where nothing runs it: threads are the detector's and detect's; fuzzers read files.
 ifeq ($(CONFIG),tsan)
 APPS := $(filter-out $O/apps/bench/% $O/apps/convert/% $O/apps/inspect/%,$(APPS))
@@ -283,9 +283,9 @@ format-check: deps-checks  ## whether clang-format would change a source
 	@clang-format --dry-run -Werror $(SOURCES)
 tidy: deps-checks  ## clang-tidy the sources that changed since it last passed them
 	@$(MAKE) $(patsubst %.cpp,$O/%.tidy,$(filter-out tests/% \
-	  $(if $(CUDA_LIBS),,runtime/cuda/% $(wildcard apps/*/cuda* apps/*/cudnn*)),$(filter %.cpp,$(SOURCES))))
+	  $(if $(CUDA_LIBS),,$(filter-out kernels/%,$(foreach S,$(SOURCES),$(if $(findstring /cuda/,$S),$S)))),$(filter %.cpp,$(SOURCES))))
 archs:  ## compile the CUDA kernels for every compute capability that nvcc knows
-	@.ci/archs.sh $(NVCC) $(wildcard kernels/*/*.cu runtime/cuda/*.cu apps/*/*.cu)
+	@.ci/archs.sh $(NVCC) $(filter %.cu,$(filter-out tests/%,$(SOURCES)))
 includes-check:  ## whether includes point one way: apps, runtime, layers, kernels
 	@.ci/includes.sh $(SOURCES)
 

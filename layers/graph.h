@@ -107,9 +107,10 @@ struct Graph {
   std::vector<Parameter> parameters;
   std::vector<GraphRow> rows;
   ValueId output = kNone;     // of DetectDecode: 1, anchors, 4 + classes
-  int stride = 0;             // whole steps of input sizes, pixels: build_graph (runtime/model.h) finds it
-  std::vector<Place> places;  // of each value, once place_concats (runtime/passes.h) has run
-  std::vector<Quantization> quantizations;  // of each value, where the network was quantised (runtime/quantize.h)
+  int stride = 0;             // whole steps of input sizes, pixels: build_graph (runtime/model/model.h) finds it
+  std::vector<Place> places;  // of each value, once place_concats (runtime/compile/passes.h) has run
+  std::vector<Quantization>
+      quantizations;  // of each value, where the network was quantised (runtime/compile/quantize.h)
 
   ValueId add_value(int value_channels) {
     channels.push_back(value_channels);

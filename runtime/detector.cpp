@@ -4,9 +4,9 @@
 #include <new>
 #include <system_error>
 
-#include "runtime/cores.h"
+#include "runtime/cpu/cores.h"
 #include "runtime/engine.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 namespace cudet {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "runtime/cudet.h"
-#include "runtime/placing.h"
+#include "runtime/letterbox_fit.h"
 
 namespace cudet {
 

@@ -13,7 +13,7 @@
 #include "kernels/upsample/upsample.h"
 #include "layers/graph.h"
 #include "runtime/buffer.h"
-#include "runtime/memory_plan.h"
+#include "runtime/compile/memory_plan.h"
 #include "runtime/thread_pool.h"
 
 namespace cudet {

@@ -4,14 +4,14 @@
 #include <iostream>
 #include <memory>
 
-#include "apps/bench/columns.h"
-#include "apps/bench/compare.h"
-#include "apps/bench/csv.h"
-#include "apps/bench/json.h"
 #include "apps/bench/measure.h"
 #include "apps/bench/options.h"
-#include "apps/bench/roofline.h"
-#include "apps/bench/table.h"
+#include "apps/bench/plot/roofline.h"
+#include "apps/bench/report/columns.h"
+#include "apps/bench/report/compare.h"
+#include "apps/bench/report/csv.h"
+#include "apps/bench/report/json.h"
+#include "apps/bench/report/table.h"
 #include "apps/cli/explain.h"
 #include "apps/cli/isa.h"
 #include "apps/files/atomic_file.h"

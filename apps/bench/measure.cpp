@@ -2,15 +2,15 @@
 
 #include <algorithm>
 
-#include "apps/bench/machine.h"
+#include "apps/bench/machine/machine.h"
 #include "apps/bench/operators.h"
 #include "apps/bench/steps.h"
 #include "apps/bench/throughput.h"
 #include "apps/cli/precision.h"
 #include "apps/cli/shape.h"
 #ifdef CUDET_CUDA
-#include "apps/bench/cuda_machine.h"
-#include "apps/bench/cuda_times.h"
+#include "apps/bench/cuda/machine.h"
+#include "apps/bench/cuda/times.h"
 #endif
 
 namespace cudet::bench {

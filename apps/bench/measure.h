@@ -5,7 +5,7 @@
 
 #include "apps/bench/network.h"
 #include "apps/bench/options.h"
-#include "apps/bench/report.h"
+#include "apps/bench/report/report.h"
 
 namespace cudet::bench {
 

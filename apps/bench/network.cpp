@@ -2,12 +2,12 @@
 
 #include <vector>
 
-#include "apps/bench/clock.h"
+#include "apps/bench/machine/clock.h"
+#include "apps/bench/machine/process.h"
 #include "apps/bench/picture.h"
-#include "apps/bench/process.h"
-#include "apps/bench/times.h"
+#include "apps/bench/report/times.h"
 #include "apps/bench/work.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 namespace cudet::bench {
 namespace {

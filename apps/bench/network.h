@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "apps/bench/report.h"
+#include "apps/bench/report/report.h"
 #include "runtime/cudet.h"
 
 namespace cudet::bench {

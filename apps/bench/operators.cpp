@@ -8,13 +8,13 @@
 #include <limits>
 #include <memory>
 
-#include "apps/bench/clock.h"
 #include "apps/bench/im2col.h"
+#include "apps/bench/machine/clock.h"
+#include "apps/bench/report/times.h"
 #include "apps/bench/steps.h"
-#include "apps/bench/times.h"
 #include "apps/bench/work.h"
 #include "apps/cli/shape.h"
-#include "runtime/executor.h"
+#include "runtime/cpu/executor.h"
 
 namespace cudet::bench {
 namespace {

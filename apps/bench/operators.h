@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "apps/bench/report.h"
+#include "apps/bench/report/report.h"
 #include "runtime/program.h"
 
 namespace cudet::bench {

@@ -9,7 +9,7 @@
 #include "apps/cli/precision.h"
 #include "apps/cli/shipped_model.h"
 #include "apps/cli/size.h"
-#include "runtime/cores.h"
+#include "runtime/cpu/cores.h"
 
 namespace cudet::bench {
 namespace {

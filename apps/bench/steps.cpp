@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
-#include "apps/bench/clock.h"
+#include "apps/bench/machine/clock.h"
 #include "apps/bench/picture.h"
-#include "apps/bench/times.h"
+#include "apps/bench/report/times.h"
 #include "apps/bench/work.h"
 #include "apps/cli/shape.h"
 #include "kernels/letterbox/letterbox.h"
-#include "runtime/executor.h"
-#include "runtime/model.h"
+#include "runtime/cpu/executor.h"
+#include "runtime/model/model.h"
 
 namespace cudet::bench {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/bench/report.h"
+#include "apps/bench/report/report.h"
 #include "runtime/cudet.h"
 #include "runtime/program.h"
 

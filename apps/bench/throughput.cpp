@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "apps/bench/clock.h"
+#include "apps/bench/machine/clock.h"
 #include "apps/bench/picture.h"
-#include "apps/bench/times.h"
+#include "apps/bench/report/times.h"
 
 namespace cudet::bench {
 namespace {

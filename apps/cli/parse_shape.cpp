@@ -13,7 +13,7 @@
 #include <optional>
 
 #include "apps/cli/shape.h"
-#include "runtime/file.h"
+#include "runtime/model/file.h"
 
 namespace cudet {
 namespace {

@@ -8,13 +8,13 @@
 
 #include "apps/image/decode.h"
 #include "kernels/letterbox/letterbox.h"
-#include "runtime/cores.h"
-#include "runtime/executor.h"
-#include "runtime/file.h"
-#include "runtime/model.h"
-#include "runtime/placing.h"
-#include "runtime/quantize.h"
-#include "runtime/recent_programs.h"
+#include "runtime/compile/quantize.h"
+#include "runtime/cpu/cores.h"
+#include "runtime/cpu/executor.h"
+#include "runtime/letterbox_fit.h"
+#include "runtime/model/file.h"
+#include "runtime/model/model.h"
+#include "runtime/program_cache.h"
 
 namespace cudet::convert {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "kernels/error.h"
-#include "runtime/description.h"
-#include "runtime/model.h"
+#include "runtime/model/description.h"
+#include "runtime/model/model.h"
 
 namespace cudet::convert {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "apps/convert/model_table.h"
-#include "runtime/safetensors.h"
+#include "runtime/model/safetensors.h"
 
 namespace cudet::convert {
 

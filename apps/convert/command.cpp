@@ -17,8 +17,8 @@
 #include "apps/files/pictures.h"
 #include "apps/files/write_safetensors.h"
 #include "kernels/error.h"
-#include "runtime/file.h"
-#include "runtime/model.h"
+#include "runtime/model/file.h"
+#include "runtime/model/model.h"
 
 namespace cudet::convert {
 namespace {

@@ -9,9 +9,9 @@
 #include "apps/files/atomic_file.h"
 #include "apps/files/pictures.h"
 #include "apps/files/write_safetensors.h"
-#include "runtime/file.h"
-#include "runtime/model.h"
-#include "runtime/quantize.h"
+#include "runtime/compile/quantize.h"
+#include "runtime/model/file.h"
+#include "runtime/model/model.h"
 
 namespace cudet::convert {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "apps/convert/calibrate.h"
-#include "runtime/safetensors.h"
+#include "runtime/model/safetensors.h"
 
 namespace cudet::convert {
 

@@ -12,7 +12,7 @@
 
 #include "apps/convert/pickle.h"
 #include "apps/convert/zip_archive.h"
-#include "runtime/safetensors.h"
+#include "runtime/model/safetensors.h"
 
 namespace cudet::convert {
 

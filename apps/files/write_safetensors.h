@@ -1,10 +1,10 @@
-// Tensors to a file; runtime/safetensors.h reads it.
+// Tensors to a file; runtime/model/safetensors.h reads it.
 #pragma once
 #include <map>
 #include <string>
 
 #include "apps/files/atomic_file.h"
-#include "runtime/safetensors.h"
+#include "runtime/model/safetensors.h"
 
 namespace cudet {
 

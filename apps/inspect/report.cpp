@@ -7,7 +7,7 @@
 #include <ostream>
 
 #include "apps/cli/shape.h"
-#include "runtime/passes.h"
+#include "runtime/compile/passes.h"
 
 namespace cudet::inspect {
 namespace {

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "runtime/cuda_memory.h"
-#include "runtime/model.h"
+#include "runtime/compile/device_memory.h"
+#include "runtime/model/model.h"
+#include "runtime/model/statistics.h"
 #include "runtime/program.h"
-#include "runtime/statistics.h"
 
 namespace cudet::inspect {
 

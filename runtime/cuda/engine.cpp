@@ -10,11 +10,11 @@
 #include <array>
 #include <cstring>
 
-#include "runtime/cuda/cuda_program.h"
 #include "runtime/cuda/device.h"
-#include "runtime/cuda/pictures.h"
-#include "runtime/model.h"
-#include "runtime/recent_programs.h"
+#include "runtime/cuda/picture_sender.h"
+#include "runtime/cuda/program.h"
+#include "runtime/model/model.h"
+#include "runtime/program_cache.h"
 
 namespace cudet {
 namespace {

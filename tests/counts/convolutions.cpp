@@ -9,9 +9,9 @@
 #include <map>
 #include <vector>
 
-#include "kernels/conv2d/cuda_plan.h"
-#include "runtime/model.h"
-#include "runtime/passes.h"
+#include "kernels/conv2d/cuda/plan.h"
+#include "runtime/compile/passes.h"
+#include "runtime/model/model.h"
 #include "tests/kernels/device.h"
 
 namespace cudet::test {

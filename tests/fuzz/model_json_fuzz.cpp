@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <string>
 
-#include "runtime/model.h"
-#include "runtime/passes.h"
+#include "runtime/compile/passes.h"
+#include "runtime/model/model.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cudet;

@@ -1,6 +1,6 @@
 // libFuzzer target: a safetensors file. Whatever the bytes are: tensors whose values can be read, or Error.
 #include "kernels/error.h"
-#include "runtime/safetensors.h"
+#include "runtime/model/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));

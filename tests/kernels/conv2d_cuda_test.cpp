@@ -1,6 +1,6 @@
 #include <limits>
 
-#include "kernels/conv2d/cuda_plan.h"
+#include "kernels/conv2d/cuda/plan.h"
 #include "tests/kernels/conv2d_cases.h"
 #include "tests/kernels/device_arena.h"
 

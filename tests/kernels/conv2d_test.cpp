@@ -3,7 +3,7 @@
 #include <memory>
 #include <numeric>
 
-#include "kernels/conv2d/cpu_tiling.h"
+#include "kernels/conv2d/cpu/tiling.h"
 #include "tests/kernels/conv2d_cases.h"
 #include "tests/kernels/scratch.h"
 #include "tests/kernels/target.h"

@@ -3,7 +3,7 @@
 #include <limits>
 #include <ostream>
 
-#include "kernels/conv2d/cuda_plan.h"
+#include "kernels/conv2d/cuda/plan.h"
 #include "kernels/dysample/dysample.h"
 #include "kernels/upsample/upsample.h"
 #include "tests/kernels/device_arena.h"

@@ -2,7 +2,7 @@
 #include <string>
 
 #include "kernels/upsample/upsample.h"
-#include "runtime/safetensors.h"
+#include "runtime/model/safetensors.h"
 #include "tests/kernels/dysample_cases.h"
 
 namespace cudet::test {

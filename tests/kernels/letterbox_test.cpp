@@ -3,7 +3,7 @@
 #include <string>
 
 #include "kernels/letterbox/nv12.h"
-#include "runtime/safetensors.h"
+#include "runtime/model/safetensors.h"
 #include "tests/kernels/compare.h"
 #include "tests/kernels/picture.h"
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "runtime/safetensors.h"
+#include "runtime/model/safetensors.h"
 #include "tests/kernels/nms_cases.h"
 
 namespace cudet::test {

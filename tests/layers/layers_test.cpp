@@ -1,7 +1,7 @@
 // Every module's arguments, channels and shapes: what is refused names its row in one line.
 #include <gtest/gtest.h>
 
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 namespace cudet::test {
 namespace {

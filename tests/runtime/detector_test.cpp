@@ -8,10 +8,10 @@
 #include <limits>
 #include <thread>
 
-#include "runtime/cores.h"
+#include "runtime/cpu/cores.h"
+#include "runtime/cpu/executor.h"
 #include "runtime/cudet.h"
-#include "runtime/executor.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 #include "tests/runtime/allocations.h"
 #include "tests/runtime/network.h"
 #include "tests/runtime/pictures.h"

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <thread>
 
-#include "runtime/cuda_memory.h"
+#include "runtime/compile/device_memory.h"
 #include "runtime/engine.h"
 #include "tests/kernels/device.h"
 #include "tests/runtime/network.h"

@@ -12,7 +12,7 @@
 #include "apps/files/write_safetensors.h"
 #include "apps/image/decode.h"
 #include "runtime/cudet.h"
-#include "runtime/file.h"
+#include "runtime/model/file.h"
 #include "tests/shared.h"
 #include "tests/temporary.h"
 

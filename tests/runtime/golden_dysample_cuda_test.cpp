@@ -5,10 +5,10 @@
 #include <cstring>
 
 #include "layers/layer.h"
+#include "runtime/compile/passes.h"
+#include "runtime/cpu/executor.h"
 #include "runtime/cuda/executor.h"
-#include "runtime/executor.h"
-#include "runtime/passes.h"
-#include "runtime/safetensors.h"
+#include "runtime/model/safetensors.h"
 #include "tests/kernels/device_arena.h"
 
 namespace cudet::test {

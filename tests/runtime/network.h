@@ -4,10 +4,10 @@
 #include <cstring>
 #include <vector>
 
-#include "runtime/executor.h"
-#include "runtime/model.h"
-#include "runtime/passes.h"
-#include "runtime/safetensors.h"
+#include "runtime/compile/passes.h"
+#include "runtime/cpu/executor.h"
+#include "runtime/model/model.h"
+#include "runtime/model/safetensors.h"
 
 namespace cudet::test {
 

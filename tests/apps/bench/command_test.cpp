@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "apps/bench/json.h"
+#include "apps/bench/report/json.h"
 #include "kernels/instruction_set.h"
 #include "tests/apps/bench/reports.h"
 #include "tests/apps/command.h"

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "apps/bench/process.h"
+#include "apps/bench/machine/process.h"
 #include "kernels/error.h"
 
 namespace cudet::bench::test {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "runtime/cores.h"
+#include "runtime/cpu/cores.h"
 #include "tests/error_of.h"
 #include "tests/temporary.h"
 

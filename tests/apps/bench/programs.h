@@ -2,9 +2,9 @@
 #pragma once
 #include <string>
 
-#include "runtime/model.h"
-#include "runtime/passes.h"
-#include "runtime/statistics.h"
+#include "runtime/compile/passes.h"
+#include "runtime/model/model.h"
+#include "runtime/model/statistics.h"
 
 namespace cudet::bench::test {
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/bench/report.h"
-#include "apps/bench/times.h"
+#include "apps/bench/report/report.h"
+#include "apps/bench/report/times.h"
 
 namespace cudet::bench::test {
 

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "apps/bench/times.h"
+#include "apps/bench/report/times.h"
 #include "apps/bench/work.h"
 #include "apps/cli/shape.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 namespace cudet::bench::test {
 namespace {

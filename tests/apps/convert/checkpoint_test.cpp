@@ -9,7 +9,7 @@
 
 #include "apps/convert/check.h"
 #include "kernels/error.h"
-#include "runtime/file.h"
+#include "runtime/model/file.h"
 #include "tests/shared.h"
 
 namespace cudet::convert::test {

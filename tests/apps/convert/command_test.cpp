@@ -7,8 +7,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "runtime/file.h"
-#include "runtime/safetensors.h"
+#include "runtime/model/file.h"
+#include "runtime/model/safetensors.h"
 #include "tests/apps/command.h"
 #include "tests/temporary.h"
 

@@ -6,7 +6,7 @@
 
 #include "apps/convert/check.h"
 #include "kernels/error.h"
-#include "runtime/file.h"
+#include "runtime/model/file.h"
 
 namespace cudet::convert::test {
 namespace {

@@ -15,8 +15,8 @@
 
 #include "apps/image/decode.h"
 #include "kernels/instruction_set.h"
-#include "runtime/file.h"
-#include "runtime/safetensors.h"
+#include "runtime/model/file.h"
+#include "runtime/model/safetensors.h"
 #include "tests/temporary.h"
 
 namespace cudet::test {

@@ -10,8 +10,8 @@
 #include "apps/detect/format.h"
 #include "apps/image/decode.h"
 #include "kernels/error.h"
-#include "runtime/file.h"
-#include "runtime/safetensors.h"
+#include "runtime/model/file.h"
+#include "runtime/model/safetensors.h"
 #include "tests/temporary.h"
 
 namespace cudet::test {

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"
-#include "runtime/file.h"
-#include "runtime/safetensors.h"
+#include "runtime/model/file.h"
+#include "runtime/model/safetensors.h"
 
 namespace cudet::test {
 namespace {

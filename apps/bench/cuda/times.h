@@ -1,0 +1,36 @@
+// The network and its steps on a CUDA device, by the device's own clock.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "apps/bench/report/report.h"
+#include "runtime/cudet.h"
+
+namespace cudet::bench {
+
+struct CudaNetworkTimes {
+  Times graph;     // as the engine runs it: one launch of a captured graph
+  Times launches;  // the same kernels, launched one by one
+};
+
+struct CudaStepTimes {
+  std::vector<Measurement> steps;  // the last with the search for candidates and NMS, which is what the engine runs
+  std::string no_cudnn;            // why no convolution has a time of cuDNN's; empty where they have
+};
+
+struct CudaRun {
+  Precision precision;
+  Size input;  // rounded up to whole strides
+  int batch, warmup, runs;
+};
+
+/// From the letterboxed picture (picture.h) to the detections, `runs` times after `warmup`, on the calling thread's
+/// current device. Throws Error.
+CudaNetworkTimes measure_cuda_network(const Model& model, const CudaRun& how);
+
+/// Each step by itself, launched ten times in one graph, so that launches cost what they do in the network's graph
+/// (once, where times mean nothing: cuda_machine.h): it finds in the caches what its last run left there. Each
+/// convolution's measurement has beside it cuDNN's best algorithm, timed in the same way. Throws Error.
+CudaStepTimes measure_cuda_steps(const Model& model, const CudaRun& how, const Machine& machine);
+
+}  // namespace cudet::bench

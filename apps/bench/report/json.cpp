@@ -1,0 +1,251 @@
+#include "apps/bench/report/json.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/error.h"
+#include "runtime/model/file.h"
+#include "runtime/model/json.h"
+
+namespace cudet::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMostBytes = 64 << 20;  // of a result; one of YOLOv8x has some hundred thousand
+constexpr int kMostDepth = 8;                 // of its nesting
+constexpr double kMostNumber = 1e15;
+
+Json pair(const Interval& interval) {
+  return Json::array({interval.low, interval.high});
+}
+
+/// The members of times, before those of what was timed.
+Json to_json(const Times& times) {
+  return {{"p50_ms", times.p50_ms},
+          {"p90_ms", times.p90_ms},
+          {"p99_ms", times.p99_ms},
+          {"p50_interval_ms", pair(times.p50_interval_ms)},
+          {"samples_ms", times.samples_ms}};
+}
+
+Json to_json(const Machine& machine) {
+  return {{"processor", machine.processor},
+          {"cores", machine.cores},
+          {"instructions", machine.instructions},
+          {"gpu", machine.gpu},
+          {"peak_gflops", machine.peak_gflops},
+          {"bandwidth_gbs", machine.bandwidth_gbs},
+          {"noise", machine.noise},
+          {"busy", machine.busy}};
+}
+
+Json to_json(const Setting& setting) {
+  return {{"model", setting.model},     {"device", setting.device}, {"precision", setting.precision},
+          {"height", setting.height},   {"width", setting.width},   {"batch", setting.batch},
+          {"threads", setting.threads}, {"warmup", setting.warmup}, {"runs", setting.runs}};
+}
+
+Json to_json(const Network& network) {
+  Json json = to_json(network.network);
+  json["gflop"] = network.gflop;
+  json["gflops"] = network.gflop / network.network.p50_ms * 1e3;
+  json["end_to_end"] = to_json(network.end_to_end);
+  if (network.launches) json["launches"] = to_json(*network.launches);
+  json["load_ms"] = network.load_ms;
+  json["first_result_ms"] = network.first_ms;
+  json["first_run_ms"] = network.first_run_ms;
+  json["peak_mb"] = network.peak_mb;
+  json["grown_mb"] = network.grown_mb;
+  return json;
+}
+
+Json to_json(const Measurement& layer) {
+  Json json = {{"name", layer.name}, {"op", layer.op}, {"shape", layer.shape}};
+  json.update(to_json(layer.time));
+  json.update({{"gflop", layer.gflop},
+               {"mb", layer.mbytes},
+               {"gflops", layer.gflops},
+               {"gbs", layer.gbs},
+               {"share_of_peak", layer.share_of_peak},
+               {"bound", layer.memory_bound ? "memory" : "arithmetic"}});
+  if (layer.error) json["error"] = *layer.error;
+  if (layer.cudnn) json["cudnn"] = {{"algorithm", layer.cudnn->algorithm}, {"p50_ms", layer.cudnn->p50_ms}};
+  return json;
+}
+
+Json to_json(const Throughput& throughput) {
+  return {{"batch", throughput.batch},
+          {"threads", throughput.threads},
+          {"pictures_per_s", throughput.pictures_per_s},
+          {"interval", pair(throughput.interval)}};
+}
+
+std::string text_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+template <class Element>
+std::string lines(const std::vector<Element>& elements) {
+  std::string text = "[";
+  for (const Element& element : elements) text += (text.size() > 1 ? ",\n" : "\n") + text_of(to_json(element));
+  return text + "]";
+}
+
+/// An object that is read, and where in the file it is.
+class Reader {
+ public:
+  Reader(const Json& json, std::string place) : json_(json), place_(std::move(place)) {
+    if (!json.is_object()) throw Error(place_ + " must be an object");
+  }
+
+  bool has(const char* name) const { return json_.contains(name); }
+  const Json& member(const char* name) const {
+    const auto found = json_.find(name);
+    if (found == json_.end()) throw Error(place_ + ": \"" + name + "\" is missing");
+    return *found;
+  }
+  Reader object(const char* name) const { return {member(name), place_ + "." + name}; }
+
+  double number(const char* name) const { return number(member(name), name); }
+  int whole(const char* name) const {
+    const double value = number(name);
+    if (value != std::floor(value) || value > 1e9) fail(name, "must be a whole number up to 1e9");
+    return static_cast<int>(value);
+  }
+  std::string text(const char* name) const {
+    if (!member(name).is_string()) fail(name, "must be a string");
+    std::string value = member(name).get<std::string>();
+    const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
+    if (std::any_of(value.begin(), value.end(), is_control)) fail(name, "has control characters");
+    return value;
+  }
+  std::vector<double> numbers(const char* name) const {
+    std::vector<double> values;
+    if (!member(name).is_array() || member(name).empty()) fail(name, "must be a list of numbers");
+    for (const Json& value : member(name)) values.push_back(number(value, name));
+    return values;
+  }
+  Interval interval(const char* name) const {
+    const std::vector<double> ends = numbers(name);
+    if (ends.size() != 2 || ends[0] > ends[1]) fail(name, "must be [low, high]");
+    return {ends[0], ends[1]};
+  }
+  /// Each element of a list, as `read` makes it of a Reader.
+  template <class Read>
+  auto list(const char* name, const Read& read) const {
+    std::vector<decltype(read(*this))> elements;
+    if (!member(name).is_array()) fail(name, "must be a list");
+    for (const Json& element : member(name))
+      elements.push_back(read(Reader(element, std::string(name) + "[" + std::to_string(elements.size()) + "]")));
+    return elements;
+  }
+
+  [[noreturn]] void fail(const char* name, const std::string& why) const {
+    throw Error(place_ + ": \"" + name + "\" " + why);
+  }
+
+ private:
+  double number(const Json& value, const char* name) const {
+    const double number = value.is_number() ? value.get<double>() : -1;
+    if (!(number >= 0 && number <= kMostNumber)) fail(name, "must hold numbers from 0 to 1e15");
+    return number;
+  }
+
+  const Json& json_;
+  std::string place_;
+};
+
+Times read_times(const Reader& json) {
+  Times times{json.numbers("samples_ms"), json.number("p50_ms"), json.number("p90_ms"), json.number("p99_ms"),
+              json.interval("p50_interval_ms")};
+  if (times.p50_ms <= 0) json.fail("p50_ms", "must be more than 0");  // nothing can be compared with it
+  return times;
+}
+
+Machine read_machine(const Reader& json) {
+  return {json.text("processor"),     json.whole("cores"),          json.text("instructions"), json.text("gpu"),
+          json.number("peak_gflops"), json.number("bandwidth_gbs"), json.number("noise"),      json.text("busy")};
+}
+
+Setting read_setting(const Reader& json) {
+  return {json.text("model"),  json.text("device"),   json.text("precision"), json.whole("height"), json.whole("width"),
+          json.whole("batch"), json.whole("threads"), json.whole("warmup"),   json.whole("runs")};
+}
+
+Network read_network(const Reader& json) {
+  return {read_times(json),
+          read_times(json.object("end_to_end")),
+          json.number("gflop"),
+          json.number("load_ms"),
+          json.number("first_result_ms"),
+          json.has("first_run_ms") ? json.number("first_run_ms") : 0,  // 0: a result of an earlier bench
+          json.number("peak_mb"),
+          json.has("grown_mb") ? json.number("grown_mb") : 0,
+          json.has("launches") ? std::optional(read_times(json.object("launches"))) : std::nullopt};
+}
+
+/// JSON has no infinity: it is null, as in to_json.
+std::optional<double> read_error(const Reader& json) {
+  if (!json.has("error")) return std::nullopt;
+  return json.member("error").is_null() ? std::numeric_limits<double>::infinity() : json.number("error");
+}
+
+CudnnTime read_cudnn(const Reader& json) {
+  return {json.text("algorithm"), json.number("p50_ms")};
+}
+
+Measurement read_layer(const Reader& json) {
+  const std::string bound = json.text("bound");
+  if (bound != "memory" && bound != "arithmetic") json.fail("bound", "must be memory or arithmetic");
+  return {json.text("name"),
+          json.text("op"),
+          json.text("shape"),
+          read_times(json),
+          json.number("gflop"),
+          json.number("mb"),
+          json.number("gflops"),
+          json.number("gbs"),
+          json.number("share_of_peak"),
+          bound == "memory",
+          read_error(json),
+          json.has("cudnn") ? std::optional(read_cudnn(json.object("cudnn"))) : std::nullopt};
+}
+
+Throughput read_throughput(const Reader& json) {
+  return {json.whole("batch"), json.whole("threads"), json.number("pictures_per_s"), json.interval("interval")};
+}
+
+}  // namespace
+
+std::string to_json(const Report& report) {
+  std::string text = "{\"cudet\": " + text_of(report.version) + ",\n\"machine\": " + text_of(to_json(report.machine)) +
+                     ",\n\"setting\": " + text_of(to_json(report.setting));
+  if (report.network) text += ",\n\"network\": " + text_of(to_json(*report.network));
+  return text + ",\n\"layers\": " + lines(report.layers) + ",\n\"throughput\": " + lines(report.throughput) + "}\n";
+}
+
+Report parse_report(std::string_view text, const std::string& path) {
+  try {
+    const Json json = parse_json(text, kMostDepth);
+    if (!json.is_object() || !json.contains("cudet") || !json.contains("machine"))
+      throw Error("no result of bench (--json makes them)");
+    const Reader report(json, "the result");
+    return {report.text("cudet"),
+            read_machine(report.object("machine")),
+            read_setting(report.object("setting")),
+            report.has("network") ? std::optional(read_network(report.object("network"))) : std::nullopt,
+            report.list("layers", read_layer),
+            report.list("throughput", read_throughput)};
+  } catch (const Error& error) {
+    throw Error(path + ": " + error.what());
+  }
+}
+
+Report read_report(const std::string& path) {
+  const std::vector<std::byte> bytes = read_file(path, kMostBytes);
+  return parse_report({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+}
+
+}  // namespace cudet::bench

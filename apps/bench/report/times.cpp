@@ -1,0 +1,87 @@
+#include "apps/bench/report/times.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "kernels/error.h"
+
+namespace cudet::bench {
+namespace {
+
+constexpr int kResamples = 1000;
+
+/// Reorders the samples.
+double quantile_of(std::span<double> samples, double share) {
+  if (samples.empty()) throw Error("no times were measured");
+  const double place = static_cast<double>(samples.size() - 1) * share;
+  const auto below = samples.begin() + static_cast<std::ptrdiff_t>(place);
+  std::nth_element(samples.begin(), below, samples.end());
+  const double fraction = place - static_cast<double>(below - samples.begin());
+  return fraction > 0 ? *below + fraction * (*std::min_element(below + 1, samples.end()) - *below) : *below;
+}
+
+/// Medians of what one may as well have measured: of as many samples, drawn from these.
+class Bootstrap {
+ public:
+  explicit Bootstrap(std::span<const double> samples) : sorted_(samples.begin(), samples.end()) {
+    if (samples.empty()) throw Error("no times were measured");
+    std::sort(sorted_.begin(), sorted_.end());
+  }
+
+  /// Without the draws, which take long where there are many samples: the k-th least of n places that are drawn evenly
+  /// from (0, 1) has the distribution Beta(k, n + 1 - k), and the least of m places above it is as if drawn from there.
+  double median(std::mt19937& random) const {
+    const double count = static_cast<double>(sorted_.size()), k = std::floor((count + 1) / 2);
+    const double place = beta(k, count + 1 - k, random);
+    if (k != count / 2) return at(place);  // of an odd number
+    return (at(place) + at(place + (1 - place) * beta(1, count - k, random))) / 2;
+  }
+
+ private:
+  static double beta(double a, double b, std::mt19937& random) {
+    const double x = std::gamma_distribution<double>(a)(random);
+    return x / (x + std::gamma_distribution<double>(b)(random));
+  }
+  double at(double place) const {
+    return sorted_[std::min(sorted_.size() - 1, static_cast<std::size_t>(place * static_cast<double>(sorted_.size())))];
+  }
+
+  std::vector<double> sorted_;
+};
+
+template <class Draw>
+Interval bootstrap(const Draw& draw) {
+  std::mt19937 random(1);
+  std::vector<double> estimates(kResamples);
+  for (double& estimate : estimates) estimate = draw(random);
+  return {quantile_of(estimates, 0.025), quantile_of(estimates, 0.975)};
+}
+
+}  // namespace
+
+double quantile(std::vector<double> samples, double share) {
+  return quantile_of(samples, share);
+}
+
+Times summarize(std::vector<double> samples_ms) {
+  const Bootstrap resampled(samples_ms);
+  const double p50 = quantile(samples_ms, 0.5), p90 = quantile(samples_ms, 0.9), p99 = quantile(samples_ms, 0.99);
+  const Interval interval = bootstrap([&](std::mt19937& random) { return resampled.median(random); });
+  return {std::move(samples_ms), p50, p90, p99, interval};
+}
+
+Interval ratio_interval(std::span<const double> now, std::span<const double> before) {
+  const Bootstrap above(now), below(before);
+  return bootstrap([&](std::mt19937& random) {
+    const double numerator = above.median(random);
+    return numerator / below.median(random);
+  });
+}
+
+double noise_of(std::span<const double> samples) {
+  std::vector<double> sorted(samples.begin(), samples.end());
+  return (quantile_of(sorted, 0.9) - quantile_of(sorted, 0.1)) / quantile_of(sorted, 0.5);
+}
+
+}  // namespace cudet::bench

@@ -1,0 +1,10 @@
+#include "kernels/conv2d/cuda/kernel.cuh"
+
+namespace cudet {
+
+void conv2d_three_cuda(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan, const CudaStream& on) {
+  op.x.type == Type::f16 ? conv2d_launch<__half, Conv2dKind::three>(op, memory, plan, on)
+                         : conv2d_launch<float, Conv2dKind::three>(op, memory, plan, on);
+}
+
+}  // namespace cudet

@@ -1,0 +1,195 @@
+// The convolution that makes the offsets and the sampling at them, in one launch. A block makes the offsets of up to 64
+// pixels with the convolution's own tile and keeps them in shared memory; then it samples around these pixels, 16 of
+// them a round: their points are worked out once, and serve every vector of channels.
+#include <type_traits>
+
+#include "kernels/conv2d/cuda/tile.cuh"
+#include "kernels/dysample/conv_dysample_plan.h"
+#include "kernels/dysample/sample.cuh"
+
+namespace cudet {
+namespace {
+
+// In shared memory, 16 bytes each; x and y count vectors of channels, or pixels, over all images.
+struct alignas(16) TilePixel {
+  int v, u;
+  int image;  // the pixel of x that is its image's first
+  int y;      // the first of the pixels of y around it
+};
+struct alignas(16) PointMap {  // a point of any pixel: its group and its place in the square of s x s
+  float initial_y, initial_x;
+  int y;  // pixels behind the first one
+  int k;  // vectors before the group's first
+};
+struct alignas(16) Point {
+  int x, y;  // vectors to its upper left corner, to its pixel of y
+  float row_weight, column_weight;
+};
+
+template <class Tile>
+struct ConvDySampleBlock {
+  using T = std::conditional_t<Tile::kHalf, __half, float>;
+  using V = Vector<T>;
+
+  const DySample& op;
+  const Memory& memory;
+  const ConvDySamplePlan& plan;
+  ConvDySampleLayout layout{Tile::kChannels, plan.points};
+
+  __device__ float* offsets() const { return reinterpret_cast<float*>(shared_memory()); }
+  __device__ TilePixel* pixels() const { return reinterpret_cast<TilePixel*>(shared_memory() + layout.pixels_at); }
+  __device__ PointMap* maps() const { return reinterpret_cast<PointMap*>(shared_memory() + layout.maps_at); }
+  __device__ Point* points(int round) const {
+    return reinterpret_cast<Point*>(shared_memory() + layout.points_at) + round % 2 * kConvDySampleRound * plan.points;
+  }
+
+  __device__ void keep_offsets(const typename Tile::Sums& sums) const {
+    const int thread = static_cast<int>(threadIdx.x), pitch = layout.offset_pitch;
+    if constexpr (Tile::kHalf) {
+      // mma's fragment: rows lane / 4 and lane / 4 + 8, columns 2 (lane % 4) and the next.
+      const int lane = thread % 32;
+      float* to = offsets() + (thread / 32 * 16 + lane / 4) * pitch + lane % 4 * 2;
+#pragma unroll
+      for (int j = 0; j < Tile::kChannels / 8; ++j) {
+        *reinterpret_cast<float2*>(to + j * 8) = make_float2(sums[j][0], sums[j][1]);
+        *reinterpret_cast<float2*>(to + j * 8 + 8 * pitch) = make_float2(sums[j][2], sums[j][3]);
+      }
+    } else {
+      float* to = offsets() + thread / Tile::kThreadsWide * pitch + thread % Tile::kThreadsWide * 4;
+#pragma unroll
+      for (int v = 0; v < Tile::kVectors; ++v)
+        *reinterpret_cast<float4*>(to + v * Tile::kPixelStep * pitch) =
+            make_float4(sums[v][0], sums[v][1], sums[v][2], sums[v][3]);
+    }
+  }
+
+  // Half of the threads fill in the pixels, the others the maps.
+  __device__ void fill_tables(int first) const {
+    static_assert(2 * kConvDySamplePixels == kThreads, "a thread has one pixel, or one or more maps");
+    const int thread = static_cast<int>(threadIdx.x), s = op.scale;
+    if (thread < kConvDySamplePixels) {
+      const int pixel = first + thread, of_image = op.x.h * op.x.w;
+      const int i = pixel / of_image, v = pixel % of_image / op.x.w, u = pixel % op.x.w;
+      pixels()[thread] = {v, u, i * of_image, (i * op.y.h + s * v) * op.y.w + s * u};
+    } else {
+      for (int m = thread - kConvDySamplePixels; m < plan.points; m += kConvDySamplePixels) {
+        const int g = m / (s * s), p = m / s % s, q = m % s;
+        maps()[m] = {sample_initial(p, s), sample_initial(q, s), p * op.y.w + q, g * (op.x.c / op.groups) / V::kLanes};
+      }
+    }
+  }
+
+  // A pair (index / size, index % size) that goes on by kThreads at a time.
+  struct Steps {
+    int major, minor;
+    int size, major_step, minor_step;
+    __device__ explicit Steps(int of_minor)
+        : major(static_cast<int>(threadIdx.x) / of_minor),
+          minor(static_cast<int>(threadIdx.x) % of_minor),
+          size(of_minor),
+          major_step(kThreads / of_minor),
+          minor_step(kThreads % of_minor) {}
+    __device__ void next() {
+      major += major_step;
+      minor += minor_step;
+      if (minor >= size) minor -= size, ++major;
+    }
+  };
+
+  // Where the points of `count` pixels of the tile from `first` lie.
+  __device__ void place_points(int first, int count, Steps at, Point* points) const {
+    const int of_axis = plan.points;
+    for (; at.major < count; at.next()) {
+      const int m = at.minor;
+      const float* offset = offsets() + (first + at.major) * layout.offset_pitch + m;
+      const TilePixel pixel = pixels()[first + at.major];
+      const PointMap map = maps()[m];
+      const auto a = [&](int axis) { return sample_reach(op.dyscope, [&] { return offset[(2 + axis) * of_axis]; }); };
+      const SampleAxis column = sample_axis(pixel.u, map.initial_x, a(0), offset[0], op.x.w);
+      const SampleAxis row = sample_axis(pixel.v, map.initial_y, a(1), offset[of_axis], op.x.h);
+      const int corner = pixel.image + row.low * op.x.w + column.low;
+      points[at.major * of_axis + m] = {corner * (op.x.pitch / V::kLanes) + map.k,
+                                        (pixel.y + map.y) * (op.y.pitch / V::kLanes) + map.k, row.weight,
+                                        column.weight};
+    }
+  }
+
+  // Neighbouring threads take neighbouring vectors of a group, then the next point's; each has two under way.
+  __device__ void sample(const Point* points, int count, Steps at) const {
+    constexpr int kAtOnce = 2;
+    const T* x = arena_data<T>(memory, op.x);
+    T* y = arena_data<T>(memory, op.y);
+    const std::size_t right = op.x.pixel(0, 0, 1), below = op.x.pixel(0, 1, 0);
+    while (at.major < count) {
+      SampleCorners<V> corners[kAtOnce];
+      std::size_t to[kAtOnce];
+      bool within[kAtOnce];
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i, at.next()) {
+        within[i] = at.major < count;
+        const Point point = points[min(at.major, count - 1)];
+        to[i] = static_cast<std::size_t>(point.y + at.minor) * V::kLanes;
+        corners[i].load(x + static_cast<std::size_t>(point.x + at.minor) * V::kLanes, right, below, point.row_weight,
+                        point.column_weight, within[i]);
+      }
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i)
+        if (within[i]) corners[i].blend().store(y + to[i]);
+    }
+  }
+
+  // All around the tile's first `count` pixels.
+  __device__ void sample_pixels(int count) const {
+    const Steps point_steps(plan.points), vector_steps(op.x.c / op.groups / V::kLanes);
+    for (int round = 0; round * kConvDySampleRound < count; ++round) {
+      const int first = round * kConvDySampleRound, of_round = min(count - first, kConvDySampleRound);
+      place_points(first, of_round, point_steps, points(round));
+      __syncthreads();  // and so all have left the round before, whose place the next one takes
+      sample(points(round), of_round * plan.points, vector_steps);
+    }
+  }
+};
+
+template <class T, int channels>
+__global__ void __launch_bounds__(kThreads, 4)
+    conv_dysample_kernel(const __grid_constant__ ConvDySample op, const __grid_constant__ Memory memory,
+                         const __grid_constant__ ConvDySamplePlan plan) {
+  using Tile = Conv2dTile<T, Conv2dKind::pointwise, 1, channels>;
+  const Conv2dPlace place(plan.conv, static_cast<int>(blockIdx.x));
+  const int first = place.column, last = min(first + plan.conv.tile_w, op.sample.x.n * op.sample.x.h * op.sample.x.w);
+  Conv2d conv = op.conv;  // where what follows the block's own pixels does not exist, and is not read
+  conv.x.n = conv.x.h = 1;
+  conv.x.w = last;
+  typename Tile::Sums sums;
+  Tile::accumulate(conv, memory, plan.conv, place, sums);
+  __syncthreads();  // others may still read the patches, over which all else lies
+  const ConvDySampleBlock<Tile> sampling{op.sample, memory, plan};
+  sampling.keep_offsets(sums);
+  sampling.fill_tables(first);
+  __syncthreads();
+  sampling.sample_pixels(last - first);
+}
+
+template <class T, int channels>
+void conv_dysample_launch(const ConvDySample& op, const Memory& memory, const ConvDySamplePlan& plan,
+                          const CudaStream& on) {
+  launch("conv_dysample", on, plan.conv.blocks(), plan.shared_bytes, conv_dysample_kernel<T, channels>, op, memory,
+         plan);
+}
+
+template <class T>
+void conv_dysample_launch(const ConvDySample& op, const Memory& memory, const CudaStream& on) {
+  const ConvDySamplePlan plan = conv_dysample_plan(op, on.multiprocessors);
+  conv2d_with_width<type_of<T>>(plan.conv.packing.channels_of_block, [&](auto width) {
+    conv_dysample_launch<T, decltype(width)::value>(op, memory, plan, on);
+  });
+}
+
+}  // namespace
+
+void conv_dysample_cuda(const ConvDySample& op, const Memory& memory, const CudaStream& on) {
+  op.sample.x.type == Type::f16 ? conv_dysample_launch<__half>(op, memory, on)
+                                : conv_dysample_launch<float>(op, memory, on);
+}
+
+}  // namespace cudet

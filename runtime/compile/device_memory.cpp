@@ -1,0 +1,67 @@
+#include "runtime/compile/device_memory.h"
+
+#include <algorithm>
+
+namespace cudet {
+namespace {
+
+const Conv2d* convolution(const Step& step) {
+  if (const auto* fused = std::get_if<ConvDySample>(&step)) return &fused->conv;
+  return std::get_if<Conv2d>(&step);
+}
+
+}  // namespace
+
+CandidateLayout::CandidateLayout(const Program& program)
+    : images(program.batch),
+      anchors(program.output.w),
+      classes(program.output.c - 4),
+      most(std::min(anchors, Nms::kMaxCandidates)),
+      bytes(0) {
+  const auto take = [&](std::size_t count, std::size_t size) {
+    const std::size_t at = bytes;
+    bytes = align_up(at + count * size);
+    return at;
+  };
+  const std::size_t n = static_cast<std::size_t>(images),
+                    kept_bytes = sizeof(Candidate) * static_cast<std::size_t>(most);
+  parameters = take(1, sizeof(NmsParameters));
+  wanted = take(static_cast<std::size_t>(classes), 1);
+  found = take(n, sizeof(int));
+  kept_count = take(n, sizeof(int));
+  candidates = take(n, sizeof(Candidate) * static_cast<std::size_t>(anchors));
+  sorted = take(n, kept_bytes);
+  kept = take(n, kept_bytes);
+}
+
+NmsBatch CandidateLayout::batch(std::byte* base) const {
+  NmsBatch op{};
+  op.images = images;
+  op.capacity = anchors;
+  op.parameters = reinterpret_cast<const NmsParameters*>(base + parameters);
+  op.candidates = reinterpret_cast<const Candidate*>(base + candidates);
+  op.found = reinterpret_cast<const int*>(base + found);
+  op.sorted = reinterpret_cast<Candidate*>(base + sorted);
+  op.kept = reinterpret_cast<Candidate*>(base + kept);
+  op.kept_count = reinterpret_cast<int*>(base + kept_count);
+  return op;
+}
+
+CudaMemory cuda_memory(const Program& program, int multiprocessors) {
+  CudaMemory memory{};
+  memory.scratch = kScratchCounters;
+  for (const Program::NamedStep& named : program.steps)
+    if (const Conv2d* conv = convolution(named.step)) {
+      memory.weights +=
+          align_up(conv2d_cuda_packed_bytes(*conv)) + align_up(conv2d_cuda_bias_floats(*conv) * sizeof(float));
+      if (std::holds_alternative<Conv2d>(named.step))  // fused with DySample it never splits sums
+        memory.scratch = std::max(memory.scratch, conv2d_cuda_scratch_bytes(*conv, multiprocessors));
+    }
+  memory.arena = program.memory.bytes;
+  memory.input = program.input.pixel(program.batch, 0, 0) * size_of(program.input.type);
+  memory.candidates = CandidateLayout(program).bytes;
+  memory.strip = kStripBytes;
+  return memory;
+}
+
+}  // namespace cudet

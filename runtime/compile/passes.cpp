@@ -1,0 +1,148 @@
+#include "runtime/compile/passes.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cudet {
+namespace {
+
+/// The node that makes each value; kNone for the input.
+std::vector<int> find_makers(const Graph& graph) {
+  std::vector<int> maker(graph.channels.size(), kNone);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    maker[static_cast<std::size_t>(graph.nodes[i].output)] = static_cast<int>(i);
+  return maker;
+}
+
+void remove_nodes(Graph& graph, const std::vector<bool>& remove) {
+  std::vector<Node> kept;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    if (!remove[i]) kept.push_back(std::move(graph.nodes[i]));
+  graph.nodes = std::move(kept);
+}
+
+void fold(Graph& graph, ConvOp& conv, const BatchNormOp& norm) {
+  const auto parameter = [&](ParameterId id) -> Parameter& { return graph.parameters[static_cast<std::size_t>(id)]; };
+  const int channels = parameter(conv.weight).shape[0];
+  if (conv.bias == kNone) conv.bias = graph.add_parameter({{channels}, {}});
+  Values &weight = parameter(conv.weight).values, &bias = parameter(conv.bias).values;
+  if (!weight) return;
+  const auto read_factors = [gain = parameter(norm.gain).values, variance = parameter(norm.variance).values,
+                             eps = norm.eps, count = static_cast<std::size_t>(channels)] {
+    const std::vector<float> gains = read_values(gain, count), variances = read_values(variance, count);
+    std::vector<double> factors(count);
+    for (std::size_t k = 0; k < count; ++k) factors[k] = gains[k] / std::sqrt(variances[k] + eps);
+    return factors;
+  };
+  weight = [plain = weight, read_factors](std::span<float> out) {
+    plain(out);
+    const std::vector<double> factors = read_factors();
+    const std::size_t depth = out.size() / factors.size();
+    for (std::size_t k = 0; k < factors.size(); ++k)
+      for (float& w : out.subspan(k * depth, depth)) w = static_cast<float>(w * factors[k]);
+  };
+  bias = [plain = bias, shift = parameter(norm.bias).values, mean = parameter(norm.mean).values,
+          read_factors](std::span<float> out) {
+    if (plain)
+      plain(out);
+    else
+      std::fill(out.begin(), out.end(), 0.0f);
+    const std::vector<float> shifts = read_values(shift, out.size()), means = read_values(mean, out.size());
+    const std::vector<double> factors = read_factors();
+    for (std::size_t k = 0; k < out.size(); ++k)
+      out[k] = static_cast<float>(shifts[k] + (out[k] - means[k]) * factors[k]);
+  };
+}
+
+/// Merges each node of operator Op into the convolution that makes the later of its inputs, which nothing else may
+/// read: the convolution makes its result from now on. `merge(conv, op, earlier)` changes the convolution; `earlier` is
+/// the other input, if there is one.
+template <class Op, class Merge>
+void absorb(Graph& graph, const Merge& merge) {
+  const std::vector<int> maker = find_makers(graph), readers = count_readers(graph);
+  const auto made_by = [&](ValueId v) { return maker[static_cast<std::size_t>(v)]; };
+  std::vector<bool> remove(graph.nodes.size());
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    Node& node = graph.nodes[i];
+    const Op* op = std::get_if<Op>(&node.op);
+    if (!op) continue;
+    ValueId later = node.inputs.front(), earlier = node.inputs.back();
+    if (made_by(later) < made_by(earlier)) std::swap(later, earlier);
+    Node* conv = made_by(later) == kNone ? nullptr : &graph.nodes[static_cast<std::size_t>(made_by(later))];
+    if (!conv || !std::holds_alternative<ConvOp>(conv->op) || readers[static_cast<std::size_t>(later)] != 1)
+      throw Error(graph.rows[static_cast<std::size_t>(node.row)].label + ": " + node.name +
+                  " does not follow a convolution of its own");
+    merge(*conv, *op, earlier);
+    conv->output = node.output;
+    remove[i] = true;
+  }
+  remove_nodes(graph, remove);
+}
+
+}  // namespace
+
+void fold_batch_norm(Graph& graph) {
+  absorb<BatchNormOp>(
+      graph, [&](Node& conv, const BatchNormOp& norm, ValueId) { fold(graph, std::get<ConvOp>(conv.op), norm); });
+}
+
+void fuse_activation(Graph& graph) {
+  absorb<SiluOp>(graph,
+                 [](Node& conv, const SiluOp&, ValueId) { std::get<ConvOp>(conv.op).activation = Activation::silu; });
+}
+
+void fuse_residual(Graph& graph) {
+  absorb<AddOp>(graph, [](Node& conv, const AddOp&, ValueId earlier) {
+    std::get<ConvOp>(conv.op).add = true;
+    conv.inputs.push_back(earlier);
+  });
+}
+
+void drop_unused(Graph& graph) {
+  std::vector<bool> used(graph.channels.size()), remove(graph.nodes.size());
+  used[static_cast<std::size_t>(graph.output)] = true;
+  for (std::size_t i = graph.nodes.size(); i-- > 0;) {
+    remove[i] = !used[static_cast<std::size_t>(graph.nodes[i].output)];
+    if (remove[i]) continue;
+    for (const ValueId x : graph.nodes[i].inputs) used[static_cast<std::size_t>(x)] = true;
+  }
+  remove_nodes(graph, remove);
+}
+
+void place_concats(Graph& graph) {
+  std::vector<Place>& place = graph.places;
+  place.assign(graph.channels.size(), {});
+  for (const Node& node : graph.nodes)
+    if (const auto* slice = std::get_if<SliceOp>(&node.op))
+      place[static_cast<std::size_t>(node.output)] = {node.inputs[0], slice->first};
+
+  std::vector<Node> nodes;
+  for (Node& node : graph.nodes) {
+    if (std::holds_alternative<ConcatOp>(node.op)) {
+      int first = 0;
+      for (ValueId& x : node.inputs) {
+        const int channels = graph.channels[static_cast<std::size_t>(x)];
+        if (x == 0 || place[static_cast<std::size_t>(x)].parent != kNone) {
+          const ValueId copy = graph.add_value(channels);
+          place.emplace_back();
+          nodes.push_back({CopyOp{}, {x}, copy, node.row, node.name + ".copy"});
+          x = copy;
+        }
+        place[static_cast<std::size_t>(x)] = {node.output, first};
+        first += channels;
+      }
+    }
+    nodes.push_back(std::move(node));
+  }
+  graph.nodes = std::move(nodes);
+}
+
+void optimise(Graph& graph) {
+  fold_batch_norm(graph);
+  fuse_activation(graph);
+  fuse_residual(graph);
+  drop_unused(graph);
+  place_concats(graph);
+}
+
+}  // namespace cudet

@@ -1,0 +1,163 @@
+// Batches on the CPU: one after the other, all of it within submit().
+#include "runtime/engine.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "kernels/letterbox/letterbox.h"
+#include "kernels/nms/nms.h"
+#include "runtime/cpu/executor.h"
+#include "runtime/model/model.h"
+#include "runtime/program_cache.h"
+
+namespace cudet {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+/// Memory that the system could give at best: asking for more than that may succeed and end the process later.
+std::size_t physical_memory() {
+  return static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGE_SIZE));
+}
+
+class CpuEngine : public Engine {
+ public:
+  CpuEngine(const Model& model, const Placing& placing, Precision precision, int threads)
+      : model_(model),
+        placing_(placing),
+        type_(precision == Precision::int8 ? Type::u8 : Type::f32),
+        executor_(threads),
+        weights_(model.impl().cpu_weights(type_, &executor_.pool())),
+        wanted_(model.names().size()) {}
+
+  Device device() const override { return Device::cpu; }
+  Precision precision() const override { return type_ == Type::u8 ? Precision::int8 : Precision::fp32; }
+  void submit(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) override {
+    finished_[in_flight_] = run(frames, options, raw);
+    ++in_flight_;
+  }
+  std::vector<Result> collect() override {
+    std::vector<Result> first = std::move(finished_[0]);
+    std::move(finished_.begin() + 1, finished_.end(), finished_.begin());
+    --in_flight_;
+    return first;
+  }
+
+ private:
+  /// What runs `batch` pictures of this size: kept from before, or compiled. The arena has room for it.
+  const Program& program(int batch, Extent size) {
+    if (const Program* known = programs_.find(batch, size)) return *known;
+    auto compiled = std::make_unique<Program>(compile(model_.impl().graph, *weights_, batch, size, false, {type_}));
+    if (compiled->memory.bytes > physical_memory())
+      throw Error("out of memory: " + std::to_string(compiled->memory.bytes >> 20) + " MB are needed for " +
+                  std::to_string(batch) + " pictures of " + std::to_string(size.h) + "x" + std::to_string(size.w));
+    if (compiled->memory.bytes > arena_.bytes()) {
+      programs_.clear();  // should there be no memory for the larger arena, they have none
+      arena_ = Buffer();  // first, so that both are never held
+      arena_ = Buffer(compiled->memory.bytes);
+    }
+    candidates_.resize(std::max(candidates_.size(), static_cast<std::size_t>(compiled->output.w)));
+    return programs_.add(std::move(compiled));
+  }
+
+  std::vector<Result> run(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw);
+  std::vector<Detection> run_nms(const Program& program, const Memory& memory, int image, const Frame& frame,
+                                 const DetectOptions& options);
+  void copy_input(const Program& program, const Memory& memory, int image, RawOutput& raw) const;
+  void copy_output(const Program& program, const Memory& memory, int image, RawOutput& raw) const;
+
+  Model model_;
+  Placing placing_;
+  Type type_;
+  CpuExecutor executor_;
+  std::shared_ptr<const PackedWeights> weights_;
+  RecentPrograms<Program> programs_;
+  Buffer arena_;
+  std::vector<Candidate> candidates_;
+  std::vector<std::uint8_t> wanted_;  // flags, one a class
+  std::array<std::vector<Result>, kMostInFlight> finished_;
+  std::size_t in_flight_ = 0;
+};
+
+std::vector<Result> CpuEngine::run(std::span<const Frame> frames, const DetectOptions& options,
+                                   std::vector<RawOutput>* raw) {
+  std::vector<Result> results(frames.size());
+  const Program& program = this->program(static_cast<int>(frames.size()), placing_.input_for(frames));
+  const Memory memory{arena_.data(), weights_->bytes.data()};
+  std::fill(wanted_.begin(), wanted_.end(), std::uint8_t{0});
+  for (const int c : options.classes) wanted_[static_cast<std::size_t>(c)] = 1;
+
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const auto start = Clock::now();
+    const Letterbox letterbox{frames[i], placing_.place(frames[i], program.input_size), program.input,
+                              static_cast<int>(i)};
+    executor_.pool().for_tiles(letterbox.tiles(),
+                               [&](int first, int last) { letterbox_cpu(letterbox, memory, first, last); });
+    results[i].ms.letterbox = milliseconds_since(start);
+    if (raw) copy_input(program, memory, static_cast<int>(i), raw->emplace_back());
+  }
+  const auto start = Clock::now();
+  executor_.run(program, memory);
+  const double network = milliseconds_since(start) / static_cast<double>(frames.size());
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const auto nms_start = Clock::now();
+    results[i].detections = run_nms(program, memory, static_cast<int>(i), frames[i], options);
+    results[i].ms.network = network;
+    results[i].ms.nms = milliseconds_since(nms_start);
+    if (raw) copy_output(program, memory, static_cast<int>(i), (*raw)[i]);
+  }
+  return results;
+}
+
+std::vector<Detection> CpuEngine::run_nms(const Program& program, const Memory& memory, int image, const Frame& frame,
+                                          const DetectOptions& options) {
+  const Tensor& output = program.output;
+  const Nms nms{arena_data<float>(memory, output) + output.pixel(image, 0, 0),
+                output.w,
+                output.c - 4,
+                options.classes.empty() ? nullptr : wanted_.data(),
+                options.confidence,
+                options.iou,
+                options.agnostic,
+                options.max_detections};
+  const int count = nms_cpu(nms, candidates_.data());
+  return to_detections({candidates_.data(), static_cast<std::size_t>(count)}, frame,
+                       placing_.place(frame, program.input_size));
+}
+
+void CpuEngine::copy_input(const Program& program, const Memory& memory, int image, RawOutput& raw) const {
+  const Tensor& x = program.input;
+  const std::size_t count = x.pixel(1, 0, 0);
+  if (x.type == Type::u8) {
+    const std::uint8_t* pixels = arena_data<std::uint8_t>(memory, x) + x.pixel(image, 0, 0);
+    raw.pixels.resize(count);
+    std::transform(pixels, pixels + count, raw.pixels.begin(),
+                   [](std::uint8_t v) { return static_cast<float>(v) / 255; });
+  } else {
+    const float* pixels = arena_data<float>(memory, x) + x.pixel(image, 0, 0);
+    raw.pixels.assign(pixels, pixels + count);
+  }
+}
+
+void CpuEngine::copy_output(const Program& program, const Memory& memory, int image, RawOutput& raw) const {
+  const Tensor& y = program.output;
+  raw.input = {program.input_size.h, program.input_size.w};
+  raw.channels = y.c;
+  raw.anchors = y.w;
+  raw.values = channels_first(arena_data<float>(memory, y) + y.pixel(image, 0, 0), y);
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> make_cpu_engine(const Model& model, const Placing& placing, Precision precision, int threads) {
+  return std::make_unique<CpuEngine>(model, placing, precision, threads);
+}
+
+}  // namespace cudet

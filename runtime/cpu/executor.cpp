@@ -1,0 +1,78 @@
+#include "runtime/cpu/executor.h"
+
+namespace cudet {
+namespace {
+
+/// The CPU's kernels by their operator.
+struct CpuKernels {
+  CpuExecutor& executor;
+  const Memory& memory;
+
+  void operator()(const Conv2d& op) const {
+    const int threads = executor.pool().threads();
+    executor.for_tiles(conv2d_cpu_tiles(op, threads), memory,
+                       [&](const Memory& own, int first, int last) { conv2d_cpu(op, own, threads, first, last); });
+  }
+  void operator()(const Conv2dInt8& op) const {
+    executor.for_tiles(conv2d_int8_cpu_tiles(op), memory,
+                       [&](const Memory& own, int first, int last) { conv2d_int8_cpu(op, own, first, last); });
+  }
+  void operator()(const MaxPool& op) const {
+    executor.pool().for_tiles(op.tiles(), [&](int first, int last) { max_pool_cpu(op, memory, first, last); });
+  }
+  void operator()(const MaxPoolChain& op) const {
+    for (int i = 0; i < op.count; ++i) (*this)(op.step(i));
+  }
+  void operator()(const Upsample& op) const {
+    executor.pool().for_tiles(op.tiles(), [&](int first, int last) { upsample_cpu(op, memory, first, last); });
+  }
+  void operator()(const Copy& op) const {
+    executor.pool().for_tiles(op.tiles(), [&](int first, int last) { copy_cpu(op, memory, first, last); });
+  }
+  void operator()(const DySample& op) const {
+    executor.pool().for_tiles(op.tiles(), [&](int first, int last) { dysample_cpu(op, memory, first, last); });
+  }
+  void operator()(const ConvDySample& op) const {
+    (*this)(op.conv);
+    (*this)(op.sample);
+  }
+  void operator()(const DetectDecode& op) const {
+    executor.pool().for_tiles(op.tiles(), [&](int first, int last) { detect_decode_cpu(op, memory, first, last); });
+  }
+};
+
+/// The plainest loops.
+struct ReferenceKernels {
+  const Memory& memory;
+
+  void operator()(const Conv2d& op) const { conv2d_reference(op, memory); }
+  void operator()(const Conv2dInt8& op) const { conv2d_int8_reference(op, memory); }
+  void operator()(const MaxPool& op) const { max_pool_reference(op, memory); }
+  void operator()(const MaxPoolChain& op) const {
+    for (int i = 0; i < op.count; ++i) max_pool_reference(op.step(i), memory);
+  }
+  void operator()(const Upsample& op) const { upsample_reference(op, memory); }
+  void operator()(const Copy& op) const { copy_reference(op, memory); }
+  void operator()(const DySample& op) const { dysample_reference(op, memory); }
+  void operator()(const ConvDySample& op) const {
+    conv2d_reference(op.conv, memory);
+    dysample_reference(op.sample, memory);
+  }
+  void operator()(const DetectDecode& op) const { detect_decode_reference(op, memory); }
+};
+
+}  // namespace
+
+void CpuExecutor::run(const Step& step, const Memory& memory) {
+  std::visit(CpuKernels{*this, memory}, step);
+}
+
+void CpuExecutor::run(const Program& program, const Memory& memory) {
+  for (const Program::NamedStep& named : program.steps) run(named.step, memory);
+}
+
+void run_reference(const Program& program, const Memory& memory) {
+  for (const Program::NamedStep& named : program.steps) std::visit(ReferenceKernels{memory}, named.step);
+}
+
+}  // namespace cudet

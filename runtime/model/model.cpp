@@ -1,0 +1,235 @@
+#include "runtime/model/model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <set>
+
+#include "runtime/compile/passes.h"
+#include "runtime/compile/quantize.h"
+#include "runtime/model/safetensors.h"
+
+namespace cudet {
+namespace {
+
+constexpr std::size_t kMostNodes = 8000;  // of a graph: bounds the work on a hostile description
+
+std::string text(const std::vector<std::int64_t>& shape) {
+  std::string out = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) out += (i ? ", " : "") + std::to_string(shape[i]);
+  return out + "]";
+}
+
+/// Weights of a safetensors file, which stays open as long as a graph has values of it; those of 8 bits by the scales
+/// beside them. Knows which were asked for.
+class FileWeights final : public WeightSource {
+ public:
+  explicit FileWeights(const std::string& path) : file_(std::make_shared<const SafetensorsFile>(path)) {}
+
+  bool has(const std::string& name) const override { return file_->find(name) != nullptr; }
+  Values values(const std::string& name, const std::vector<int>& shape) const override {
+    const SafetensorsHeader::Entry& tensor = find(name);
+    if (const std::vector<std::int64_t> wanted(shape.begin(), shape.end()); tensor.shape != wanted)
+      throw Error(name + " has shape " + text(tensor.shape) + ", needs " + text(wanted));
+    if (tensor.dtype != Dtype::i8) return [file = file_, &tensor](std::span<float> out) { file->read(tensor, out); };
+    return [file = file_, &tensor, scales = read_scales(scale_name(name), shape)](std::span<float> out) {
+      file->read(tensor, out);
+      const std::size_t length = out.size() / scales.size();
+      for (std::size_t k = 0; k < scales.size(); ++k)
+        for (float& value : out.subspan(k * length, length)) value *= scales[k];
+    };
+  }
+  /// Throws Error where the file has a weight that no row asked for: then it is another network's. Buffers that only
+  /// training needs do not count.
+  void require_all_used() const {
+    for (const auto& [name, tensor] : file_->tensors()) {
+      const bool buffer = name.ends_with(".num_batches_tracked") || name.ends_with(".init_pos") ||
+                          name.ends_with(".anchors") || name.ends_with(".strides") || name.ends_with(".stride");
+      if (!buffer && !used_.contains(name))
+        throw Error(file_->path() + ": no row has a weight " + name + ": these are another network's");
+    }
+  }
+
+ private:
+  const SafetensorsHeader::Entry& find(const std::string& name) const {
+    const SafetensorsHeader::Entry* tensor = file_->find(name);
+    if (!tensor) throw Error(name + " is missing from " + file_->path());
+    used_.insert(name);
+    return *tensor;
+  }
+  /// A factor for each row of a weight of that shape.
+  std::vector<float> read_scales(const std::string& name, const std::vector<int>& shape) const {
+    const SafetensorsHeader::Entry& tensor = find(name);
+    std::vector<float> factors(static_cast<std::size_t>(shape[0]));
+    bool sound = tensor.elements() == factors.size();
+    if (sound) {
+      file_->read(tensor, factors);
+      sound = std::all_of(factors.begin(), factors.end(), [](float f) { return std::isfinite(f) && f >= 0; });
+    }
+    if (!sound) throw Error(name + " holds no scales");
+    return factors;
+  }
+
+  std::shared_ptr<const SafetensorsFile> file_;
+  mutable std::set<std::string> used_;
+};
+
+void add_row(const Description& description, const TableRow& row, const WeightSource& weights, Graph& graph) {
+  const int index = static_cast<int>(graph.rows.size()) - 1;
+  const LayerType* layer = find_layer(row.module);
+  if (!layer) throw Error("unknown module \"" + row.module + "\"");
+  const int repeats = description.scaling.repeats(row.repeats);
+  LayerContext context{graph,
+                       weights,
+                       description.scaling,
+                       static_cast<int>(description.names.size()),
+                       description.bn_eps,
+                       index,
+                       "model." + std::to_string(index),
+                       {},
+                       layer->repeats_inside ? repeats : 1,
+                       row.arguments};
+  for (const int from : row.from)
+    context.inputs.push_back(from == kNone ? 0 : graph.rows[static_cast<std::size_t>(from)].output);
+  const int chain = layer->repeats_inside ? 1 : repeats;
+  if (chain > 1 && row.module == "Detect") throw Error("cannot be repeated");
+  const std::string prefix = context.prefix;
+  for (int i = 0; i < chain; ++i) {
+    if (chain > 1) context.prefix = prefix + "." + std::to_string(i);
+    context.arguments = row.arguments;
+    context.inputs = {layer->build(context)};
+    if (graph.nodes.size() > kMostNodes) throw Error("more than " + std::to_string(kMostNodes) + " operators");
+  }
+  graph.rows.back().output = context.inputs.front();
+}
+
+/// Throws Error where a map does not fit another one, or a level of Detect does not divide the input.
+void require_fit(const Graph& graph, Extent input) {
+  const std::vector<Extent> extents = infer_extents(graph, input);
+  for (const ValueId level : graph.nodes.back().inputs) {
+    const Extent map = extents[static_cast<std::size_t>(level)];
+    const auto divides = [](int a, int b) { return a % b == 0 || b % a == 0; };  // strides below 1 are possible
+    if (!divides(input.h, map.h) || !divides(input.w, map.w))
+      throw Error(graph.rows.back().label + ": a level of " + std::to_string(map.h) + "x" + std::to_string(map.w) +
+                  " pixels does not divide the input's " + std::to_string(input.h) + "x" + std::to_string(input.w));
+  }
+}
+
+/// The least multiple of 32 pixels by which inputs may grow so that operands still fit each other and every level of
+/// Detect, the last node, divides the input. Throws Error, naming the row at fault, where there is none up to 1024.
+int find_stride(const Graph& graph) {
+  constexpr int kLeast = 32, kMost = 1024;
+  std::string why;
+  for (int stride = kLeast; stride <= kMost; stride += kLeast) {
+    try {
+      for (const Extent multiple : {Extent{1, 1}, Extent{2, 3}, Extent{3, 2}})
+        require_fit(graph, {multiple.h * stride, multiple.w * stride});
+      return stride;
+    } catch (const Error& error) {
+      why = error.what();  // of the largest input, since a small one may only be too small
+    }
+  }
+  throw Error(why);
+}
+
+/// Runs `body`; what the system has no memory for becomes an Error.
+template <class Body>
+auto with_memory(const std::string& what, const Body& body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    throw Error(what + ": out of memory");
+  } catch (const std::length_error&) {
+    throw Error(what + ": out of memory");
+  }
+}
+
+}  // namespace
+
+Graph build_graph(const Description& description, const WeightSource& weights) {
+  Graph graph;
+  graph.add_value(3);
+  for (const TableRow& row : description.rows) {
+    try {
+      graph.rows.push_back({row.label, kNone});
+      add_row(description, row, weights, graph);
+      const bool last = &row == &description.rows.back();
+      if ((row.module == "Detect") != last) throw Error(last ? "the last row must be Detect" : "must be the last row");
+    } catch (const Error& error) {
+      throw Error(description.path + ": " + row.label + ": " + error.what());
+    }
+  }
+  if (graph.rows.empty()) throw Error(description.path + ": the network table has no rows");
+  graph.output = graph.rows.back().output;
+  try {
+    graph.stride = find_stride(graph);
+  } catch (const Error& error) {
+    throw Error(description.path + ": " + error.what());
+  }
+  return graph;
+}
+
+namespace {
+
+/// The graph of a description with its weights, whose file stays open for it, optimised and, if these have ranges,
+/// quantised. Throws Error.
+Graph load_graph(const Description& description, const std::string& weights_path) {
+  const FileWeights weights(weights_path);
+  Graph graph = build_graph(description, weights);
+  optimise(graph);
+  try {
+    quantize(graph, weights);
+  } catch (const Error& error) {
+    throw Error(description.path + ": " + error.what());
+  }
+  weights.require_all_used();
+  return graph;
+}
+
+}  // namespace
+
+std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights(Type type, ThreadPool* pool) const {
+  const std::lock_guard lock(mutex_);
+  std::weak_ptr<const PackedWeights>& kept = cpu_weights_[type];
+  std::shared_ptr<const PackedWeights> packed = kept.lock();
+  if (packed) return packed;
+  kept = packed = std::make_shared<const PackedWeights>(pack_for_cpu(graph, type, pool));
+  return packed;
+}
+
+Model Model::load(const std::string& description, const std::string& weights) {
+  return with_memory(description, [&] {
+    auto impl = std::make_shared<Impl>();
+    impl->description = read_description(description);
+    impl->weights_path = weights.empty() ? impl->description.weights : weights;
+    if (impl->weights_path.empty()) throw Error(description + ": names no weights");
+    impl->graph = load_graph(impl->description, impl->weights_path);
+    return Model(impl);
+  });
+}
+
+const std::string& Model::path() const {
+  return impl_->description.path;
+}
+
+const std::string& Model::weights_path() const {
+  return impl_->weights_path;
+}
+
+const std::vector<std::string>& Model::names() const {
+  return impl_->description.names;
+}
+
+Size Model::input_size() const {
+  return impl_->description.input;
+}
+
+bool Model::quantized() const {
+  return !impl_->graph.quantizations.empty();
+}
+
+int Model::stride() const {
+  return impl_->graph.stride;
+}
+
+}  // namespace cudet
