@@ -95,7 +95,7 @@ struct GraphRow {
 };
 
 /// Where a value lives: in channels [first, …) of another one, or (parent kNone) in memory of its own.
-struct Place {
+struct Slice {
   ValueId parent = kNone;
   int first = 0;
 };
@@ -108,7 +108,7 @@ struct Graph {
   std::vector<GraphRow> rows;
   ValueId output = kNone;     // of DetectDecode: 1, anchors, 4 + classes
   int stride = 0;             // whole steps of input sizes, pixels: build_graph (runtime/model/model.h) finds it
-  std::vector<Place> places;  // of each value, once place_concats (runtime/compile/passes.h) has run
+  std::vector<Slice> slices;  // of each value, once slice_concats (runtime/compile/passes.h) has run
   std::vector<Quantization>
       quantizations;  // of each value, where the network was quantised (runtime/compile/quantize.h)
 

@@ -64,10 +64,10 @@ int check_threads(int threads) {
   return threads > 0 ? threads : std::min(kMostThreads, static_cast<int>(usable_cores().size()));
 }
 
-std::unique_ptr<Engine> cuda_engine([[maybe_unused]] const Model& model, [[maybe_unused]] const Placing& placing,
+std::unique_ptr<Engine> cuda_engine([[maybe_unused]] const Model& model, [[maybe_unused]] const InputFit& input_fit,
                                     [[maybe_unused]] Precision precision) {
 #ifdef CUDET_CUDA
-  return make_cuda_engine(model, placing, precision);
+  return make_cuda_engine(model, input_fit, precision);
 #else
   throw NoCudaDevice("this build has no CUDA executor");
 #endif
@@ -78,7 +78,7 @@ std::unique_ptr<Engine> cuda_engine([[maybe_unused]] const Model& model, [[maybe
 struct Detector::Impl {
   Impl(Model given, const DetectorOptions& options)
       : model(std::move(given)),
-        placing{check_input(options, model), options.fit, model.stride()},
+        input_fit{check_input(options, model), options.fit, model.stride()},
         engine(make_engine(options, check_threads(options.threads))) {}
 
   std::unique_ptr<Engine> make_engine(const DetectorOptions& options, int threads) {
@@ -88,7 +88,7 @@ struct Detector::Impl {
     const std::string without = "the CPU executor has fp32 and int8 alone";
     const auto cpu_engine = [&] {
       const bool quantized = bytes || (options.precision == Precision::automatic && model.quantized());
-      return make_cpu_engine(model, placing, quantized ? Precision::int8 : Precision::fp32, threads);
+      return make_cpu_engine(model, input_fit, quantized ? Precision::int8 : Precision::fp32, threads);
     };
     if (options.device == Device::cpu) {
       if (half) throw Error("precision fp16: " + without);
@@ -99,7 +99,7 @@ struct Detector::Impl {
       return cpu_engine();
     }
     try {
-      return cuda_engine(model, placing, half ? Precision::fp16 : Precision::fp32);
+      return cuda_engine(model, input_fit, half ? Precision::fp16 : Precision::fp32);
     } catch (const NoCudaDevice& none) {
       if (options.device == Device::cuda) throw Error(std::string("device cuda: ") + none.what());
       if (half) throw Error(std::string("precision fp16: ") + none.what() + ", and " + without);
@@ -134,7 +134,7 @@ struct Detector::Impl {
   }
 
   Model model;
-  Placing placing;
+  InputFit input_fit;
   std::string fallback;
   std::unique_ptr<Engine> engine;
   std::size_t in_flight = 0;  // batches
@@ -156,7 +156,7 @@ Detector::Detector(Detector&&) noexcept = default;
 Detector& Detector::operator=(Detector&&) noexcept = default;
 
 Size Detector::input() const {
-  return {impl_->placing.limit.h, impl_->placing.limit.w};
+  return {impl_->input_fit.limit.h, impl_->input_fit.limit.w};
 }
 
 Device Detector::device() const {

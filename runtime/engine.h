@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "runtime/cudet.h"
-#include "runtime/letterbox_fit.h"
+#include "runtime/input_fit.h"
 
 namespace cudet {
 
@@ -29,7 +29,8 @@ class Engine {
 };
 
 /// In fp32, or int8 of a model that was quantised. `threads`: at least 1.
-std::unique_ptr<Engine> make_cpu_engine(const Model& model, const Placing& placing, Precision precision, int threads);
+std::unique_ptr<Engine> make_cpu_engine(const Model& model, const InputFit& input_fit, Precision precision,
+                                        int threads);
 
 /// No CUDA device: nothing that Device::automatic would mention.
 class NoCudaDevice : public Error {
@@ -38,6 +39,6 @@ class NoCudaDevice : public Error {
 
 /// On the calling thread's current CUDA device. Throws NoCudaDevice, or Error where there is one that cannot be used.
 /// In fp32 or fp16. Only in builds with CUDA.
-std::unique_ptr<Engine> make_cuda_engine(const Model& model, const Placing& placing, Precision precision);
+std::unique_ptr<Engine> make_cuda_engine(const Model& model, const InputFit& input_fit, Precision precision);
 
 }  // namespace cudet

@@ -48,7 +48,7 @@ PackedWeights pack_for_cpu(const Graph& graph, Type type = Type::f32, ThreadPool
 /// Convolution weights as conv2d_cuda reads them, of this type; biases f32. Throws Error that names the module whose
 /// weights are beyond f16, or what reading them throws.
 PackedWeights pack_for_cuda(const Graph& graph, Type type);
-/// Convolution weights as conv2d_reference reads them.
+/// Convolution weights as run_reference reads them.
 PackedWeights pack_for_reference(const Graph& graph);
 
 struct Program {

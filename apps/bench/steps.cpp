@@ -47,7 +47,7 @@ std::vector<Measurement> measure_steps(const Model& model, Precision precision, 
   std::vector<std::vector<double>> samples(program.steps.size());
   for (int run = -warmup; run < runs; ++run) {
     for (int image = 0; image < batch; ++image) {  // each time: later values take the input's place
-      const Letterbox letterbox{frame, fit(frame.width, frame.height, size), program.input, image};
+      const Letterbox letterbox{frame, letterbox_fit(frame.width, frame.height, size), program.input, image};
       executor.pool().for_tiles(letterbox.tiles(),
                                 [&](int first, int last) { letterbox_cpu(letterbox, memory, first, last); });
     }

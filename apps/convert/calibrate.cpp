@@ -11,7 +11,7 @@
 #include "runtime/compile/quantize.h"
 #include "runtime/cpu/cores.h"
 #include "runtime/cpu/executor.h"
-#include "runtime/letterbox_fit.h"
+#include "runtime/input_fit.h"
 #include "runtime/model/file.h"
 #include "runtime/model/model.h"
 #include "runtime/program_cache.h"
@@ -85,7 +85,7 @@ class Observer {
   explicit Observer(const Model& model)
       : model_(model),
         weights_(model.impl().cpu_weights()),
-        placing_{{model.input_size().height, model.input_size().width}, Fit::least, model.stride()},
+        input_fit_{{model.input_size().height, model.input_size().width}, Fit::least, model.stride()},
         executor_(static_cast<int>(usable_cores().size())) {
     const Graph& graph = model.impl().graph;
     const std::vector<bool> quantized = find_quantized(graph);
@@ -98,11 +98,11 @@ class Observer {
 
   void run(const Image& image, const Look& look) {
     const Frame frame = image.frame();
-    const Extent size = placing_.input_for({&frame, 1});
+    const Extent size = input_fit_.input_size({&frame, 1});
     const Program& program = this->program(size);
     if (program.memory.bytes > arena_.bytes()) arena_ = Buffer(program.memory.bytes);
     const Memory memory{arena_.data(), weights_->bytes.data()};
-    const Letterbox letterbox{frame, placing_.place(frame, size), program.input, 0};
+    const Letterbox letterbox{frame, input_fit_.fit_frame(frame, size), program.input, 0};
     letterbox_cpu(letterbox, memory, 0, letterbox.tiles());
     for (const Program::NamedStep& named : program.steps) {
       executor_.run(named.step, memory);
@@ -126,7 +126,7 @@ class Observer {
 
   const Model& model_;
   std::shared_ptr<const PackedWeights> weights_;
-  Placing placing_;
+  InputFit input_fit_;
   CpuExecutor executor_;
   RecentPrograms<Program> programs_;
   Buffer arena_;

@@ -34,7 +34,7 @@ void conv2d_cpu_pack(const Conv2d& op, const float* weight, float* packed);
 /// order.
 int conv2d_cpu_tiles(const Conv2d& op, int threads);
 
-void conv2d_reference(const Conv2d&, const Memory&);  // f32; double sums
+void run_reference(const Conv2d&, const Memory&);  // f32; double sums
 /// f32; tiles [first, last) of those for so many threads, in Memory::scratch. Winograd's kernel where there is one
 /// (conv2d_cpu_has_winograd), else the direct one.
 void conv2d_cpu(const Conv2d&, const Memory&, int threads, int first, int last);

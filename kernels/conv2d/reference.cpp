@@ -4,7 +4,7 @@
 
 namespace cudet {
 
-void conv2d_reference(const Conv2d& op, const Memory& memory) {
+void run_reference(const Conv2d& op, const Memory& memory) {
   const float* x = arena_data<float>(memory, op.x);
   const float* weight = weights_data<float>(memory, op.weight);  // K, R, S, C/groups
   const float* bias = weights_data<float>(memory, op.bias);

@@ -24,7 +24,7 @@ void conv2d_int8_cpu_pack(const Conv2d& conv, Quantization x, const float* weigh
 /// Independent of each other, as conv2d_cpu's.
 int conv2d_int8_cpu_tiles(const Conv2dInt8& op);
 
-void conv2d_int8_reference(const Conv2dInt8&, const Memory&);
+void run_reference(const Conv2dInt8&, const Memory&);
 /// Tiles [first, last), by one of the two kernels below, in Memory::scratch.
 void conv2d_int8_cpu(const Conv2dInt8&, const Memory&, int first, int last);
 

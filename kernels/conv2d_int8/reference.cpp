@@ -25,7 +25,7 @@ double sum_of(const Conv2dInt8& op, const Memory& memory, int i, int v, int u, i
 
 }  // namespace
 
-void conv2d_int8_reference(const Conv2dInt8& op, const Memory& memory) {
+void run_reference(const Conv2dInt8& op, const Memory& memory) {
   const Conv2d& conv = op.conv;
   for (int i = 0; i < conv.y.n; ++i)
     for (int v = 0; v < conv.y.h; ++v)

@@ -12,7 +12,7 @@ struct Copy {
   CUDET_HD int tiles() const { return y.n * y.h; }
 };
 
-void copy_reference(const Copy&, const Memory&);                 // f32 or u8
+void run_reference(const Copy&, const Memory&);                  // f32 or u8
 void copy_cpu(const Copy&, const Memory&, int first, int last);  // f32 or u8; tiles [first, last)
 void copy_cuda(const Copy&, const Memory&, const CudaStream&);   // f32 or f16
 

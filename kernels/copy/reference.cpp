@@ -15,7 +15,7 @@ void copy(const Copy& op, const Memory& memory) {
 
 }  // namespace
 
-void copy_reference(const Copy& op, const Memory& memory) {
+void run_reference(const Copy& op, const Memory& memory) {
   op.x.type == Type::u8 ? copy<std::uint8_t>(op, memory) : copy<float>(op, memory);
 }
 

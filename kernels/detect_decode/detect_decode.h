@@ -31,7 +31,7 @@ struct DetectDecode {
   CUDET_HD int tiles() const { return y.n * rows; }
 };
 
-void detect_decode_reference(const DetectDecode&, const Memory&);                 // f32
+void run_reference(const DetectDecode&, const Memory&);                           // f32
 void detect_decode_cpu(const DetectDecode&, const Memory&, int first, int last);  // f32; tiles [first, last)
 /// The decode of nothing but what may become a detection: per image, each anchor whose best class passes the threshold
 /// and is wanted (nms.h says which), in any order. `parameters`, `wanted` (a flag a class, or null), `candidates` (y.n,

@@ -20,7 +20,7 @@ double mean(const float* logits, int bins) {
 
 }  // namespace
 
-void detect_decode_reference(const DetectDecode& op, const Memory& memory) {
+void run_reference(const DetectDecode& op, const Memory& memory) {
   for (int i = 0; i < op.y.n; ++i)
     for (int l = 0; l < op.levels; ++l) {
       const DetectDecode::Level& level = op.level[l];

@@ -33,7 +33,8 @@ struct ConvDySample {
   DySample sample;
 };
 
-void dysample_reference(const DySample&, const Memory&);                 // f32 or u8
+void run_reference(const DySample&, const Memory&);                      // f32 or u8
+void run_reference(const ConvDySample&, const Memory&);                  // f32
 void dysample_cpu(const DySample&, const Memory&, int first, int last);  // f32 or u8; tiles [first, last)
 /// Both in one launch, where conv_dysample_fits: offsets stay on chip, in f32. What conv.y would hold is not written.
 void conv_dysample_cuda(const ConvDySample&, const Memory&, const CudaStream&);

@@ -66,8 +66,13 @@ void dysample(const DySample& op, const Memory& memory) {
 
 }  // namespace
 
-void dysample_reference(const DySample& op, const Memory& memory) {
+void run_reference(const DySample& op, const Memory& memory) {
   op.x.type == Type::u8 ? dysample<std::uint8_t>(op, memory) : dysample<float>(op, memory);
+}
+
+void run_reference(const ConvDySample& op, const Memory& memory) {
+  run_reference(op.conv, memory);
+  run_reference(op.sample, memory);
 }
 
 }  // namespace cudet

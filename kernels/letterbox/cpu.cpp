@@ -49,7 +49,7 @@ inline float round_even(float x) {
 // taps() of every column, in a form that vectorises.
 void find_columns(const Letterbox& op, int start, int count, Columns& columns) {
   const int size = op.frame.width, bytes = channels(op.frame.format);
-  const double step = tap_step(op.place.width, size);
+  const double step = tap_step(op.fit.width, size);
   columns.count = count;
   for (int c = 0; c < count; ++c) {
     const float place = static_cast<float>((start + c + 0.5) * step - 0.5);
@@ -67,7 +67,7 @@ void find_columns(const Letterbox& op, int start, int count, Columns& columns) {
 }
 
 Rows find_rows(const Letterbox& op, int row) {
-  const Taps of_row = taps(row, tap_step(op.place.height, op.frame.height), op.frame.height, false);
+  const Taps of_row = taps(row, tap_step(op.fit.height, op.frame.height), op.frame.height, false);
   const int from[] = {of_row.first, of_row.second};
   Rows rows{{}, {}, {of_row.first_weight, of_row.second_weight}};
   for (int r = 0; r < 2; ++r) {
@@ -176,13 +176,13 @@ void resize_to(const Letterbox& op, T* y, int first, int last) {
   Columns columns{};
   Pixels pixels{};
   T rgb[3 * kChunk];
-  for (int start = 0; start < op.place.width; start += kChunk) {
-    find_columns(op, start, std::min(kChunk, op.place.width - start), columns);
+  for (int start = 0; start < op.fit.width; start += kChunk) {
+    find_columns(op, start, std::min(kChunk, op.fit.width - start), columns);
     for (int v = first; v < last; ++v) {
-      const Rows rows = find_rows(op, v - op.place.top);
+      const Rows rows = find_rows(op, v - op.fit.top);
       load_pixels(op.frame.format, columns, rows, pixels);
       blend(columns, pixels, rows.weight, blue_first, rgb);
-      T* to = y + op.y.pixel(0, v, op.place.left + start);
+      T* to = y + op.y.pixel(0, v, op.fit.left + start);
       if (op.y.pitch == 3)
         std::memcpy(to, rgb, sizeof(T) * 3 * columns.count);
       else
@@ -218,9 +218,9 @@ void fill_grey(const Letterbox& op, const Memory& memory, int first, int last, T
     for (int u = from; u < to; ++u, pixel += op.y.pitch) pixel[0] = pixel[1] = pixel[2] = grey;
   };
   for (int v = first; v < last; ++v) {
-    const bool within = v >= op.place.top && v < op.place.top + op.place.height;
-    fill(v, 0, within ? op.place.left : op.y.w);
-    if (within) fill(v, op.place.left + op.place.width, op.y.w);
+    const bool within = v >= op.fit.top && v < op.fit.top + op.fit.height;
+    fill(v, 0, within ? op.fit.left : op.y.w);
+    if (within) fill(v, op.fit.left + op.fit.width, op.y.w);
   }
 }
 
@@ -232,7 +232,7 @@ void letterbox_cpu(const Letterbox& op, const Memory& memory, int first, int las
   else
     fill_grey(op, memory, first, last, 114.0f / 255);
   HWY_DYNAMIC_DISPATCH(resize)
-  (op, memory, std::clamp(op.place.top, first, last), std::clamp(op.place.top + op.place.height, first, last));
+  (op, memory, std::clamp(op.fit.top, first, last), std::clamp(op.fit.top + op.fit.height, first, last));
 }
 
 }  // namespace cudet

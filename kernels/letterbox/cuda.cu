@@ -45,7 +45,7 @@ struct Rows {
 };
 
 __device__ Rows find_rows(const Job& job, int v) {
-  const int row = min(max(v, job.top), job.bottom - 1) - job.op.place.top;
+  const int row = min(max(v, job.top), job.bottom - 1) - job.op.fit.top;
   const Taps tap = taps(row, job.row_step, job.op.frame.height, false);
   const Source& source = job.source;
   Rows rows{{}, {}, {tap.first_weight, tap.second_weight}, v >= job.top && v < job.bottom};
@@ -128,7 +128,7 @@ template <Read kRead, class T>
 __device__ void letterbox_tile(const Job& job, const Memory& memory, int tile) {
   const Letterbox& op = job.op;
   const int thread = static_cast<int>(threadIdx.x), first = job.first + tile / job.tiles_across() * kTileRows;
-  const int u = tile % job.tiles_across() * kThreads + thread, column = u - op.place.left;
+  const int u = tile % job.tiles_across() * kThreads + thread, column = u - op.fit.left;
   const bool picture = job.top < job.bottom;
   Rows* rows = reinterpret_cast<Rows*>(shared_memory());  // kTileRows
   __syncthreads();                                        // the last tile's have been read
@@ -137,7 +137,7 @@ __device__ void letterbox_tile(const Job& job, const Memory& memory, int tile) {
   if (u >= op.y.w) return;
   Rgb pixels[kTileRows];
   for (Rgb& pixel : pixels) pixel = {kGrey, kGrey, kGrey};
-  if (picture && column >= 0 && column < op.place.width) {
+  if (picture && column >= 0 && column < op.fit.width) {
     const Taps x = taps(column, job.column_step, op.frame.width, true);
 #pragma unroll
     for (int r = 0; r < kTileRows; ++r) {  // all loads, without branches, before any store
@@ -182,12 +182,12 @@ void letterbox(const Letterbox& op, const Source& source, int first, int last, c
   const std::uintptr_t y = reinterpret_cast<std::uintptr_t>(memory.arena + op.y.offset);
   const Job job{op,
                 source,
-                tap_step(op.place.width, frame.width),
-                tap_step(op.place.height, frame.height),
+                tap_step(op.fit.width, frame.width),
+                tap_step(op.fit.height, frame.height),
                 first,
                 last,
-                std::max(first, op.place.top),
-                std::min(last, op.place.top + op.place.height),
+                std::max(first, op.fit.top),
+                std::min(last, op.fit.top + op.fit.height),
                 channels(frame.format),
                 frame.format == PixelFormat::bgr || frame.format == PixelFormat::bgra,
                 y % four == 0 && pixel % four == 0};

@@ -13,19 +13,19 @@ int scaled(int size, double gain) {
 
 }  // namespace
 
-Placement fit(int width, int height, Extent limit, Extent input) {
+LetterboxFit letterbox_fit(int width, int height, Extent limit, Extent input) {
   const double gain = std::min(static_cast<double>(limit.h) / height, static_cast<double>(limit.w) / width);
   const int w = scaled(width, gain), h = scaled(height, gain);
   return {w, h, (input.w - w) / 2, (input.h - h) / 2};
 }
 
-Placement fit(int width, int height, Extent input) {
-  return fit(width, height, input, input);
+LetterboxFit letterbox_fit(int width, int height, Extent input) {
+  return letterbox_fit(width, height, input, input);
 }
 
 Extent least_input(int width, int height, Extent limit, int stride) {
-  const Placement place = fit(width, height, limit);
-  return {(place.height + stride - 1) / stride * stride, (place.width + stride - 1) / stride * stride};
+  const LetterboxFit fit = letterbox_fit(width, height, limit);
+  return {(fit.height + stride - 1) / stride * stride, (fit.width + stride - 1) / stride * stride};
 }
 
 }  // namespace cudet

@@ -6,27 +6,27 @@
 namespace cudet {
 
 /// Where a picture lies within the network's input.
-struct Placement {
+struct LetterboxFit {
   int width, height;  // of the scaled picture, pixels of the input
   int left, top;      // of its first pixel within the input
 };
 
 /// Fits a picture of at least 1 × 1 into `limit`: gain = min(limit.h / height, limit.w / width), sizes rounded half to
 /// even (at least 1); centred in `input`, which holds it. Of an odd margin, the smaller half is left and above.
-Placement fit(int width, int height, Extent limit, Extent input);
+LetterboxFit letterbox_fit(int width, int height, Extent limit, Extent input);
 /// The same where the input is the limit.
-Placement fit(int width, int height, Extent input);
+LetterboxFit letterbox_fit(int width, int height, Extent input);
 
 /// The least input of whole strides, within `limit` (itself of whole strides), that holds the picture at the gain of
-/// fit(width, height, limit). Place the picture by fit(width, height, limit, least): the gain of the least input alone
-/// may be smaller, since its sizes are rounded.
+/// letterbox_fit(width, height, limit). Place the picture by letterbox_fit(width, height, limit, least): the gain of
+/// the least input alone may be smaller, since its sizes are rounded.
 Extent least_input(int width, int height, Extent limit, int stride);
 
 /// y(image, v, u, ·) = the picture's RGB, resized by OpenCV's INTER_LINEAR for 8-bit pixels (11-bit weights;
 /// reference.cpp has the rule), divided by 255; 114/255 outside of the placement. Pixels of nv12 are converted first.
 struct Letterbox {
   Frame frame;
-  Placement place;
+  LetterboxFit fit;
   Tensor y;   // N, H, W, 3, arena, f32; on devices f32 or f16; on the CPU f32 or u8, then not divided by 255
   int image;  // which of y's N
 
@@ -53,7 +53,7 @@ void letterbox_strip_cuda(const Letterbox&, const LetterboxStrip&, const std::ui
 /// All of y from a frame on the device; y as above.
 void letterbox_cuda(const Letterbox&, const Memory&, const CudaStream&);
 
-void letterbox_reference(const Letterbox&, const Memory&);                 // f32 or u8
+void run_reference(const Letterbox&, const Memory&);                       // f32 or u8
 void letterbox_cpu(const Letterbox&, const Memory&, int first, int last);  // f32 or u8; tiles [first, last)
 
 }  // namespace cudet

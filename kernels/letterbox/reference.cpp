@@ -44,16 +44,16 @@ int value(const Frame& frame, int row, int column, int channel) {
 // Sums of a row have 19 bits; the 4 lowest are dropped, then 16 of each product, then 2 rounded. A picture of equal
 // size comes out as it is, and one of twice the size in both directions as the average of each 2×2, halves up: the
 // two cases that OpenCV treats apart need no code of their own.
-void letterbox_reference(const Letterbox& op, const Memory& memory) {
+void run_reference(const Letterbox& op, const Memory& memory) {
   const Frame& frame = op.frame;
   for (int v = 0; v < op.y.h; ++v)
     for (int u = 0; u < op.y.w; ++u)
       for (int channel = 0; channel < 3; ++channel) {
         int pixel = 114;
-        const int row = v - op.place.top, column = u - op.place.left;
-        if (row >= 0 && row < op.place.height && column >= 0 && column < op.place.width) {
-          const Taps x = taps(column, op.place.width, frame.width, true);
-          const Taps y = taps(row, op.place.height, frame.height, false);
+        const int row = v - op.fit.top, column = u - op.fit.left;
+        if (row >= 0 && row < op.fit.height && column >= 0 && column < op.fit.width) {
+          const Taps x = taps(column, op.fit.width, frame.width, true);
+          const Taps y = taps(row, op.fit.height, frame.height, false);
           const auto sum = [&](int r) {
             return value(frame, r, x.first, channel) * x.first_weight +
                    value(frame, r, x.second, channel) * x.second_weight;

@@ -13,8 +13,8 @@ namespace {
 // picture's. Where the scaled picture's rows are more than two of the plane's apart, no two of their pairs meet.
 PackedRows packed_rows(const Letterbox& op, int first, int last, int rows_of_one) {
   const int height = op.frame.height;
-  if (height > 2L * rows_of_one * op.place.height) return {true, first, 2 * (last - first)};
-  const double step = tap_step(op.place.height, height);
+  if (height > 2L * rows_of_one * op.fit.height) return {true, first, 2 * (last - first)};
+  const double step = tap_step(op.fit.height, height);
   const int from = taps(first, step, height, false).first / rows_of_one;
   return {false, from, taps(last - 1, step, height, false).second / rows_of_one - from + 1};
 }
@@ -28,7 +28,7 @@ std::size_t packed_bytes(const Letterbox& op, int first, int last) {
 std::uint8_t* pack(const Letterbox& op, const PackedRows& rows, const std::uint8_t* plane, int rows_of_one,
                    std::size_t row_bytes, std::uint8_t* packed) {
   const std::size_t pitch = packed_pitch(op.frame);
-  const double step = tap_step(op.place.height, op.frame.height);
+  const double step = tap_step(op.fit.height, op.frame.height);
   for (int r = 0; r < rows.count; ++r, packed += pitch) {
     int row = rows.first + r;
     if (rows.pairs) {
@@ -43,7 +43,7 @@ std::uint8_t* pack(const Letterbox& op, const PackedRows& rows, const std::uint8
 }  // namespace
 
 PackedPlanes packed_planes(const Letterbox& op, int first, int last) {
-  const int begin = std::max(first - op.place.top, 0), end = std::min(last - op.place.top, op.place.height);
+  const int begin = std::max(first - op.fit.top, 0), end = std::min(last - op.fit.top, op.fit.height);
   if (begin >= end) return {};
   return {packed_rows(op, begin, end, 1),
           op.frame.format == PixelFormat::nv12 ? packed_rows(op, begin, end, 2) : PackedRows{}};

@@ -26,7 +26,8 @@ struct MaxPoolChain {
   MaxPool step(int i) const { return {i == 0 ? x : y[i - 1], y[i], kernel, 1, kernel / 2}; }
 };
 
-void max_pool_reference(const MaxPool&, const Memory&);                 // f32 or u8
+void run_reference(const MaxPool&, const Memory&);                      // f32 or u8
+void run_reference(const MaxPoolChain&, const Memory&);                 // f32 or u8
 void max_pool_cpu(const MaxPool&, const Memory&, int first, int last);  // f32 or u8; tiles [first, last)
 void max_pool_chain_cuda(const MaxPoolChain&, const Memory&,
                          const CudaStream&);                           // f32 or f16; one launch if the map is small

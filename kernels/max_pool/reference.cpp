@@ -36,8 +36,12 @@ void max_pool(const MaxPool& op, const Memory& memory) {
 
 }  // namespace
 
-void max_pool_reference(const MaxPool& op, const Memory& memory) {
+void run_reference(const MaxPool& op, const Memory& memory) {
   op.x.type == Type::u8 ? max_pool<std::uint8_t>(op, memory) : max_pool<float>(op, memory);
+}
+
+void run_reference(const MaxPoolChain& op, const Memory& memory) {
+  for (int i = 0; i < op.count; ++i) run_reference(op.step(i), memory);
 }
 
 }  // namespace cudet

@@ -15,7 +15,7 @@ void upsample(const Upsample& op, const Memory& memory) {
 
 }  // namespace
 
-void upsample_reference(const Upsample& op, const Memory& memory) {
+void run_reference(const Upsample& op, const Memory& memory) {
   op.x.type == Type::u8 ? upsample<std::uint8_t>(op, memory) : upsample<float>(op, memory);
 }
 

@@ -14,7 +14,7 @@ struct Upsample {
   CUDET_HD int tiles() const { return y.n * y.h; }
 };
 
-void upsample_reference(const Upsample&, const Memory&);                 // f32 or u8
+void run_reference(const Upsample&, const Memory&);                      // f32 or u8
 void upsample_cpu(const Upsample&, const Memory&, int first, int last);  // f32 or u8; tiles [first, last)
 void upsample_cuda(const Upsample&, const Memory&, const CudaStream&);   // f32 or f16
 

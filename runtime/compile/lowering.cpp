@@ -15,12 +15,12 @@ namespace {
 
 constexpr double kMostElements = 1e13;  // of a tensor: byte offsets stay far within their type. CUDA: 2^31 an image
 
-/// Lowers a graph whose values have extents and places.
+/// Lowers a graph whose values have extents and slices.
 class Lowering {
  public:
   Lowering(const Graph& graph, const PackedWeights& weights, int batch, Extent input, Target target)
       : graph_(graph), weights_(weights), batch_(batch), target_(target), extents_(infer_extents(graph, input)) {
-    types_.assign(graph.places.size(), target.type);
+    types_.assign(graph.slices.size(), target.type);
     types_[index(graph.output)] = Type::f32;
     for (const Node& node : graph.nodes)
       if (std::holds_alternative<DySampleOp>(node.op)) types_[index(node.inputs[1])] = Type::f32;
@@ -68,15 +68,15 @@ class Lowering {
     return round_up(channels, channels <= 4 ? 4 : static_cast<int>(16 / size_of(types_[index(root)])));
   }
 
-  /// Follows each value's places up to the buffer that holds it.
+  /// Follows each value's slices up to the buffer that holds it.
   void resolve() {
-    const std::vector<Place>& places = graph_.places;
-    root_.resize(places.size());
-    first_channel_.resize(places.size());
-    for (std::size_t v = 0; v < places.size(); ++v) {
+    const std::vector<Slice>& slices = graph_.slices;
+    root_.resize(slices.size());
+    first_channel_.resize(slices.size());
+    for (std::size_t v = 0; v < slices.size(); ++v) {
       ValueId at = static_cast<ValueId>(v);
       int first = 0;
-      for (; places[index(at)].parent != kNone; at = places[index(at)].parent) first += places[index(at)].first;
+      for (; slices[index(at)].parent != kNone; at = slices[index(at)].parent) first += slices[index(at)].first;
       root_[v] = at;
       first_channel_[v] = first;
     }

@@ -109,8 +109,8 @@ void drop_unused(Graph& graph) {
   remove_nodes(graph, remove);
 }
 
-void place_concats(Graph& graph) {
-  std::vector<Place>& place = graph.places;
+void slice_concats(Graph& graph) {
+  std::vector<Slice>& place = graph.slices;
   place.assign(graph.channels.size(), {});
   for (const Node& node : graph.nodes)
     if (const auto* slice = std::get_if<SliceOp>(&node.op))
@@ -142,7 +142,7 @@ void optimise(Graph& graph) {
   fuse_activation(graph);
   fuse_residual(graph);
   drop_unused(graph);
-  place_concats(graph);
+  slice_concats(graph);
 }
 
 }  // namespace cudet

@@ -22,8 +22,8 @@ void drop_unused(Graph& graph);
 
 /// Gives every operand of a Concat its place in the result, so that who makes it writes it there; a value that has a
 /// place already, that is the network's input or that stands twice gets a Copy, added to the graph. Slices live in what
-/// they are a slice of. Fills graph.places.
-void place_concats(Graph& graph);
+/// they are a slice of. Fills graph.slices.
+void slice_concats(Graph& graph);
 
 /// All of the above, in order.
 void optimise(Graph& graph);

@@ -15,10 +15,10 @@ struct Range {
 /// Values that share a quantisation, by one of them.
 class Groups {
  public:
-  explicit Groups(const Graph& graph) : parent_(graph.places.size()) {
+  explicit Groups(const Graph& graph) : parent_(graph.slices.size()) {
     std::iota(parent_.begin(), parent_.end(), 0);
-    for (std::size_t v = 0; v < graph.places.size(); ++v)
-      if (graph.places[v].parent != kNone) join(static_cast<ValueId>(v), graph.places[v].parent);
+    for (std::size_t v = 0; v < graph.slices.size(); ++v)
+      if (graph.slices[v].parent != kNone) join(static_cast<ValueId>(v), graph.slices[v].parent);
     for (const Node& node : graph.nodes)
       if (std::holds_alternative<MaxPoolOp>(node.op) || std::holds_alternative<UpsampleOp>(node.op) ||
           std::holds_alternative<CopyOp>(node.op) || std::holds_alternative<DySampleOp>(node.op))

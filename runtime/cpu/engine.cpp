@@ -29,9 +29,9 @@ std::size_t physical_memory() {
 
 class CpuEngine : public Engine {
  public:
-  CpuEngine(const Model& model, const Placing& placing, Precision precision, int threads)
+  CpuEngine(const Model& model, const InputFit& input_fit, Precision precision, int threads)
       : model_(model),
-        placing_(placing),
+        input_fit_(input_fit),
         type_(precision == Precision::int8 ? Type::u8 : Type::f32),
         executor_(threads),
         weights_(model.impl().cpu_weights(type_, &executor_.pool())),
@@ -74,7 +74,7 @@ class CpuEngine : public Engine {
   void copy_output(const Program& program, const Memory& memory, int image, RawOutput& raw) const;
 
   Model model_;
-  Placing placing_;
+  InputFit input_fit_;
   Type type_;
   CpuExecutor executor_;
   std::shared_ptr<const PackedWeights> weights_;
@@ -89,14 +89,14 @@ class CpuEngine : public Engine {
 std::vector<Result> CpuEngine::run(std::span<const Frame> frames, const DetectOptions& options,
                                    std::vector<RawOutput>* raw) {
   std::vector<Result> results(frames.size());
-  const Program& program = this->program(static_cast<int>(frames.size()), placing_.input_for(frames));
+  const Program& program = this->program(static_cast<int>(frames.size()), input_fit_.input_size(frames));
   const Memory memory{arena_.data(), weights_->bytes.data()};
   std::fill(wanted_.begin(), wanted_.end(), std::uint8_t{0});
   for (const int c : options.classes) wanted_[static_cast<std::size_t>(c)] = 1;
 
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const auto start = Clock::now();
-    const Letterbox letterbox{frames[i], placing_.place(frames[i], program.input_size), program.input,
+    const Letterbox letterbox{frames[i], input_fit_.fit_frame(frames[i], program.input_size), program.input,
                               static_cast<int>(i)};
     executor_.pool().for_tiles(letterbox.tiles(),
                                [&](int first, int last) { letterbox_cpu(letterbox, memory, first, last); });
@@ -129,7 +129,7 @@ std::vector<Detection> CpuEngine::run_nms(const Program& program, const Memory& 
                 options.max_detections};
   const int count = nms_cpu(nms, candidates_.data());
   return to_detections({candidates_.data(), static_cast<std::size_t>(count)}, frame,
-                       placing_.place(frame, program.input_size));
+                       input_fit_.fit_frame(frame, program.input_size));
 }
 
 void CpuEngine::copy_input(const Program& program, const Memory& memory, int image, RawOutput& raw) const {
@@ -156,8 +156,9 @@ void CpuEngine::copy_output(const Program& program, const Memory& memory, int im
 
 }  // namespace
 
-std::unique_ptr<Engine> make_cpu_engine(const Model& model, const Placing& placing, Precision precision, int threads) {
-  return std::make_unique<CpuEngine>(model, placing, precision, threads);
+std::unique_ptr<Engine> make_cpu_engine(const Model& model, const InputFit& input_fit, Precision precision,
+                                        int threads) {
+  return std::make_unique<CpuEngine>(model, input_fit, precision, threads);
 }
 
 }  // namespace cudet

@@ -41,26 +41,6 @@ struct CpuKernels {
   }
 };
 
-/// The plainest loops.
-struct ReferenceKernels {
-  const Memory& memory;
-
-  void operator()(const Conv2d& op) const { conv2d_reference(op, memory); }
-  void operator()(const Conv2dInt8& op) const { conv2d_int8_reference(op, memory); }
-  void operator()(const MaxPool& op) const { max_pool_reference(op, memory); }
-  void operator()(const MaxPoolChain& op) const {
-    for (int i = 0; i < op.count; ++i) max_pool_reference(op.step(i), memory);
-  }
-  void operator()(const Upsample& op) const { upsample_reference(op, memory); }
-  void operator()(const Copy& op) const { copy_reference(op, memory); }
-  void operator()(const DySample& op) const { dysample_reference(op, memory); }
-  void operator()(const ConvDySample& op) const {
-    conv2d_reference(op.conv, memory);
-    dysample_reference(op.sample, memory);
-  }
-  void operator()(const DetectDecode& op) const { detect_decode_reference(op, memory); }
-};
-
 }  // namespace
 
 void CpuExecutor::run(const Step& step, const Memory& memory) {
@@ -72,7 +52,8 @@ void CpuExecutor::run(const Program& program, const Memory& memory) {
 }
 
 void run_reference(const Program& program, const Memory& memory) {
-  for (const Program::NamedStep& named : program.steps) std::visit(ReferenceKernels{memory}, named.step);
+  for (const Program::NamedStep& named : program.steps)
+    std::visit([&](const auto& op) { run_reference(op, memory); }, named.step);
 }
 
 }  // namespace cudet

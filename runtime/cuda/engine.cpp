@@ -22,7 +22,7 @@ namespace {
 /// A batch from submit() to collect().
 struct Flight {
   std::vector<Frame> frames;
-  std::vector<Placement> places;
+  std::vector<LetterboxFit> fits;
   Event begun = make_event(), letterboxed = make_event();  // of the stream of pictures
   Event started = make_event(), done = make_event();       // of the network's
   PinnedBuffer pinned;                                     // what the call wants, as CandidateLayout has it; then:
@@ -37,7 +37,7 @@ struct Flight {
 
 void Flight::prepare(const CandidateLayout& layout, std::span<const Frame> batch, const DetectOptions& options) {
   frames.assign(batch.begin(), batch.end());
-  places.clear();
+  fits.clear();
   room = static_cast<std::size_t>(std::min(options.max_detections, layout.most));
   counts = layout.found;
   boxes = align_up(counts + frames.size() * sizeof(int));
@@ -63,7 +63,7 @@ std::vector<Result> Flight::results() const {
     int count = 0;
     std::memcpy(&count, pinned.data() + counts + i * sizeof count, sizeof count);
     const auto* const kept = reinterpret_cast<const Candidate*>(pinned.data() + boxes) + i * room;
-    results[i].detections = to_detections({kept, static_cast<std::size_t>(count)}, frames[i], places[i]);
+    results[i].detections = to_detections({kept, static_cast<std::size_t>(count)}, frames[i], fits[i]);
     results[i].ms = {letterbox / batch, network / batch, 0};
   }
   return results;
@@ -71,7 +71,7 @@ std::vector<Result> Flight::results() const {
 
 class CudaEngine : public Engine {
  public:
-  CudaEngine(const Model& model, const Placing& placing, Precision precision);
+  CudaEngine(const Model& model, const InputFit& input_fit, Precision precision);
   ~CudaEngine() override { settle(); }
   CudaEngine(const CudaEngine&) = delete;  // owns the device's memory
   CudaEngine& operator=(const CudaEngine&) = delete;
@@ -109,7 +109,7 @@ class CudaEngine : public Engine {
   }
 
   Model model_;
-  Placing placing_;
+  InputFit input_fit_;
   CudaDevice device_;
   Type type_;
   Stream pictures_ = make_stream(), network_ = make_stream();
@@ -123,9 +123,9 @@ class CudaEngine : public Engine {
   std::size_t first_ = 0, in_flight_ = 0;
 };
 
-CudaEngine::CudaEngine(const Model& model, const Placing& placing, Precision precision)
+CudaEngine::CudaEngine(const Model& model, const InputFit& input_fit, Precision precision)
     : model_(model),
-      placing_(placing),
+      input_fit_(input_fit),
       device_(find_cuda_device(precision)),
       type_(precision == Precision::fp16 ? Type::f16 : Type::f32) {
   packed_ = pack_for_cuda(model_.impl().graph, type_);
@@ -190,10 +190,10 @@ std::vector<Result> CudaEngine::collect() {
   }
 }
 
-/// What a call wants, and what it gets, are copied beside the graph, not in it: their places in the host's memory are
+/// What a call wants, and what it gets, are copied beside the graph, not in it: their fits in the host's memory are
 /// the flight's, and the graph is the same for every flight. The copies are queued while the device is busy.
 void CudaEngine::start(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) {
-  CudaProgram& program = this->program(static_cast<int>(frames.size()), placing_.input_for(frames));
+  CudaProgram& program = this->program(static_cast<int>(frames.size()), input_fit_.input_size(frames));
   const CandidateLayout& layout = program.layout;
   const cudaStream_t stream = network_.get();
   if (in_flight_ == 0) first_ = 0;
@@ -231,8 +231,8 @@ void CudaEngine::send_pictures(const CudaProgram& program, Flight& flight, cudaS
   check(cudaEventRecord(flight.begun.get(), pictures.stream), "pictures");
   for (std::size_t i = 0; i < flight.frames.size(); ++i) {
     const Frame& frame = flight.frames[i];
-    flight.places.push_back(placing_.place(frame, program.input_size));
-    sender_.letterbox({frame, flight.places.back(), input, static_cast<int>(i)}, target, pictures);
+    flight.fits.push_back(input_fit_.fit_frame(frame, program.input_size));
+    sender_.letterbox({frame, flight.fits.back(), input, static_cast<int>(i)}, target, pictures);
   }
   check(cudaEventRecord(flight.letterboxed.get(), pictures.stream), "pictures");
   check(cudaStreamWaitEvent(network_.get(), flight.letterboxed.get(), 0), "pictures");
@@ -295,8 +295,8 @@ void CudaEngine::copy_outputs(const CudaProgram& program, std::vector<RawOutput>
 
 }  // namespace
 
-std::unique_ptr<Engine> make_cuda_engine(const Model& model, const Placing& placing, Precision precision) {
-  return std::make_unique<CudaEngine>(model, placing, precision);
+std::unique_ptr<Engine> make_cuda_engine(const Model& model, const InputFit& input_fit, Precision precision) {
+  return std::make_unique<CudaEngine>(model, input_fit, precision);
 }
 
 }  // namespace cudet

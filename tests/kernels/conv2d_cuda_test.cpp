@@ -45,7 +45,7 @@ struct Problem {
     for (std::size_t e = 0; e < weights.values.size(); ++e)
       if (e * sizeof(float) < op.bias.offset && type == Type::f16) weights.values[e] = as_f16(weights.values[e]);
     want = arena.values;
-    conv2d_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
+    run_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
   }
 
   // The arena after the kernel on a device that says it has so many multiprocessors; with `wide`, one of f32 that has y
@@ -142,7 +142,7 @@ TEST(Conv2dCudaPlaces, LeaveTheChannelsBehindTheirOwn) {
       problem.op.x = problem.arena.place_random(t.n, t.h, t.w, t.c, 0, 7);
       round_to(problem.arena.values, type);
       problem.want = problem.arena.values;
-      conv2d_reference(problem.op, {reinterpret_cast<std::byte*>(problem.want.data()), problem.weights.data()});
+      run_reference(problem.op, {reinterpret_cast<std::byte*>(problem.want.data()), problem.weights.data()});
       expect_close(problem.run(4, false), problem.want, problem.tolerance());
       if (type == Type::f16) expect_close(problem.run(4, false, true), problem.want, problem.tolerance());
     }

@@ -47,7 +47,7 @@ struct Problem {
     find_scale();
     packed_op.y = op.y;
     want = arena.values;
-    conv2d_int8_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
+    run_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
   }
 
   std::vector<std::uint8_t> run(const Kernel& kernel, const std::vector<int>& tiles) const {
@@ -84,7 +84,7 @@ struct Problem {
     ByteArena space = arena;
     const Tensor& y = op.conv.y;
     floats.conv.y = space.place(y.n, y.h, y.w, y.c, 0, Type::f32);
-    conv2d_int8_reference(floats, {space.data(), weights.data()});
+    run_reference(floats, {space.data(), weights.data()});
     std::vector<float> values(floats.conv.y.pixel(y.n, 0, 0));
     std::memcpy(values.data(), space.data() + floats.conv.y.offset, values.size() * sizeof(float));
     const auto [low, high] = std::minmax_element(values.begin(), values.end());

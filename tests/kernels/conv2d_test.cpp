@@ -47,7 +47,7 @@ struct Problem {
 
   void solve() {
     want = arena.values;
-    conv2d_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
+    run_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
   }
 
   // The kernel's weights, between guards: the offset of the packed ones is not the plain ones'.

@@ -80,8 +80,8 @@ struct Problem {
   std::vector<float> want() {
     Arena result = arena;
     const Memory memory{result.data(), weights.data()};
-    conv2d_reference(op.conv, memory);
-    dysample_reference(op.sample, memory);
+    run_reference(op.conv, memory);
+    run_reference(op.sample, memory);
     const Tensor& offset = op.sample.offset;
     const auto first = result.values.begin() + static_cast<std::ptrdiff_t>(offset.offset / sizeof(float));
     const auto last = first + static_cast<std::ptrdiff_t>(offset.pixel(offset.n, 0, 0));
@@ -174,7 +174,7 @@ TEST_P(ConvDySampleCuda, NearestUpsamplingBitForBit) {
   }
   problem.arena.at(sample.x, 0, 0, 0, 0) = -0.0f;
   Arena want = problem.arena;
-  upsample_reference({sample.x, sample.y, s}, {want.data(), nullptr});
+  run_reference(Upsample{sample.x, sample.y, s}, {want.data(), nullptr});
   const std::vector<float> got = problem.got(3);
   for (std::size_t e = 0; e < got.size(); ++e)
     ASSERT_EQ(std::bit_cast<unsigned>(got[e]), std::bit_cast<unsigned>(want.values[e])) << "element " << e;

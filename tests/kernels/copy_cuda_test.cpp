@@ -11,7 +11,7 @@ TEST_P(CopyCudaTest, AsReference) {
     const Copy op{shifted(problem.op.x, shift.x), shifted(problem.op.y, shift.y)};
     Arena want = problem.arena;
     round_to(want.values, type);
-    copy_reference(op, {want.data(), nullptr});
+    run_reference(op, {want.data(), nullptr});
     const auto got = on_device(problem.arena, type, [&](const Memory& memory, const CudaStream& on) {
       copy_cuda({retyped(op.x, type), retyped(op.y, type)}, memory, on);
     });

@@ -45,7 +45,7 @@ struct DetectHead {
   }
   Arena reference() const {
     Arena want = arena;
-    detect_decode_reference(op, {want.data(), nullptr});
+    run_reference(op, {want.data(), nullptr});
     return want;
   }
   DetectDecode op{};

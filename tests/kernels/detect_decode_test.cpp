@@ -63,7 +63,7 @@ TEST(DetectDecodeReferenceTest, BoxFromSharpDistributions) {
   const int sides[] = {1, 0, 2, 3};  // bins from the anchor point to the left, top, right and bottom
   for (int side = 0; side < 4; ++side) arena.at(op.level[0].box, 0, 0, 2, 4 * side + sides[side]) = 0;
   arena.at(op.level[0].score, 0, 0, 2, 0) = 0;
-  detect_decode_reference(op, {arena.data(), nullptr});
+  run_reference(op, {arena.data(), nullptr});
   const float want[] = {8 * (2.5f + 0.5f), 16 * (0.5f + 1.5f), 8 * 3, 16 * 3, 0.5f};
   for (int k = 0; k < 5; ++k) EXPECT_FLOAT_EQ(arena.at(op.y, 0, 0, 2, k), want[k]) << k;
 }

@@ -72,14 +72,14 @@ void expect_within(const DySample& op, const std::vector<float>& got, const std:
 }
 
 TEST_P(DySampleCudaTest, AsReference) {
-  for_runs(dysample_reference, expect_within);
+  for_runs([](const DySample& typed, const Memory& memory) { run_reference(typed, memory); }, expect_within);
 }
 
 TEST_P(DySampleCudaTest, NearestUpsamplingBitForBit) {
   make_nearest();
   for_runs(
       [](const DySample& typed, const Memory& memory) {
-        upsample_reference({typed.x, typed.y, typed.scale}, memory);
+        run_reference(Upsample{typed.x, typed.y, typed.scale}, memory);
       },
       [](const DySample& typed, const std::vector<float>& got, const std::vector<float>& want) {
         if (typed.offset.type == Type::f16 && typed.scale == 3) return;  // f16 has no thirds
@@ -90,7 +90,7 @@ TEST_P(DySampleCudaTest, NearestUpsamplingBitForBit) {
 
 TEST_P(DySampleCudaTest, WildOffsetsStayWithin) {
   make_wild();
-  for_runs(dysample_reference, expect_within);
+  for_runs([](const DySample& typed, const Memory& memory) { run_reference(typed, memory); }, expect_within);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, DySampleCudaTest, testing::ValuesIn(kDySampleCases));

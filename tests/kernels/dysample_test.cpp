@@ -17,7 +17,7 @@ class DySampleTest : public testing::TestWithParam<DySampleCase>, protected DySa
   }
   Arena reference() {
     Arena want = arena;
-    dysample_reference(op, {want.data(), nullptr});
+    run_reference(op, {want.data(), nullptr});
     return want;
   }
 };
@@ -29,7 +29,7 @@ TEST_P(DySampleTest, Cpu) {
 TEST_P(DySampleTest, NearestUpsamplingBitForBit) {
   make_nearest();
   Arena want = arena;
-  upsample_reference({op.x, op.y, op.scale}, {want.data(), nullptr});
+  run_reference(Upsample{op.x, op.y, op.scale}, {want.data(), nullptr});
   for (const Arena& got : {reference(), cpu()})
     for (std::size_t e = 0; e < want.values.size(); ++e)
       ASSERT_EQ(std::bit_cast<unsigned>(got.values[e]), std::bit_cast<unsigned>(want.values[e])) << "element " << e;
@@ -132,7 +132,7 @@ TEST_P(DySampleGoldenTest, WholeModule) {
     if (cpu)
       dysample_cpu(op, memory, 0, op.tiles());
     else
-      dysample_reference(op, memory);
+      run_reference(op, memory);
     double largest = 0, difference = 0;
     for (int i = 0; i < n; ++i)
       for (int v = 0; v < s * h; ++v)

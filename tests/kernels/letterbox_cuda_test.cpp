@@ -49,14 +49,14 @@ class LetterboxCudaTest : public testing::TestWithParam<LetterboxCudaCase> {
       : picture(random_picture(GetParam().width, GetParam().height, GetParam().format, GetParam().row_spare,
                                GetParam().bottom_up, 1)) {
     const LetterboxCudaCase& c = GetParam();
-    op = {picture.frame, fit(c.width, c.height, c.input), arena.place(c.images, c.input.h, c.input.w, 3, c.spare),
-          c.images - 1};
+    op = {picture.frame, letterbox_fit(c.width, c.height, c.input),
+          arena.place(c.images, c.input.h, c.input.w, 3, c.spare), c.images - 1};
     op.y.offset += sizeof(float) * c.start;
   }
   // What the whole arena must hold; channels beyond 3 are 0.
   std::vector<float> want(Type type) {
     Arena wanted = arena;
-    letterbox_reference(op, {wanted.data(), nullptr});
+    run_reference(op, {wanted.data(), nullptr});
     for (int v = 0; v < op.y.h; ++v)
       for (int u = 0; u < op.y.w; ++u)
         for (int k = 3; k < op.y.pitch; ++k) wanted.at(op.y, op.image, v, u, k) = 0;
@@ -100,7 +100,7 @@ TEST_P(LetterboxCudaTest, Strips) {
       std::vector<LetterboxStrip> strips;
       for (int first = 0; first < op.y.h; first = strips.back().last) {
         strips.push_back(letterbox_strip(op, first, budget));
-        if (budget == 7 * least && first < op.place.top) strips.back() = {first, op.place.top, 0};  // all grey
+        if (budget == 7 * least && first < op.fit.top) strips.back() = {first, op.fit.top, 0};  // all grey
       }
       std::reverse(strips.begin(), strips.end());  // so that none can mend what another wrote beyond its rows
       std::vector<std::unique_ptr<DeviceArray<std::uint8_t>>> uploaded;  // until the device has come to its end
@@ -123,9 +123,9 @@ TEST(LetterboxCudaValuesTest, AsTheReferenceDivides) {
   std::iota(picture.bytes.begin(), picture.bytes.end(), std::uint8_t{0});
   const DeviceArray<std::uint8_t> bytes(picture.bytes);
   Arena arena(Space::arena);
-  Letterbox op{picture.frame, fit(256, 1, {1, 256}), arena.place(1, 1, 256, 3), 0};
+  Letterbox op{picture.frame, letterbox_fit(256, 1, {1, 256}), arena.place(1, 1, 256, 3), 0};
   Arena want = arena;
-  letterbox_reference(op, {want.data(), nullptr});
+  run_reference(op, {want.data(), nullptr});
   op.frame.data = bytes.data();
   const DeviceSpace got(arena.values, Type::f32);
   letterbox_cuda(op, {got.data(), nullptr}, default_stream());

@@ -36,7 +36,8 @@ class LetterboxStripsTest : public testing::TestWithParam<StripsCase> {
   LetterboxStripsTest()
       : picture(random_picture(GetParam().width, GetParam().height, GetParam().format, 5, GetParam().bottom_up, 1)) {
     const auto [width, height, format, input, bottom_up] = GetParam();
-    op = {picture.frame, fit(width, height, input), {Space::arena, Type::f32, 0, 1, input.h, input.w, 3, 3}, 0};
+    op = {
+        picture.frame, letterbox_fit(width, height, input), {Space::arena, Type::f32, 0, 1, input.h, input.w, 3, 3}, 0};
     nv12 = format == PixelFormat::nv12;
     row_bytes = static_cast<std::size_t>(width) * channels(format);
     most_for_a_row = packed_pitch(op.frame) * (nv12 ? 4 : 2);
@@ -44,8 +45,8 @@ class LetterboxStripsTest : public testing::TestWithParam<StripsCase> {
   // The picture's rows that y's rows [first, last) need.
   std::set<int> needed(int first, int last) const {
     std::set<int> rows;
-    const double step = tap_step(op.place.height, op.frame.height);
-    for (int v = std::max(first - op.place.top, 0); v < std::min(last - op.place.top, op.place.height); ++v) {
+    const double step = tap_step(op.fit.height, op.frame.height);
+    for (int v = std::max(first - op.fit.top, 0); v < std::min(last - op.fit.top, op.fit.height); ++v) {
       const Taps tap = taps(v, step, op.frame.height, false);
       rows.insert({tap.first, tap.second});
     }
@@ -114,13 +115,13 @@ TEST_P(LetterboxStripsTest, CoverEveryRowOnce) {
 }
 
 TEST_P(LetterboxStripsTest, ARowThatDoesNotFitIsAnError) {
-  const int first = op.place.top + op.place.height / 2;
+  const int first = op.fit.top + op.fit.height / 2;
   const std::size_t least = pack(first, first + 1);
   EXPECT_NO_THROW(letterbox_strip(op, first, least));
   EXPECT_THROW(letterbox_strip(op, first, least - 1), Error);
-  if (op.place.top == 0) return;
+  if (op.fit.top == 0) return;
   const LetterboxStrip grey = letterbox_strip(op, 0, 0);  // needs no bytes
-  EXPECT_EQ(grey.last, op.place.top);
+  EXPECT_EQ(grey.last, op.fit.top);
   EXPECT_EQ(grey.rows, 0);
   EXPECT_EQ(letterbox_pack(op, grey, nullptr), 0u);
 }

@@ -40,10 +40,10 @@ TEST_P(LetterboxTest, Cpu) {
   const auto [width, height, format, input, images, spare, bottom_up] = GetParam();
   const Picture picture = random_picture(width, height, format, bottom_up ? 3 : 0, bottom_up, 1);
   Arena arena(Space::arena);
-  const Letterbox op{picture.frame, fit(width, height, input), arena.place(images, input.h, input.w, 3, spare),
-                     images - 1};
+  const Letterbox op{picture.frame, letterbox_fit(width, height, input),
+                     arena.place(images, input.h, input.w, 3, spare), images - 1};
   Arena want = arena, got = arena, at_once = arena;
-  letterbox_reference(op, {want.data(), nullptr});
+  run_reference(op, {want.data(), nullptr});
   for (int tile = op.tiles(); tile-- > 0;) letterbox_cpu(op, {got.data(), nullptr}, tile, tile + 1);
   letterbox_cpu(op, {at_once.data(), nullptr}, 0, op.tiles());
   expect_close(got.values, want.values, 0);
@@ -87,15 +87,15 @@ TEST(Nv12Test, EachPixelIsConvertedFirst) {
         to[2] = static_cast<std::uint8_t>(pixel.b);
       }
     Arena arena(Space::arena);
-    Letterbox op{rgb.frame, fit(13, 9, {32, 32}), arena.place(1, 32, 32, 3), 0};
+    Letterbox op{rgb.frame, letterbox_fit(13, 9, {32, 32}), arena.place(1, 32, 32, 3), 0};
     Arena want = arena, got = arena, unset = arena;
-    letterbox_reference(op, {want.data(), nullptr});
+    run_reference(op, {want.data(), nullptr});
     op.frame = nv12.frame;
-    letterbox_reference(op, {got.data(), nullptr});
+    run_reference(op, {got.data(), nullptr});
     expect_close(got.values, want.values, 0);
     if (bottom_up) continue;
     op.frame.chroma = nullptr;  // right behind data, where Picture has it
-    letterbox_reference(op, {unset.data(), nullptr});
+    run_reference(op, {unset.data(), nullptr});
     expect_close(unset.values, want.values, 0);
   }
 }
@@ -122,7 +122,7 @@ TEST_P(LetterboxGoldenTest, EveryPixel) {
   Arena arena(Space::arena);
   Letterbox op{{reinterpret_cast<const std::uint8_t*>(picture.data.data()), width, height,
                 width * std::ptrdiff_t{picture.shape[2]}, static_cast<PixelFormat>(integer(options[0]))},
-               fit(width, height, limit, input),
+               letterbox_fit(width, height, limit, input),
                arena.place(1, input.h, input.w, 3),
                0};
   ASSERT_EQ(channels(op.frame.format), picture.shape[2]);
@@ -132,7 +132,7 @@ TEST_P(LetterboxGoldenTest, EveryPixel) {
     if (cpu)
       letterbox_cpu(op, memory, 0, op.tiles());
     else
-      letterbox_reference(op, memory);
+      run_reference(op, memory);
     for (int v = 0; v < input.h; ++v)
       for (int u = 0; u < input.w; ++u)
         for (int k = 0; k < 3; ++k) {
@@ -149,9 +149,9 @@ TEST(FitTest, AsUltralytics) {
   struct Case {
     int width, height;
     Extent limit;
-    Placement whole;  // within the limit
+    LetterboxFit whole;  // within the limit
     Extent least;
-    Placement placed;  // within the least input of stride 32
+    LetterboxFit placed;  // within the least input of stride 32
   };
   const Case cases[] = {
       {810, 1080, {640, 640}, {480, 640, 80, 0}, {640, 480}, {480, 640, 0, 0}},
@@ -164,16 +164,16 @@ TEST(FitTest, AsUltralytics) {
       {64, 1280, {640, 640}, {32, 640, 304, 0}, {640, 32}, {32, 640, 0, 0}},
       {65, 1285, {640, 640}, {32, 640, 304, 0}, {640, 32}, {32, 640, 0, 0}},  // 32.37: alone, 32 is a smaller gain
   };
-  const auto equal = [](const Placement& a, const Placement& b) {
+  const auto equal = [](const LetterboxFit& a, const LetterboxFit& b) {
     return a.width == b.width && a.height == b.height && a.left == b.left && a.top == b.top;
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(std::to_string(c.width) + " x " + std::to_string(c.height));
-    EXPECT_TRUE(equal(fit(c.width, c.height, c.limit), c.whole));
+    EXPECT_TRUE(equal(letterbox_fit(c.width, c.height, c.limit), c.whole));
     const Extent least = least_input(c.width, c.height, c.limit, 32);
     EXPECT_EQ(least.h, c.least.h);
     EXPECT_EQ(least.w, c.least.w);
-    EXPECT_TRUE(equal(fit(c.width, c.height, c.limit, least), c.placed));
+    EXPECT_TRUE(equal(letterbox_fit(c.width, c.height, c.limit, least), c.placed));
   }
 }
 

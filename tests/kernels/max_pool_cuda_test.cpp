@@ -14,7 +14,7 @@ class MaxPoolCudaTest : public testing::TestWithParam<MaxPoolCase>, protected Ma
       moved.y = shifted(op.y, shift.y);
       Arena want = arena;
       round_to(want.values, type);
-      max_pool_reference(moved, {want.data(), nullptr});
+      run_reference(moved, {want.data(), nullptr});
       moved.x = retyped(moved.x, type);
       moved.y = retyped(moved.y, type);
       const auto got =
@@ -59,7 +59,7 @@ class MaxPoolChainCudaTest : public testing::TestWithParam<ChainCase> {
       SCOPED_TRACE(type == Type::f32 ? "f32" : "f16");
       Arena want = arena;
       round_to(want.values, type);
-      for (int i = 0; i < op.count; ++i) max_pool_reference(op.step(i), {want.data(), nullptr});
+      for (int i = 0; i < op.count; ++i) run_reference(op.step(i), {want.data(), nullptr});
       MaxPoolChain typed = op;
       typed.x = retyped(op.x, type);
       for (Tensor& y : typed.y) y = retyped(y, type);

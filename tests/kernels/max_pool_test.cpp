@@ -12,7 +12,7 @@ class MaxPoolTest : public testing::TestWithParam<MaxPoolCase>, protected MaxPoo
   }
   Arena reference() {
     Arena want = arena;
-    max_pool_reference(op, {want.data(), nullptr});
+    run_reference(op, {want.data(), nullptr});
     return want;
   }
 };
@@ -39,7 +39,7 @@ TEST(MaxPoolReferenceTest, NanWinsWhereverItStands) {
   op.y = arena.place(1, 1, 5, 1);
   const float x[] = {nan, 1, 2, 4, 3};
   for (int u = 0; u < 5; ++u) arena.at(op.x, 0, 0, u, 0) = x[u];
-  max_pool_reference(op, {arena.data(), nullptr});
+  run_reference(op, {arena.data(), nullptr});
   EXPECT_TRUE(std::isnan(arena.at(op.y, 0, 0, 0, 0)));
   EXPECT_TRUE(std::isnan(arena.at(op.y, 0, 0, 1, 0)));
   EXPECT_EQ(arena.at(op.y, 0, 0, 2, 0), 4);

@@ -11,7 +11,7 @@ TEST_P(UpsampleCudaTest, AsReference) {
     const Upsample op{shifted(problem.op.x, shift.x), shifted(problem.op.y, shift.y), problem.op.scale};
     Arena want = problem.arena;
     round_to(want.values, type);
-    upsample_reference(op, {want.data(), nullptr});
+    run_reference(op, {want.data(), nullptr});
     const auto got = on_device(problem.arena, type, [&](const Memory& memory, const CudaStream& on) {
       upsample_cuda({retyped(op.x, type), retyped(op.y, type), op.scale}, memory, on);
     });

@@ -43,7 +43,7 @@ struct GoldenCase {
         {static_cast<double>(scale), std::string(pl ? "pl" : "lp"), static_cast<double>(groups), dyscope}, {});
     graph.rows[0].output = dysample_layer(context);
     graph.output = graph.add_value(1);  // a network's output is f32; the module's result has the network's type
-    place_concats(graph);
+    slice_concats(graph);
   }
   static int side(const StoredTensor& t, std::size_t axis) { return static_cast<int>(t.shape[axis]); }
   static const Safetensors& file() {

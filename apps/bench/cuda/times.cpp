@@ -106,7 +106,7 @@ class OnDevice {
     Tensor input = program_.input;
     input.offset = 0;
     for (int i = 0; i < program_.batch; ++i)
-      sender_.letterbox({frame, fit(frame.width, frame.height, program_.input_size), input, i},
+      sender_.letterbox({frame, letterbox_fit(frame.width, frame.height, program_.input_size), input, i},
                         {input_.data(), nullptr}, on());
     check(cudaStreamSynchronize(stream()), "picture");
   }
