@@ -15,10 +15,10 @@ std::string text(double value) {
   return out.str();
 }
 
-int whole(const std::string& name, double value, int least, int most) {
-  if (!(value >= least && value <= most) || value != std::floor(value))
-    throw Error(name + " is " + text(value) + ": a whole number from " + std::to_string(least) + " to " +
-                std::to_string(most) + " is possible");
+int whole(const std::string& name, double value, int minimum, int maximum) {
+  if (!(value >= minimum && value <= maximum) || value != std::floor(value))
+    throw Error(name + " is " + text(value) + ": must be a whole number from " + std::to_string(minimum) + " to " +
+                std::to_string(maximum));
   return static_cast<int>(value);
 }
 
@@ -34,7 +34,7 @@ const T& as(const std::string& name, const Argument& argument, const char* kind)
 void Arguments::bind(std::initializer_list<const char*> names) {
   if (positional_.size() > names.size())
     throw Error(std::to_string(positional_.size()) + " arguments, at most " + std::to_string(names.size()) +
-                " are possible");
+                " are allowed");
   for (const auto& [name, value] : named_)
     if (std::find(names.begin(), names.end(), name) == names.end()) throw Error("unknown argument \"" + name + "\"");
   for (std::size_t i = 0; i < positional_.size(); ++i)
@@ -52,44 +52,44 @@ bool Arguments::given(const std::string& name) const {
   return find(name) != nullptr;
 }
 
-bool Arguments::boolean(const std::string& name, bool absent) const {
+bool Arguments::boolean(const std::string& name, bool default_value) const {
   const Argument* argument = find(name);
-  return argument ? as<bool>(name, *argument, "true or false") : absent;
+  return argument ? as<bool>(name, *argument, "true or false") : default_value;
 }
 
-int Arguments::integer(const std::string& name, int absent, int least, int most) const {
-  return given(name) ? integer(name, least, most) : absent;
+int Arguments::integer(const std::string& name, int default_value, int minimum, int maximum) const {
+  return given(name) ? integer(name, minimum, maximum) : default_value;
 }
 
-int Arguments::integer(const std::string& name, int least, int most) const {
+int Arguments::integer(const std::string& name, int minimum, int maximum) const {
   const Argument* argument = find(name);
   if (!argument) throw Error(name + " is missing");
-  return whole(name, as<double>(name, *argument, "a number"), least, most);
+  return whole(name, as<double>(name, *argument, "a number"), minimum, maximum);
 }
 
-Extent Arguments::extent(const std::string& name, Extent absent, int least, int most) const {
+Extent Arguments::extent(const std::string& name, Extent default_value, int minimum, int maximum) const {
   const Argument* argument = find(name);
-  if (!argument) return absent;
+  if (!argument) return default_value;
   if (const auto* pair = std::get_if<std::vector<double>>(argument)) {
     if (pair->size() != 2) throw Error(name + " must be a number or a pair of numbers");
-    return {whole(name, (*pair)[0], least, most), whole(name, (*pair)[1], least, most)};
+    return {whole(name, (*pair)[0], minimum, maximum), whole(name, (*pair)[1], minimum, maximum)};
   }
-  const int both = whole(name, as<double>(name, *argument, "a number or a pair of numbers"), least, most);
+  const int both = whole(name, as<double>(name, *argument, "a number or a pair of numbers"), minimum, maximum);
   return {both, both};
 }
 
-double Arguments::number(const std::string& name, double absent, double least, double most) const {
+double Arguments::number(const std::string& name, double default_value, double minimum, double maximum) const {
   const Argument* argument = find(name);
-  if (!argument) return absent;
+  if (!argument) return default_value;
   const double value = as<double>(name, *argument, "a number");
-  if (!(value >= least && value <= most))
-    throw Error(name + " is " + text(value) + ": " + text(least) + " to " + text(most) + " is possible");
+  if (!(value >= minimum && value <= maximum))
+    throw Error(name + " is " + text(value) + ": must be from " + text(minimum) + " to " + text(maximum));
   return value;
 }
 
-std::string Arguments::string(const std::string& name, const std::string& absent) const {
+std::string Arguments::string(const std::string& name, const std::string& default_value) const {
   const Argument* argument = find(name);
-  return argument ? as<std::string>(name, *argument, "a string") : absent;
+  return argument ? as<std::string>(name, *argument, "a string") : default_value;
 }
 
 }  // namespace cudet

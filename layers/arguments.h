@@ -13,27 +13,28 @@ namespace cudet {
 /// One argument as the description gives it.
 using Argument = std::variant<std::monostate, bool, double, std::string, std::vector<double>>;
 
-/// Reads arguments by name, each from its position or from the names given; what is absent or null has its default.
-/// Errors name the argument: "s is 0: a whole number from 1 to 64 is possible".
+/// Reads arguments by name, whether they were given by position or by name. An absent or null argument has its default.
+/// Errors name the argument: "s is 0: must be a whole number from 1 to 64".
 class Arguments {
  public:
   Arguments() = default;
   Arguments(std::vector<Argument> positional, std::map<std::string, Argument> named)
       : positional_(std::move(positional)), named_(std::move(named)) {}
 
-  /// Gives the positions their names. Throws Error where there are more arguments than names, or names that are unknown
-  /// or given twice.
+  /// Names the positional arguments, in order. Throws Error if there are more arguments than names, or if a named
+  /// argument is unknown or given twice.
   void bind(std::initializer_list<const char*> names);
 
+  /// Whether the argument is present and not null.
   bool given(const std::string& name) const;
-  bool boolean(const std::string& name, bool absent) const;
-  /// A whole number within [least, most].
-  int integer(const std::string& name, int absent, int least, int most) const;
-  int integer(const std::string& name, int least, int most) const;  // that must be there
+  bool boolean(const std::string& name, bool default_value) const;
+  /// A whole number within [minimum, maximum].
+  int integer(const std::string& name, int default_value, int minimum, int maximum) const;
+  int integer(const std::string& name, int minimum, int maximum) const;  // throws Error if it is absent
   /// One whole number for both axes, or a pair [h, w].
-  Extent extent(const std::string& name, Extent absent, int least, int most) const;
-  double number(const std::string& name, double absent, double least, double most) const;
-  std::string string(const std::string& name, const std::string& absent) const;
+  Extent extent(const std::string& name, Extent default_value, int minimum, int maximum) const;
+  double number(const std::string& name, double default_value, double minimum, double maximum) const;
+  std::string string(const std::string& name, const std::string& default_value) const;
 
  private:
   const Argument* find(const std::string& name) const;

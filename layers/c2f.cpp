@@ -1,17 +1,17 @@
-// C2f: a 1×1 convolution, half of it through a chain of bottlenecks, all of it and every link's result into another
-// 1×1.
+// C2f: a 1×1 convolution; half of its channels go through a chain of bottlenecks; its output and every bottleneck's
+// output are concatenated and go through another 1×1 convolution.
 #include "layers/conv.h"
 
 namespace cudet {
 
 ValueId c2f_layer(LayerContext& context) {
   context.arguments.bind({"out", "shortcut", "g", "e"});
-  const int out = context.scaling.channels(context.arguments.integer("out", 1, kMostChannels));
+  const int out = context.scaling.channels(context.arguments.integer("out", 1, kMaxChannels));
   const bool shortcut = context.arguments.boolean("shortcut", false);
-  const int groups = context.arguments.integer("g", 1, 1, kMostChannels);
+  const int groups = context.arguments.integer("g", 1, 1, kMaxChannels);
   const int hidden = static_cast<int>(out * context.arguments.number("e", 0.5, 0, 2));
   if (hidden < 1) throw Error("e leaves no channels of " + std::to_string(out));
-  if (static_cast<long long>(2 + context.repeats) * hidden > kMostChannels) throw Error("too many channels to join");
+  if (static_cast<long long>(2 + context.repeats) * hidden > kMaxChannels) throw Error("too many channels to join");
   const std::string& name = context.prefix;
 
   const ValueId both = conv_block(context, context.input(), name + ".cv1", {.out = 2 * hidden});

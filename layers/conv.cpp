@@ -35,7 +35,7 @@ ValueId conv_block(LayerContext& context, ValueId x, const std::string& name, co
     norm.eps = context.bn_eps;
     norm.gain = context.parameter(name + ".bn.weight", {a.out});
     norm.bias = context.parameter(name + ".bn.bias", {a.out});
-    // Statistics are buffers, not parameters: they do not count.
+    // Statistics are buffers, not parameters, so they are not counted.
     norm.mean = context.graph.add_parameter({{a.out}, context.weights.values(name + ".bn.running_mean", {a.out})});
     norm.variance = context.graph.add_parameter({{a.out}, context.weights.values(name + ".bn.running_var", {a.out})});
     y = context.node(norm, {y}, a.out, name);
@@ -56,11 +56,11 @@ ValueId conv_layer(LayerContext& context) {
   context.arguments.bind({"out", "k", "s", "p", "g", "d", "act"});
   constexpr Extent kAutomatic{ConvArguments::kAutomatic, ConvArguments::kAutomatic};
   ConvArguments a{};
-  a.out = context.scaling.channels(arguments.integer("out", 1, kMostChannels));
+  a.out = context.scaling.channels(arguments.integer("out", 1, kMaxChannels));
   a.kernel = arguments.extent("k", {1, 1}, 1, 64);
   a.stride = arguments.extent("s", {1, 1}, 1, 64);
   a.pad = arguments.extent("p", kAutomatic, 0, 256);
-  a.groups = arguments.integer("g", 1, 1, kMostChannels);
+  a.groups = arguments.integer("g", 1, 1, kMaxChannels);
   a.dilation = arguments.extent("d", {1, 1}, 1, 64);
   a.activated = arguments.boolean("act", true);
   return conv_block(context, context.input(), context.prefix, a);

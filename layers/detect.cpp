@@ -1,4 +1,4 @@
-// Detect: for each level a box branch and a class branch, then the decode of all levels.
+// Detect: a box branch and a class branch per level, then the decode of all levels.
 #include <algorithm>
 #include <numeric>
 
@@ -14,9 +14,9 @@ ValueId branch(LayerContext& context, ValueId x, const std::string& name, int hi
   return pointwise_conv(context, second, name + ".2", out);
 }
 
-/// DFL's fixed convolution: its weights are the bins' numbers, which the decode knows.
+/// Checks DFL's fixed convolution, if stored: its weights must be the bins' indices, which the decode assumes.
 void check_bins(LayerContext& context, int bins) {
-  context.graph.rows[static_cast<std::size_t>(context.row)].parameters += static_cast<std::size_t>(bins);
+  context.graph.rows[context.row].parameters += static_cast<std::size_t>(bins);
   const std::string name = context.prefix + ".dfl.conv.weight";
   if (!context.weights.has(name)) return;
   std::vector<float> numbers(static_cast<std::size_t>(bins));
@@ -29,13 +29,13 @@ void check_bins(LayerContext& context, int bins) {
 
 ValueId detect_layer(LayerContext& context) {
   context.arguments.bind({"nc", "reg_max"});
-  const int classes = context.arguments.integer("nc", context.classes, 1, kMostChannels - 4);
+  const int classes = context.arguments.integer("nc", context.classes, 1, kMaxChannels - 4);
   const int bins = context.arguments.integer("reg_max", 16, 2, 256);
   if (classes != context.classes)
     throw Error("nc is " + std::to_string(classes) + ", but the model has " + std::to_string(context.classes) +
                 " classes");
   if (context.inputs.size() > DetectDecode::kMaxLevels)
-    throw Error("at most " + std::to_string(DetectDecode::kMaxLevels) + " levels are possible");
+    throw Error("at most " + std::to_string(DetectDecode::kMaxLevels) + " levels are supported");
   const int first = context.channels(context.inputs.front());
   const int box_hidden = std::max({16, first / 4, 4 * bins}), score_hidden = std::max(first, std::min(classes, 100));
 

@@ -2,16 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace cudet {
 namespace {
 
 constexpr LayerType kLayers[] = {
-    {"Conv", conv_layer, false},         {"C2f", c2f_layer, true},
-    {"SPPF", sppf_layer, false},         {"Concat", concat_layer, false},
-    {"Upsample", upsample_layer, false}, {"nn.Upsample", upsample_layer, false},
-    {"DySample", dysample_layer, false}, {"Detect", detect_layer, false},
+#define MODULE(name, function, repeats) {name, function, Repeats::repeats},
+#include "layers/modules.def"
+#undef MODULE
 };
+
+// YOLO's training state and constants that the runtime derives itself.
+constexpr const char* kUnusedBuffers[] = {".num_batches_tracked", ".init_pos", ".anchors", ".strides", ".stride"};
 
 }  // namespace
 
@@ -21,10 +24,15 @@ const LayerType* find_layer(const std::string& name) {
   return it == std::end(kLayers) ? nullptr : it;
 }
 
+bool is_unused_buffer(const std::string& tensor) {
+  return std::any_of(std::begin(kUnusedBuffers), std::end(kUnusedBuffers),
+                     [&](const char* suffix) { return tensor.ends_with(suffix); });
+}
+
 int Scaling::channels(int out) const {
   if (literal) return out;
   const double scaled = std::ceil(std::min<double>(out, max_channels) * width / 8) * 8;
-  if (!(scaled >= 1 && scaled <= kMostChannels))
+  if (!(scaled >= 1 && scaled <= kMaxChannels))
     throw Error("scaling makes " + std::to_string(out) + " channels too many or none");
   return static_cast<int>(scaled);
 }
@@ -32,7 +40,7 @@ int Scaling::channels(int out) const {
 int Scaling::repeats(int count) const {
   if (literal || count <= 1) return count;
   const double scaled = std::max(std::nearbyint(count * depth), 1.0);
-  if (!(scaled <= kMostRepeats)) throw Error("scaling makes " + std::to_string(count) + " repeats too many");
+  if (!(scaled <= kMaxRepeats)) throw Error("scaling makes " + std::to_string(count) + " repeats too many");
   return static_cast<int>(scaled);
 }
 
@@ -42,7 +50,7 @@ ValueId LayerContext::input() const {
 }
 
 Values LayerContext::values(const std::string& name, const std::vector<int>& shape) {
-  graph.rows[static_cast<std::size_t>(row)].parameters += elements_of(shape);
+  graph.rows[row].parameters += element_count(shape);
   return weights.values(name, shape);
 }
 

@@ -1,4 +1,4 @@
-// What a YOLO module is given to add itself to the graph, and the list of all modules.
+// The interface between a YOLO module and the graph: a module gets a LayerContext and adds its operators.
 #pragma once
 #include <limits>
 #include <string>
@@ -9,56 +9,57 @@
 
 namespace cudet {
 
-/// Where weights come from.
+/// A source of weights by name.
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
   virtual bool has(const std::string& name) const = 0;
-  /// The tensor of that name as f32, read when its values are asked for, which may be when the source has gone. Throws
-  /// Error where it is missing or has another shape. Empty where the source knows only names and shapes.
+  /// Returns the tensor of that name as f32. The result reads the values when it is called, possibly after the source
+  /// was destroyed; it is empty if the source has names and shapes only. Throws Error if the tensor is missing or has
+  /// another shape.
   virtual Values values(const std::string& name, const std::vector<int>& shape) const = 0;
 };
 
-/// Weights of no file: every tensor is as the description wants it, batch norm unfolded.
+/// Stands for a file that is not there: accepts every shape, has no values, and leaves batch norm unfolded.
 class NoWeights final : public WeightSource {
  public:
   bool has(const std::string&) const override { return false; }
   Values values(const std::string&, const std::vector<int>&) const override { return {}; }
 };
 
-/// The compound scaling of a YOLO table. As constructed by default it changes nothing.
+/// The compound scaling of a YOLO table. The default changes nothing.
 struct Scaling {
   double depth = 1, width = 1, max_channels = std::numeric_limits<double>::infinity();
   bool literal = true;
 
-  /// Output channels: min(out, max_channels)·width, rounded up to a multiple of 8.
+  /// Scales output channels: min(out, max_channels)·width, rounded up to a multiple of 8.
   int channels(int out) const;
-  /// Repeats of a module: repeats·depth rounded half to even, at least 1.
+  /// Scales a module's repeats: count·depth, rounded half to even, at least 1.
   int repeats(int count) const;
 };
 
-constexpr int kMostChannels = 1 << 16;  // of any value: keeps every size within int
-constexpr int kMostRepeats = 1000;      // of a row, in the description and after scaling
+constexpr int kMaxChannels = 1 << 16;  // per value, so that sizes fit int
+constexpr int kMaxRepeats = 1000;      // per row, before and after scaling
 
-/// A row of the network table while it is added to the graph.
+/// The row of the network table that is being added to the graph.
 struct LayerContext {
   Graph& graph;
   const WeightSource& weights;
   const Scaling& scaling;
   int classes;
   double bn_eps;
-  int row;                      // index of the row
-  std::string prefix;           // of its weights: "model.3"
-  std::vector<ValueId> inputs;  // that `from` names
-  int repeats;                  // of C2f's bottlenecks; 1 for every other module
+  int row;                      // its index
+  std::string prefix;           // of its weights' names: "model.3"
+  std::vector<ValueId> inputs;  // the results of the rows that `from` names
+  int repeats;                  // 1 unless the module's Repeats is `inside`
   Arguments arguments;
 
-  /// The only input; Error where there are several.
+  /// Returns the only input. Throws Error if there are several.
   ValueId input() const;
-  int channels(ValueId value) const { return graph.channels[static_cast<std::size_t>(value)]; }
-  /// A weight that training moves, checked against the shape and counted for the row.
+  int channels(ValueId value) const { return graph.channels[value]; }
+  /// Returns a trained weight, checks its shape, and adds it to the row's parameter count.
   Values values(const std::string& name, const std::vector<int>& shape);
-  /// The same as a parameter of the graph.
+  /// Adds such a weight to the graph.
   ParameterId parameter(const std::string& name, const std::vector<int>& shape) {
     return graph.add_parameter({shape, values(name, shape)});
   }
@@ -67,24 +68,25 @@ struct LayerContext {
   }
 };
 
-/// Adds a module to the graph and returns its result. Throws Error, without the row's label.
+/// Adds a module to the graph and returns its result. Throws Error without the row's label.
 using LayerFunction = ValueId (*)(LayerContext&);
+
+enum class Repeats { chain, inside };  // see modules.def
 
 struct LayerType {
   const char* name;  // in descriptions
   LayerFunction build;
-  bool repeats_inside;  // repeats are an argument of the module, not a chain of modules
+  Repeats repeats;
 };
 
-/// The module of that name, or null.
+/// Returns the module of that name, or null.
 const LayerType* find_layer(const std::string& name);
 
-ValueId conv_layer(LayerContext&);      // [out, k=1, s=1, p=auto, g=1, d=1, act=true]
-ValueId c2f_layer(LayerContext&);       // [out, shortcut=false, g=1, e=0.5]
-ValueId sppf_layer(LayerContext&);      // [out, k=5, n=3, shortcut=false, cv1_act=true]
-ValueId concat_layer(LayerContext&);    // [dimension=1]
-ValueId upsample_layer(LayerContext&);  // [size=null, scale=2, mode="nearest"]
-ValueId dysample_layer(LayerContext&);  // [scale=2, style="lp", groups=4, dyscope=false]
-ValueId detect_layer(LayerContext&);    // [nc, reg_max=16]
+/// Whether a tensor of a checkpoint is a buffer that inference does not need, such as batch norm's num_batches_tracked.
+bool is_unused_buffer(const std::string& tensor);
+
+#define MODULE(name, function, repeats) ValueId function(LayerContext&);
+#include "layers/modules.def"
+#undef MODULE
 
 }  // namespace cudet

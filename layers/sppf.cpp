@@ -1,4 +1,4 @@
-// SPPF: spatial pyramid pooling by a chain of equal poolings.
+// SPPF: spatial pyramid pooling as a chain of equal max poolings.
 #include "layers/conv.h"
 
 namespace cudet {
@@ -7,14 +7,14 @@ ValueId sppf_layer(LayerContext& context) {
   context.arguments.bind({"out", "k", "n", "shortcut", "cv1_act"});
   const ValueId x = context.input();
   const int in = context.channels(x), hidden = in / 2;
-  const int out = context.scaling.channels(context.arguments.integer("out", 1, kMostChannels));
+  const int out = context.scaling.channels(context.arguments.integer("out", 1, kMaxChannels));
   const int kernel = context.arguments.integer("k", 5, 1, 63);
   const int poolings = context.arguments.integer("n", 3, 1, 16);
   const bool shortcut = context.arguments.boolean("shortcut", false) && in == out;
   const bool activated = context.arguments.boolean("cv1_act", true);
   if (kernel % 2 == 0) throw Error("k is " + std::to_string(kernel) + ": an odd kernel is needed to keep the size");
   if (hidden < 1) throw Error("needs at least 2 input channels");
-  if ((poolings + 1LL) * hidden > kMostChannels) throw Error("too many channels to join");
+  if ((poolings + 1LL) * hidden > kMaxChannels) throw Error("too many channels to join");
   const std::string& name = context.prefix;
 
   std::vector<ValueId> parts{conv_block(context, x, name + ".cv1", {.out = hidden, .activated = activated})};

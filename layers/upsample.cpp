@@ -1,4 +1,4 @@
-// Upsample: nearest neighbour by a whole factor.
+// Upsample: nearest neighbour, by a whole factor.
 #include "layers/layer.h"
 
 namespace cudet {

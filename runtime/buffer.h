@@ -1,4 +1,4 @@
-// Memory whose start is aligned for vectors and cache lines.
+// Aligned memory.
 #pragma once
 #include <sys/mman.h>
 
@@ -12,32 +12,32 @@
 
 namespace cudet {
 
-constexpr std::size_t kBufferAlignment = 64;             // bytes: a cache line, and the widest vector
-constexpr std::size_t kHugePage = std::size_t{2} << 20;  // bytes, where pages have 4 KB
+constexpr std::size_t kBufferAlignment = 64;             // bytes: a cache line and the widest vector
+constexpr std::size_t kHugePage = std::size_t{2} << 20;  // bytes, on systems with pages of 4 KB
 
-/// The least multiple of kBufferAlignment that is no less than `bytes`.
+/// Rounds up to a multiple of kBufferAlignment.
 constexpr std::size_t align_up(std::size_t bytes) {
   return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
 }
 
-/// The least multiple of `step` that is no less than `size`.
+/// Rounds up to a multiple of `step`.
 constexpr int round_up(int size, int step) {
   return (size + step - 1) / step * step;
 }
 
-/// Owned bytes, aligned to kBufferAlignment, not initialised. Move-only. Large ones are on huge pages where the system
-/// has them: a page fault for 2 MB instead of 512, and few misses when kernels stride through them.
+/// Owned bytes, aligned to kBufferAlignment, not initialised. Move-only. Large buffers use huge pages if the system has
+/// them: one page fault per 2 MB instead of 512, and fewer TLB misses.
 class Buffer {
  public:
   Buffer() = default;
-  /// Throws Error where the system has not that much.
+  /// Throws Error if the system does not have that much memory.
   explicit Buffer(std::size_t bytes) : bytes_(bytes) {
     const std::size_t alignment = bytes >= 2 * kHugePage ? kHugePage : kBufferAlignment;
     const std::size_t room = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
     if (room >= bytes) data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, room)));
     if (!data_) throw Error("out of memory: " + std::to_string(bytes >> 20) + " MB are needed");
 #ifdef MADV_HUGEPAGE
-    if (alignment == kHugePage) madvise(data_.get(), room, MADV_HUGEPAGE);  // a wish: refused, all is as before
+    if (alignment == kHugePage) madvise(data_.get(), room, MADV_HUGEPAGE);  // best effort; failure is ignored
 #endif
   }
   std::byte* data() const {

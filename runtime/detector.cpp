@@ -1,4 +1,4 @@
-// The public API: checks what it is given, picks the engine, and lets one call in at a time.
+// The public API: checks arguments, selects the engine, and serialises calls.
 #include <algorithm>
 #include <mutex>
 #include <new>
@@ -11,19 +11,19 @@
 namespace cudet {
 namespace {
 
-constexpr int kMostThreads = 1024;
+constexpr int kMaxThreads = 1024;
 
 void check_frame(const Frame& frame, Device device) {
   if (!frame.data) throw Error("a frame without data");
   if (frame.width < 1 || frame.height < 1)
     throw Error("a frame of " + std::to_string(frame.width) + "x" + std::to_string(frame.height) + " pixels");
-  if (frame.format > PixelFormat::nv12) throw Error("a frame of an unknown pixel format");
+  if (frame.format > PixelFormat::nv12) throw Error("a frame with an unknown pixel format");
   const bool planar = frame.format == PixelFormat::nv12;
   const std::ptrdiff_t width = frame.width, row = planar ? (width + 1) / 2 * 2 : width * channels(frame.format);
-  if (frame.stride > -row && frame.stride < row) throw Error("a frame whose row stride is less than a row");
-  if (planar && frame.stride < 0 && !frame.chroma)
-    throw Error("a frame of NV12 that is bottom up, without a pointer to its chroma");
-  if (frame.on_device && device == Device::cpu) throw Error("a frame on the CUDA device, but the CPU runs the network");
+  if (frame.stride > -row && frame.stride < row) throw Error("a frame whose row stride is smaller than a row");
+  if (planar && frame.stride < 0 && !frame.chroma) throw Error("a bottom-up NV12 frame needs a pointer to its chroma");
+  if (frame.on_device && device == Device::cpu)
+    throw Error("a frame is on the CUDA device, but the network runs on the CPU");
 }
 
 void check_frames(std::span<const Frame> frames, Device device) {
@@ -47,9 +47,9 @@ void check_options(const DetectOptions& options, int classes) {
 
 Extent check_input(const DetectorOptions& options, const Model& model) {
   const Size size = options.input.height == 0 && options.input.width == 0 ? model.input_size() : options.input;
-  if (size.height < 1 || size.width < 1 || size.height > kMostInput || size.width > kMostInput)
-    throw Error("an input of " + std::to_string(size.height) + "x" + std::to_string(size.width) + " pixels: 1 to " +
-                std::to_string(kMostInput) + " are possible");
+  if (size.height < 1 || size.width < 1 || size.height > kMaxInput || size.width > kMaxInput)
+    throw Error("an input of " + std::to_string(size.height) + "x" + std::to_string(size.width) +
+                " pixels: sides must be from 1 to " + std::to_string(kMaxInput));
   const Extent rounded{round_up(size.height, model.stride()), round_up(size.width, model.stride())};
   try {
     infer_extents(model.impl().graph, rounded);
@@ -60,8 +60,8 @@ Extent check_input(const DetectorOptions& options, const Model& model) {
 }
 
 int check_threads(int threads) {
-  if (threads < 0 || threads > kMostThreads) throw Error("threads must be from 0 to " + std::to_string(kMostThreads));
-  return threads > 0 ? threads : std::min(kMostThreads, static_cast<int>(usable_cores().size()));
+  if (threads < 0 || threads > kMaxThreads) throw Error("threads must be from 0 to " + std::to_string(kMaxThreads));
+  return threads > 0 ? threads : std::min(kMaxThreads, static_cast<int>(usable_cores().size()));
 }
 
 std::unique_ptr<Engine> cuda_engine([[maybe_unused]] const Model& model, [[maybe_unused]] const InputFit& input_fit,
@@ -69,7 +69,7 @@ std::unique_ptr<Engine> cuda_engine([[maybe_unused]] const Model& model, [[maybe
 #ifdef CUDET_CUDA
   return make_cuda_engine(model, input_fit, precision);
 #else
-  throw NoCudaDevice("this build has no CUDA executor");
+  throw NoCudaDevice("this build does not support CUDA");
 #endif
 }
 
@@ -84,8 +84,8 @@ struct Detector::Impl {
   std::unique_ptr<Engine> make_engine(const DetectorOptions& options, int threads) {
     const bool half = options.precision == Precision::fp16, bytes = options.precision == Precision::int8;
     if (bytes && !model.quantized())
-      throw Error("precision int8: " + model.path() + " was not quantised (convert --int8)");
-    const std::string without = "the CPU executor has fp32 and int8 alone";
+      throw Error("precision int8: " + model.path() + " is not quantised (run `convert --int8` first)");
+    const std::string without = "the CPU supports fp32 and int8 only";
     const auto cpu_engine = [&] {
       const bool quantized = bytes || (options.precision == Precision::automatic && model.quantized());
       return make_cpu_engine(model, input_fit, quantized ? Precision::int8 : Precision::fp32, threads);
@@ -95,7 +95,7 @@ struct Detector::Impl {
       return cpu_engine();
     }
     if (bytes) {
-      if (options.device == Device::cuda) throw Error("precision int8: the CUDA executor has fp32 and fp16 alone");
+      if (options.device == Device::cuda) throw Error("precision int8: CUDA supports fp32 and fp16 only");
       return cpu_engine();
     }
     try {
@@ -115,7 +115,7 @@ struct Detector::Impl {
     check_frames(frames, engine->device());
   }
 
-  /// The two halves of a call; the caller holds the lock.
+  // The two halves of detect(). The caller holds the lock.
   void submit(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) {
     try {
       engine->submit(frames, options, raw);
@@ -147,7 +147,7 @@ Detector::Detector(Model model, DetectorOptions options) {
   } catch (const std::bad_alloc&) {
     throw Error("out of memory for a detector");
   } catch (const std::system_error&) {
-    throw Error("the system has not enough threads");
+    throw Error("the system does not have enough threads");
   }
 }
 
@@ -181,17 +181,16 @@ std::vector<Result> Detector::detect(std::span<const Frame> frames, const Detect
   if (raw) raw->clear();
   if (frames.empty()) return {};
   const std::lock_guard lock(impl_->mutex);
-  if (impl_->in_flight > 0) throw Error("detect: a batch that was submitted has not been collected");
+  if (impl_->in_flight > 0) throw Error("detect: collect the submitted batch first");
   impl_->submit(frames, options, raw);
   return impl_->collect();
 }
 
 void Detector::submit(std::span<const Frame> frames, const DetectOptions& options) {
   impl_->check(frames, options);
-  if (frames.empty()) throw Error("submit: a batch without frames");
+  if (frames.empty()) throw Error("submit: the batch has no frames");
   const std::lock_guard lock(impl_->mutex);
-  if (impl_->in_flight == Engine::kMostInFlight)
-    throw Error("submit: two batches have been submitted and not collected");
+  if (impl_->in_flight == Engine::kMostInFlight) throw Error("submit: two batches are in flight: collect one first");
   impl_->submit(frames, options, nullptr);
 }
 

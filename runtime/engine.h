@@ -1,4 +1,5 @@
-// What runs a Detector's batches. The detector has checked frames and options, and lets one thread in at a time.
+// The interface of the engines that run a Detector's batches. The detector checks frames and options and serialises
+// calls.
 #pragma once
 #include <memory>
 #include <span>
@@ -17,28 +18,28 @@ class Engine {
   virtual Device device() const = 0;
   virtual Precision precision() const = 0;  // never automatic
 
-  /// Starts a batch of at least one frame; fewer than kMostInFlight are in flight. `raw`, unless null, is filled.
-  /// Throws Error; the batch is then not in flight, those before it still are.
+  /// Starts a batch of at least one frame. Fewer than kMostInFlight batches must be in flight. Fills `raw` unless it is
+  /// null. If it throws Error, the batch is not in flight; earlier ones still are.
   virtual void submit(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) = 0;
-  /// Waits for the first of the batches in flight, at least one: one result a frame. It is not in flight any more, even
-  /// where this throws Error.
+  /// Waits for the oldest batch in flight, of which there must be one. Returns one result per frame. The batch is then
+  /// no longer in flight, even if this throws Error.
   virtual std::vector<Result> collect() = 0;
 
-  /// Of memory on the CUDA device: all that is allocated there.
+  /// Returns the bytes allocated on the CUDA device.
   virtual std::size_t device_bytes() const { return 0; }
 };
 
-/// In fp32, or int8 of a model that was quantised. `threads`: at least 1.
+/// Precision: fp32, or int8 for a quantised model. `threads`: at least 1.
 std::unique_ptr<Engine> make_cpu_engine(const Model& model, const InputFit& input_fit, Precision precision,
                                         int threads);
 
-/// No CUDA device: nothing that Device::automatic would mention.
+/// There is no CUDA device. Device::automatic then uses the CPU and reports nothing.
 class NoCudaDevice : public Error {
   using Error::Error;
 };
 
-/// On the calling thread's current CUDA device. Throws NoCudaDevice, or Error where there is one that cannot be used.
-/// In fp32 or fp16. Only in builds with CUDA.
+/// Runs on the calling thread's current CUDA device, in fp32 or fp16. Throws NoCudaDevice if there is none, or Error if
+/// it cannot be used. Only in builds with CUDA.
 std::unique_ptr<Engine> make_cuda_engine(const Model& model, const InputFit& input_fit, Precision precision);
 
 }  // namespace cudet

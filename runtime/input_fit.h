@@ -1,4 +1,4 @@
-// How frames lie within the network's input: the same for every engine.
+// Fits frames into the network's input. All engines share it.
 #pragma once
 #include <span>
 #include <vector>
@@ -10,20 +10,20 @@
 namespace cudet {
 
 struct InputFit {
-  Extent limit;  // the detector's input: whole strides
+  Extent limit;  // the detector's input, a multiple of the stride
   Fit fit;
   int stride;
 
-  /// The network's input for a batch of these frames, at least one.
+  /// Returns the network's input size for a batch of at least one frame.
   Extent input_size(std::span<const Frame> frames) const;
-  /// Where a frame lies in such an input.
+  /// Returns the position and size of a frame within that input.
   LetterboxFit fit_frame(const Frame& frame, Extent input) const;
 };
 
-/// Boxes in pixels of the network's input to boxes in pixels of the frame that lies at `fit`, cut to its borders.
+/// Converts boxes from pixels of the network's input to pixels of the frame at `fit`, clipped to the frame.
 std::vector<Detection> to_detections(std::span<const Candidate> boxes, const Frame& frame, const LetterboxFit& fit);
 
-/// RawOutput::values of one image from rows of the network's output, `y`: anchors, channels.
+/// Transposes one image's rows of the network's output y (anchors, channels) to RawOutput::values (channels, anchors).
 std::vector<float> channels_first(const float* rows, const Tensor& y);
 
 }  // namespace cudet

@@ -1,4 +1,4 @@
-// The Programs that an engine keeps: those that it used last.
+// A cache of compiled Programs, least recently used first out.
 #pragma once
 #include <algorithm>
 #include <memory>
@@ -9,29 +9,29 @@
 
 namespace cudet {
 
-/// `Kept` is a Program, and what its engine made of it.
+/// `Kept` is Program or a class derived from it.
 template <class Kept>
-class RecentPrograms {
+class ProgramCache {
  public:
-  /// The one of this batch and input size, now the one used last; null where there is none.
+  /// Returns the Program for this batch and input size and marks it as used, or returns null.
   Kept* find(int batch, Extent size) {
-    const auto known = std::find_if(programs_.begin(), programs_.end(), [&](const auto& p) {
+    const auto found = std::find_if(programs_.begin(), programs_.end(), [&](const auto& p) {
       return p->batch == batch && p->input_size.h == size.h && p->input_size.w == size.w;
     });
-    if (known == programs_.end()) return nullptr;
-    std::rotate(programs_.begin(), known, known + 1);  // most recently used first
+    if (found == programs_.end()) return nullptr;
+    std::rotate(programs_.begin(), found, found + 1);  // most recently used first
     return programs_.front().get();
   }
-  /// Adds one that find() does not know; where there is no room, the one unused for longest goes.
+  /// Adds a Program that find() did not return. A full cache drops the least recently used one.
   Kept& add(std::unique_ptr<Kept> program) {
-    if (programs_.size() == kMost) programs_.pop_back();
+    if (programs_.size() == kCapacity) programs_.pop_back();
     programs_.insert(programs_.begin(), std::move(program));
     return *programs_.front();
   }
   void clear() { programs_.clear(); }
 
  private:
-  static constexpr std::size_t kMost = 8;
+  static constexpr std::size_t kCapacity = 8;
   std::vector<std::unique_ptr<Kept>> programs_;
 };
 

@@ -5,7 +5,7 @@
 namespace cudet {
 namespace {
 
-// A step often follows within microseconds: asking for a while is cheaper than sleeping and being woken.
+// The next step often follows within microseconds. Spinning that long is cheaper than sleeping and waking up.
 constexpr int kSpins = 2000;
 
 void pause() {
@@ -16,7 +16,7 @@ void pause() {
 #endif
 }
 
-/// Waits until `value` is no longer `old`, and returns what it is.
+/// Waits until `value` differs from `old`. Returns the new value.
 template <class T>
 T wait_while(const std::atomic<T>& value, T old) {
   for (int i = 0; i < kSpins; ++i) {
@@ -32,7 +32,7 @@ T wait_while(const std::atomic<T>& value, T old) {
 ThreadPool::ThreadPool(int threads) {
   try {
     for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
-  } catch (...) {  // the system has no more: those that have begun must end
+  } catch (...) {  // the system has no more threads: stop those that have started
     stop_ = true;
     ++round_;
     round_.notify_all();
@@ -56,7 +56,7 @@ void ThreadPool::run(int tiles, Call call, const void* context) {
   call_ = call;
   context_ = context;
   tiles_ = tiles;
-  piece_ = std::max(1, tiles / (threads() * 16));  // small enough that no thread waits long for the last piece
+  piece_ = std::max(1, tiles / (threads() * 16));  // small, so that threads finish at about the same time
   next_.store(0, std::memory_order_relaxed);
   busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   round_.fetch_add(1, std::memory_order_release);

@@ -1,4 +1,4 @@
-// Threads that share the tiles of a step.
+// A thread pool whose threads share a step's tiles.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 namespace cudet {
 
-/// A fixed number of threads, the caller being one of them. Used by one caller at a time.
+/// A fixed number of threads, of which the caller is one. One caller at a time may use it.
 class ThreadPool {
  public:
-  /// `threads` in all, at least 1.
+  /// Starts threads - 1 workers; threads is at least 1.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;  // its threads hold its address
@@ -19,9 +19,9 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Calls body(first, last), or body(first, last, thread), for consecutive pieces of [0, tiles), each tile once, in no
-  /// order; returns when all are done. `thread`, below threads(), is whose call it is: 0 the caller's. The body must
-  /// not throw. Allocates nothing.
+  /// Calls body(first, last) or body(first, last, thread) for ranges that cover each tile of [0, tiles) once, in any
+  /// order. Returns when all calls have ended. `thread` is the calling thread's index, below threads(); the caller's is
+  /// 0. The body must not throw. Allocates nothing.
   template <class Body>
   void for_tiles(int tiles, const Body& body) {
     run(
@@ -42,9 +42,9 @@ class ThreadPool {
   void work(int thread);
 
   std::vector<std::thread> workers_;
-  std::atomic<std::uint32_t> round_{0};  // of work: a change wakes the workers
-  std::atomic<int> next_{0};             // first tile not taken
-  std::atomic<int> busy_{0};             // workers that have not finished the round
+  std::atomic<std::uint32_t> round_{0};  // counts calls of run(); a change wakes the workers
+  std::atomic<int> next_{0};             // first tile that no thread has taken
+  std::atomic<int> busy_{0};             // workers that are still running the round
   std::atomic<bool> stop_{false};
   Call call_ = nullptr;
   const void* context_ = nullptr;

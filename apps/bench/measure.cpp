@@ -4,10 +4,10 @@
 
 #include "apps/bench/machine/machine.h"
 #include "apps/bench/operators.h"
+#include "apps/bench/shapes_file.h"
 #include "apps/bench/steps.h"
 #include "apps/bench/throughput.h"
 #include "apps/cli/precision.h"
-#include "apps/cli/shape.h"
 #ifdef CUDET_CUDA
 #include "apps/bench/cuda/machine.h"
 #include "apps/bench/cuda/times.h"
@@ -84,7 +84,7 @@ Report measure_model(Started& started, const Options& options, const Note& note)
 
 Report measure_operators(const Options& options) {
   const std::vector<Step> steps = options.shapes.empty() ? std::vector{parse_step(options.op, options.shape)}
-                                                         : read_steps(options.shapes, options.op);
+                                                         : read_shapes_file(options.shapes, options.op);
   Report report{CUDET_VERSION, measure_machine(options.detector.threads), setting_of(options), {}, {}, {}};
   for (const Step& step : steps)
     for (Measurement& kernel :

@@ -6,17 +6,17 @@
 #include "apps/bench/machine/process.h"
 #include "apps/bench/picture.h"
 #include "apps/bench/report/times.h"
-#include "apps/bench/work.h"
+#include "runtime/compile/lowering.h"
 #include "runtime/model/model.h"
 
 namespace cudet::bench {
 namespace {
 
-double gflop_of(const Model& model, Size input, int batch) {
+double count_gflop(const Model& model, Size input, int batch) {
   const Graph& graph = model.impl().graph;
   double flops = 0;
   for (const Program::NamedStep& named : compile(graph, no_weights(graph), batch, {input.height, input.width}).steps)
-    flops += work_of(named.step).flops;
+    flops += step_info(named.step).flops;
   return flops * 1e-9;
 }
 
@@ -52,7 +52,7 @@ Network measure_network(Started& started, int batch, int warmup, int runs) {
   const double peak = peak_memory_mb();
   return {summarize(std::move(network)),
           summarize(std::move(end_to_end)),
-          gflop_of(started.model, started.detector.input(), batch),
+          count_gflop(started.model, started.detector.input(), batch),
           started.load_ms,
           started.first_ms,
           started.first_run_ms,

@@ -12,8 +12,6 @@
 #include "apps/bench/machine/clock.h"
 #include "apps/bench/report/times.h"
 #include "apps/bench/steps.h"
-#include "apps/bench/work.h"
-#include "apps/cli/shape.h"
 #include "runtime/cpu/executor.h"
 
 namespace cudet::bench {
@@ -24,49 +22,11 @@ constexpr double kMostReferenceFlops = 1e9;     // of one: about a second
 constexpr double kMostComparisons = 2e10;       // of a pooling's, which is not cut: half a minute
 constexpr double kMostMatrixFloats = 64 << 20;  // of im2col
 
-const Conv2d* convolution(const Step& step) {
-  if (const auto* fused = std::get_if<ConvDySample>(&step)) return &fused->conv;
-  return std::get_if<Conv2d>(&step);
-}
-
-std::vector<Tensor> inputs(const Step& step) {
-  using Tensors = std::vector<Tensor>;
-  return std::visit(Overloaded{[](const Conv2d& op) {
-                                 return op.add ? Tensors{op.x, op.residual} : Tensors{op.x};
-                               },
-                               [](const Conv2dInt8& op) {
-                                 return op.conv.add ? Tensors{op.conv.x, op.conv.residual} : Tensors{op.conv.x};
-                               },
-                               [](const DySample& op) {
-                                 return Tensors{op.x, op.offset};
-                               },
-                               [](const ConvDySample& op) { return Tensors{op.sample.x}; },
-                               [](const DetectDecode& op) {
-                                 Tensors all;
-                                 for (int i = 0; i < op.levels; ++i)
-                                   all.insert(all.end(), {op.level[i].box, op.level[i].score});
-                                 return all;
-                               },
-                               [](const auto& op) { return Tensors{op.x}; }},
-                    step);
-}
-
-std::vector<Tensor> outputs(const Step& step) {
-  using Tensors = std::vector<Tensor>;
-  return std::visit(Overloaded{[](const Conv2dInt8& op) { return Tensors{op.conv.y}; },
-                               [](const MaxPoolChain& op) { return Tensors(op.y, op.y + op.count); },
-                               [](const ConvDySample& op) {
-                                 return Tensors{op.sample.offset, op.sample.y};
-                               },
-                               [](const auto& op) { return Tensors{op.y}; }},
-                    step);
-}
-
-std::size_t elements(const Tensor& t) {
+std::size_t element_count(const Tensor& t) {
   return t.pixel(t.n, 0, 0);
 }
 std::size_t end(const Tensor& t) {
-  return t.offset + elements(t) * sizeof(float);
+  return t.offset + element_count(t) * sizeof(float);
 }
 
 /// Values of (-1, 1), quickly.
@@ -87,14 +47,14 @@ class Random {
 /// kernel.
 class Operands {
  public:
-  explicit Operands(const Step& step) : outputs_(outputs(step)) {
-    const std::vector<Tensor> given = inputs(step);
+  explicit Operands(const Step& step) : outputs_(step_info(step).outputs) {
+    const std::vector<Tensor> given = step_info(step).inputs;
     std::size_t bytes = 0;
     for (const Tensor& t : given) bytes = std::max(bytes, end(t));
     for (const Tensor& t : outputs_) bytes = std::max(bytes, end(t));
     arena_ = Buffer(bytes);
     Random random;
-    for (const Tensor& t : given) random.fill(arena_data<float>({arena_.data(), nullptr}, t), elements(t));
+    for (const Tensor& t : given) random.fill(arena_data<float>({arena_.data(), nullptr}, t), element_count(t));
     if (const Conv2d* conv = convolution(step)) make_weights(*conv, random);
   }
 
@@ -114,14 +74,14 @@ class Operands {
     const auto floats = [](const Buffer& buffer, const Tensor& t) {
       return reinterpret_cast<float*>(buffer.data() + t.offset);
     };
-    const float depth = static_cast<float>(elements(conv.weight)) / static_cast<float>(conv.weight.n);
-    random.fill(floats(plain_, conv.weight), elements(conv.weight),
+    const float depth = static_cast<float>(element_count(conv.weight)) / static_cast<float>(conv.weight.n);
+    random.fill(floats(plain_, conv.weight), element_count(conv.weight),
                 std::sqrt(3 / depth));  // outputs as large as inputs
-    random.fill(floats(plain_, conv.bias), elements(conv.bias));
+    random.fill(floats(plain_, conv.bias), element_count(conv.bias));
     conv2d_cpu_pack(conv, floats(plain_, conv.weight), floats(packed_, conv.weight));
     conv2d_cpu_direct_pack(conv, floats(plain_, conv.weight), floats(direct_, conv.weight));
     for (const Buffer* packed : {&packed_, &direct_})
-      std::copy_n(floats(plain_, conv.bias), elements(conv.bias), floats(*packed, conv.bias));
+      std::copy_n(floats(plain_, conv.bias), element_count(conv.bias), floats(*packed, conv.bias));
   }
 
   std::vector<Tensor> outputs_;
@@ -183,7 +143,7 @@ constexpr struct {
 /// As much of a convolution as the reference does in time: all, or its first rows, or pixels of its first row.
 Step reference_part(const Step& step) {
   const auto* conv = std::get_if<Conv2d>(&step);
-  const double flops = work_of(step).flops;
+  const double flops = step_info(step).flops;
   if (!conv || flops <= kMostReferenceFlops) return step;
   Conv2d part = *conv;
   const double of_pixel = flops / part.y.n / part.y.h / part.y.w;
@@ -197,8 +157,8 @@ Step reference_part(const Step& step) {
 /// Throws Error for a pooling whose window is so large that the reference would not end.
 void check_window(const Step& step) {
   const auto check = [&](const Tensor& y, double windows, int kernel) {
-    if (windows * static_cast<double>(elements(y)) * kernel * kernel > kMostComparisons)
-      throw Error(op_of(step) + " " + shape_of(step) +
+    if (windows * static_cast<double>(element_count(y)) * kernel * kernel > kMostComparisons)
+      throw Error(std::string(step_name(step)) + " " + shape_text(step) +
                   ": too large a window for the reference, which compares all of it");
   };
   if (const auto* pool = std::get_if<MaxPool>(&step)) check(pool->y, 1, pool->kernel);
@@ -208,17 +168,15 @@ void check_window(const Step& step) {
 /// What the reference makes of a step, and its times.
 struct Reference {
   Reference(const Step& step, const Operands& operands, int runs) {
-    Program program{};
-    program.steps.push_back({step, "", 0});
     const auto start = Clock::now();
     do {
       const auto run = Clock::now();
-      run_reference(program, operands.plain());
+      run_reference_step(step, operands.plain());
       samples_ms.push_back(milliseconds_since(run));
     } while (static_cast<int>(samples_ms.size()) < runs && milliseconds_since(start) < kMostReferenceMs);
-    tensors = outputs(step);
+    tensors = step_info(step).outputs;
     for (const Tensor& t : tensors) {
-      values.emplace_back(elements(t) * sizeof(float));
+      values.emplace_back(element_count(t) * sizeof(float));
       std::memcpy(values.back().data(), arena_data<float>(operands.plain(), t), values.back().bytes());
     }
   }
@@ -226,7 +184,7 @@ struct Reference {
     double error = 0;
     for (std::size_t i = 0; i < tensors.size(); ++i)
       error = std::max(error, error_of(arena_data<float>(got, tensors[i]),
-                                       reinterpret_cast<const float*>(values[i].data()), elements(tensors[i])));
+                                       reinterpret_cast<const float*>(values[i].data()), element_count(tensors[i])));
     return error;
   }
 
@@ -256,7 +214,7 @@ std::vector<Measurement> measure_operator(const Step& step, int threads, int war
   const Step part = reference_part(step);
   const Reference reference(part, operands, runs);
   std::vector<Measurement> measured;
-  if (work_of(part).flops == work_of(step).flops)
+  if (step_info(part).flops == step_info(step).flops)
     measured.push_back(measurement_of("reference", step, summarize(reference.samples_ms), machine));
   for (const auto& candidate : kCandidates) {
     if (!candidate.suits(step)) continue;

@@ -7,7 +7,7 @@
 
 namespace cudet::bench {
 
-/// The kernels for a step that parse_step (apps/cli/shape.h) made, on values from a fixed seed: the reference, in one
+/// The kernels for a step that parse_step (runtime/step.h) made, on values from a fixed seed: the reference, in one
 /// thread, `runs` times or for a second; the others on `threads` threads, `runs` times after `warmup`. Each finds its
 /// tensors where its last run left them, in the caches if they fit. Errors are those of all outputs. A convolution that
 /// would take the reference longer than a second or two is not run by it, and errors are those of its first pixels.

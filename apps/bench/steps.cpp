@@ -5,55 +5,44 @@
 #include "apps/bench/machine/clock.h"
 #include "apps/bench/picture.h"
 #include "apps/bench/report/times.h"
-#include "apps/bench/work.h"
-#include "apps/cli/shape.h"
-#include "kernels/letterbox/letterbox.h"
-#include "runtime/cpu/executor.h"
-#include "runtime/model/model.h"
+#include "runtime/cpu/session.h"
 
 namespace cudet::bench {
 
 Measurement measurement_of(std::string name, const Step& step, Times times, const Machine& machine) {
-  const Work work = work_of(step);
-  const double gflop = work.flops * 1e-9, gbytes = work.bytes * 1e-9, seconds = times.p50_ms * 1e-3;
-  const double of_arithmetic = gflop / machine.peak_gflops, of_memory = gbytes / machine.bandwidth_gbs;  // seconds
+  const StepInfo info = step_info(step);
+  const double gflop = info.flops * 1e-9, gbytes = info.bytes * 1e-9, seconds = times.p50_ms * 1e-3;
+  const double arithmetic_seconds = gflop / machine.peak_gflops, memory_seconds = gbytes / machine.bandwidth_gbs;
   Measurement m{};
   m.name = std::move(name);
-  m.op = op_of(step);
-  m.shape = shape_of(step);
+  m.op = step_name(step);
+  m.shape = shape_text(step);
   m.time = std::move(times);
   m.gflop = gflop;
   m.mbytes = gbytes * 1e3;
   m.gflops = gflop / seconds;
   m.gbs = gbytes / seconds;
-  m.share_of_peak = std::max(of_arithmetic, of_memory) / seconds;
-  m.memory_bound = of_memory > of_arithmetic;
+  m.share_of_peak = std::max(arithmetic_seconds, memory_seconds) / seconds;
+  m.memory_bound = memory_seconds > arithmetic_seconds;
   return m;
 }
 
 std::vector<Measurement> measure_steps(const Model& model, Precision precision, Size input, int batch, int threads,
                                        int warmup, int runs, const Machine& machine) {
-  const Model::Impl& impl = model.impl();
+  CpuSession session(model, {precision == Precision::int8 ? Type::u8 : Type::f32, threads});
   const Extent size{round_up(input.height, model.stride()), round_up(input.width, model.stride())};
-  const Type type = precision == Precision::int8 ? Type::u8 : Type::f32;
-  const std::shared_ptr<const PackedWeights> weights = impl.cpu_weights(type);
-  const Program program = compile(impl.graph, *weights, batch, size, false, {type});
-  const Buffer arena(program.memory.bytes);
-  const Memory memory{arena.data(), weights->bytes.data()};
-  CpuExecutor executor(threads);
+  const Program& program = session.program(batch, size);
   const Picture picture;
   const Frame frame = picture.frame();
+  const LetterboxFit fit = letterbox_fit(frame.width, frame.height, size);
 
   std::vector<std::vector<double>> samples(program.steps.size());
   for (int run = -warmup; run < runs; ++run) {
-    for (int image = 0; image < batch; ++image) {  // each time: later values take the input's place
-      const Letterbox letterbox{frame, letterbox_fit(frame.width, frame.height, size), program.input, image};
-      executor.pool().for_tiles(letterbox.tiles(),
-                                [&](int first, int last) { letterbox_cpu(letterbox, memory, first, last); });
-    }
+    for (int image = 0; image < batch; ++image)  // in each run, since later values overwrite the input
+      session.letterbox(program, frame, fit, image);
     for (std::size_t i = 0; i < program.steps.size(); ++i) {
       const auto start = Clock::now();
-      executor.run(program.steps[i].step, memory);
+      session.run(program.steps[i]);
       const double time = milliseconds_since(start);
       if (run >= 0) samples[i].push_back(time);
     }

@@ -13,7 +13,7 @@ struct SizeOption {
 };
 
 /// "640": both sides; "384x640" or "384X640": height and width. Throws Error that names the option where a side isn't a
-/// whole number from 1 to kMostInput.
+/// whole number from 1 to kMaxInput.
 SizeOption parse_size(std::string_view option, const std::string& text);
 
 }  // namespace cudet

@@ -1,4 +1,4 @@
-// The ranges of a network's values, measured on pictures.
+// Measures the ranges of a network's values on images.
 #pragma once
 #include <map>
 #include <string>
@@ -12,10 +12,10 @@ struct ValueRange {
   float low, high;
 };
 
-/// Runs the model in fp32 on the CPU on each picture, as `detect` does, and returns for each convolution whose result
-/// int8 holds in 8 bits, by its module, the range that loses least: what lies beyond is cut off, what lies within is
-/// rounded, and the sum of both errors' squares over all pictures is the least. Throws Error with the path of a file
-/// that is no picture, or the module whose values are not finite.
-std::map<std::string, ValueRange> calibrate(const Model& model, const std::vector<std::string>& pictures);
+/// Runs the model in fp32 on the CPU on each image, as `detect` does. Returns for each convolution whose output is
+/// 8-bit in int8, by module, the range with the smallest sum of squared errors over all images; values outside are
+/// clipped, values inside are rounded. Throws Error with the path of a file that is not an image, or with the module
+/// whose values are not finite.
+std::map<std::string, ValueRange> calibrate(const Model& model, const std::vector<std::string>& images);
 
 }  // namespace cudet::convert

@@ -40,13 +40,13 @@ std::optional<std::pair<int, int>> input_size(std::optional<PickleValue> imgsz) 
   if (sizes.size() == 1) sizes.push_back(sizes[0]);
   if (sizes.size() != 2) return std::nullopt;
   for (const std::int64_t size : sizes)
-    if (size < 1 || size > kMostInput) return std::nullopt;
+    if (size < 1 || size > kMaxInput) return std::nullopt;
   return std::pair(static_cast<int>(sizes[0]), static_cast<int>(sizes[1]));
 }
 
 /// A dict {0: "person", …} or a list; a class that has no name gets its number.
 std::vector<std::string> class_names(std::optional<PickleValue> given, std::int64_t classes) {
-  if (classes > kMostChannels) throw Error(std::to_string(classes) + " classes are too many");
+  if (classes > kMaxChannels) throw Error(std::to_string(classes) + " classes are too many");
   std::vector<std::string> names;
   for (std::int64_t i = 0; i < classes; ++i) names.push_back(std::to_string(i));
   const auto name = [&](std::optional<std::int64_t> index, PickleValue value) {

@@ -81,7 +81,7 @@ Conversion convert(const Options& options) {
   const int stride = check_runnable(table, result.checkpoint ? &result.checkpoint->weights : nullptr, options.input);
   for (int* side : {&table.height, &table.width}) {
     *side = round_up(*side, stride);
-    if (*side > kMostInput)
+    if (*side > kMaxInput)
       throw Error(options.input + ": in whole strides of " + std::to_string(stride) + " pixels the input has " +
                   std::to_string(*side) + ": --imgsz must give a smaller one");
   }

@@ -42,8 +42,8 @@ Int8Weights::Int8Weights(Safetensors file, const Model& model, const std::map<st
     const std::string name = node.name + (normed ? ".conv" : "");
     const StoredTensor* stored = file_.find(name + ".weight");
     if (!stored || stored->shape != shape) continue;
-    add_convolution(name + ".weight", weight.shape, read_values(weight.values, elements_of(weight.shape)));
-    add_floats(name + ".bias", {shape[0]}, read_values(bias.values, elements_of(bias.shape)));
+    add_convolution(name + ".weight", weight.shape, read_values(weight.values, element_count(weight.shape)));
+    add_floats(name + ".bias", {shape[0]}, read_values(bias.values, element_count(bias.shape)));
     tensors_.erase(scale_name(name + ".bias"));  // where it was of 8 bits
     std::erase_if(tensors_, [&](const auto& tensor) { return tensor.first.starts_with(node.name + ".bn."); });
   }

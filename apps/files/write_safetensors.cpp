@@ -31,9 +31,9 @@ void write_safetensors(AtomicFile& file, const std::string& path, const std::map
   std::size_t offset = 0;
   for (const auto* entry : order) {
     const auto& [name, tensor] = *entry;
-    if (bytes_of(tensor.shape, tensor.dtype) != tensor.data.size())
+    if (tensor_bytes(tensor.shape, tensor.dtype) != tensor.data.size())
       throw Error(std::string(path).append(": tensor ").append(name).append(": its shape and bytes disagree"));
-    header[name] = {{"dtype", name_of(tensor.dtype)},
+    header[name] = {{"dtype", dtype_name(tensor.dtype)},
                     {"shape", tensor.shape},
                     {"data_offsets", {offset, offset + tensor.data.size()}}};
     offset += tensor.data.size();

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "apps/cli/shape.h"
+#include "runtime/compile/lowering.h"
 #include "runtime/compile/passes.h"
 
 namespace cudet::inspect {
@@ -47,60 +47,9 @@ Totals total(const Report& report) {
   return sum;
 }
 
-/// A step in words: operator, what it reads, what it writes, and its particulars.
-struct StepText {
-  std::string op, x, detail;
-  Tensor y;
-};
-
-StepText describe(const Step& step) {
-  const auto number = [](int n) { return std::to_string(n); };
-  return std::visit(
-      Overloaded{
-          [&](const Conv2d& s) {
-            std::string detail = number(s.kernel.h) + "x" + number(s.kernel.w);
-            if (s.stride.h != 1 || s.stride.w != 1) detail += "/" + number(s.stride.h);
-            if (s.stride.h != s.stride.w) detail += "," + number(s.stride.w);
-            if (s.dilation.h != 1 || s.dilation.w != 1) detail += " dilated";
-            if (s.groups != 1) detail += " in " + number(s.groups) + " groups";
-            if (s.activation == Activation::silu) detail += " + SiLU";
-            if (s.add) detail += " + residual";
-            return StepText{"conv2d", shape(s.x), detail, s.y};
-          },
-          [&](const Conv2dInt8& s) {
-            StepText text = describe(s.conv);
-            text.op = "conv2d_int8";
-            return text;
-          },
-          [&](const MaxPool& s) {
-            return StepText{"max_pool", shape(s.x), number(s.kernel) + "x" + number(s.kernel), s.y};
-          },
-          [&](const MaxPoolChain& s) {
-            return StepText{"max_pool", shape(s.x),
-                            number(s.count) + " of " + number(s.kernel) + "x" + number(s.kernel), s.y[s.count - 1]};
-          },
-          [&](const Upsample& s) {
-            return StepText{"upsample", shape(s.x), "by " + number(s.scale), s.y};
-          },
-          [&](const Copy& s) {
-            return StepText{"copy", shape(s.x), "", s.y};
-          },
-          [&](const DySample& s) {
-            return StepText{
-                "dysample", shape(s.x),
-                "by " + number(s.scale) + ", " + number(s.groups) + " groups" + (s.dyscope ? ", dyscope" : ""), s.y};
-          },
-          [&](const ConvDySample& s) {
-            return StepText{"conv_dysample", shape(s.sample.x),
-                            "by " + number(s.sample.scale) + ", " + number(s.sample.groups) + " groups" +
-                                (s.sample.dyscope ? ", dyscope" : ""),
-                            s.sample.y};
-          },
-          [&](const DetectDecode& s) {
-            return StepText{"detect_decode", shape(s.level[0].box), number(s.levels) + " levels", s.y};
-          },
-      },
-      step);
+/// The tensor that a step is made for: its last output.
+const Tensor& result(const StepInfo& info) {
+  return info.outputs.back();
 }
 
 void print_memory(const Report& report, std::ostream& out) {
@@ -135,7 +84,7 @@ Json cuda_json(const CudaMemory& memory) {
 
 std::map<std::string, int> count_operators(const Program& program) {
   std::map<std::string, int> count;
-  for (const Program::NamedStep& named : program.steps) ++count[describe(named.step).op];
+  for (const Program::NamedStep& named : program.steps) ++count[step_name(named.step)];
   return count;
 }
 
@@ -207,9 +156,9 @@ void print_program(const Report& report, std::ostream& out) {
   line("step", "operator", "module", "input", "output", "offset", "particulars");
   std::size_t number = 0;
   for (const Program::NamedStep& named : report.program.steps) {
-    const StepText text = describe(named.step);
-    line(std::to_string(number++), text.op, named.name, text.x, shape(text.y), std::to_string(text.y.offset),
-         text.detail);
+    const StepInfo info = step_info(named.step);
+    line(std::to_string(number++), step_name(named.step), named.name, shape(info.inputs.front()), shape(result(info)),
+         std::to_string(result(info).offset), info.attributes);
   }
   const std::map<std::string, int> count = count_operators(report.program);
   out << "\n" << report.program.steps.size() << " steps: ";
@@ -223,7 +172,7 @@ void print_shapes(const Report& report, std::ostream& out) {
   std::vector<std::pair<std::string, int>> shapes;  // and how many times
   std::size_t width = 0;
   for (const Program::NamedStep& named : report.program.steps) {
-    const std::string line = op_of(named.step) + " " + shape_of(named.step);
+    const std::string line = std::string(step_name(named.step)) + " " + shape_text(named.step);
     const auto known = std::find_if(shapes.begin(), shapes.end(), [&](const auto& s) { return s.first == line; });
     if (known != shapes.end())
       ++known->second;
@@ -271,14 +220,15 @@ void print_json(const Report& report, bool with_program, std::ostream& out) {
                     {"cuda_fp16", cuda_json(report.cuda_fp16)}};
   if (with_program)
     for (const Program::NamedStep& named : report.program.steps) {
-      const StepText text = describe(named.step);
-      json["program"].push_back({{"op", text.op},
+      const StepInfo info = step_info(named.step);
+      const Tensor& y = result(info);
+      json["program"].push_back({{"op", step_name(named.step)},
                                  {"name", named.name},
                                  {"row", named.row},
-                                 {"y", {text.y.n, text.y.h, text.y.w, text.y.c}},
-                                 {"pitch", text.y.pitch},
-                                 {"offset", text.y.offset},
-                                 {"detail", text.detail}});
+                                 {"y", {y.n, y.h, y.w, y.c}},
+                                 {"pitch", y.pitch},
+                                 {"offset", y.offset},
+                                 {"detail", info.attributes}});
     }
   out << json.dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
 }

@@ -29,7 +29,8 @@ Report make_report(const std::string& path, const std::string& scale, int batch,
 void print_table(const Report& report, std::ostream& out);
 /// Step by step, below a legend, then the sums.
 void print_program(const Report& report, std::ostream& out);
-/// Each distinct operator at its shape, a line as apps/cli/shape.h has it, and how many times: for `bench --shapes`.
+/// Each distinct operator at its shape, a line in the grammar of kernels/shape_text.h, and how many times: for `bench
+/// --shapes`.
 void print_shapes(const Report& report, std::ostream& out);
 void print_json(const Report& report, bool with_program, std::ostream& out);
 

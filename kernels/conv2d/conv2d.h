@@ -1,5 +1,6 @@
 // Convolution in two dimensions, with all that follows it in YOLOv8: bias, SiLU, residual.
 #pragma once
+#include "kernels/step_info.h"
 #include "kernels/tensor.h"
 
 namespace cudet {
@@ -10,6 +11,7 @@ enum class Activation : unsigned char { none, silu };
 ///                 u·stride.w − pad.w + s·dilation.w, k's group · C/groups + c)) + residual(i, v, u, k)
 /// with x = 0 outside of the picture, act(t) = t or t·σ(t). As torch.nn.Conv2d, zero padded.
 struct Conv2d {
+  static constexpr const char* kName = "conv2d";
   Tensor x;         // N, H, W, C
   Tensor y;         // N, V, U, K; V = (H + 2 pad.h − dilation.h (R − 1) − 1) / stride.h + 1 >= 1, U alike
   Tensor residual;  // N, V, U, K, only where `add`; neither it nor x may overlap y
@@ -69,5 +71,10 @@ std::size_t conv2d_cuda_scratch_bytes(const Conv2d& op, int multiprocessors);
 /// x and weight f32, or both f16; residual of x's type; y of x's type, or f32. Sums are f32. Weight and bias, packed,
 /// start at multiples of 16 bytes; a tensor has fewer than 2^31 elements an image.
 void conv2d_cuda(const Conv2d&, const Memory&, const CudaStream&);
+
+StepInfo describe(const Conv2d&);
+void parse_shape(ShapeParser&, Conv2d&);
+/// Lays out all tensors but x, once the attributes are set. Throws Error if there are no outputs.
+void lay_out(ShapeParser&, long channels, Conv2d&);
 
 }  // namespace cudet

@@ -2,6 +2,7 @@
 #pragma once
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/quantization.h"
+#include "kernels/step_info.h"
 
 namespace cudet {
 
@@ -9,6 +10,7 @@ namespace cudet {
 /// −127..127, s(k) the channel's largest weight / 127: what quantize_weights makes of them. Sums of integers; bias,
 /// activation and residual f32. Beside the picture, x is its zero. The reference takes weights that are w · s(k).
 struct Conv2dInt8 {
+  static constexpr const char* kName = "conv2d_int8";
   Conv2d conv;  // x: u8; y: u8, or f32, then without a residual; residual: u8. weight: for the reference f32, of
                 // layout K, R, S, C/groups; packed for the CPU (conv2d_int8_cpu_pack)
   Quantization x, y, residual;  // of the tensors that are u8
@@ -38,5 +40,8 @@ void conv2d_int8_cpu_direct(const Conv2dInt8&, const Memory&, int first, int las
 bool conv2d_int8_cpu_has_winograd(const Conv2d& conv);
 int conv2d_int8_cpu_winograd_tiles(const Conv2dInt8& op);
 void conv2d_int8_cpu_winograd(const Conv2dInt8&, const Memory&, int first, int last);
+
+StepInfo describe(const Conv2dInt8&);
+void parse_shape(ShapeParser&, Conv2dInt8&);
 
 }  // namespace cudet

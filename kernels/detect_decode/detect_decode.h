@@ -1,6 +1,7 @@
 // The end of YOLOv8's Detect head: distributions to boxes, logits to scores.
 #pragma once
 #include "kernels/nms/nms.h"
+#include "kernels/step_info.h"
 #include "kernels/tensor.h"
 
 namespace cudet {
@@ -14,6 +15,7 @@ namespace cudet {
 /// where a counts the pixels of level 0 row by row, then those of level 1, … NaN in a distribution or a logit gives
 /// NaN.
 struct DetectDecode {
+  static constexpr const char* kName = "detect_decode";
   static constexpr int kMaxLevels = 8;
   struct Level {
     Tensor box;                // N, H, W, 4·R
@@ -40,5 +42,8 @@ void detect_candidates_cuda(const DetectDecode& op, const Memory&, const NmsPara
                             const std::uint8_t* wanted, Candidate* candidates, int* found, const CudaStream&);
 /// All of y.
 void detect_decode_cuda(const DetectDecode&, const Memory&, const CudaStream&);  // x f32 or f16, y f32
+
+StepInfo describe(const DetectDecode&);
+void parse_shape(ShapeParser&, DetectDecode&);
 
 }  // namespace cudet

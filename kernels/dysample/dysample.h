@@ -2,6 +2,7 @@
 // ICCV 2023, arXiv 2308.15085, section 3.2).
 #pragma once
 #include "kernels/conv2d/conv2d.h"
+#include "kernels/step_info.h"
 #include "kernels/tensor.h"
 
 namespace cudet {
@@ -17,6 +18,7 @@ namespace cudet {
 /// and a corner of weight 0 not at all, whatever its value. The 1×1 convolution that makes the offsets (style lp; pl by
 /// expanded weights: layers/dysample.cpp) is a Conv2d.
 struct DySample {
+  static constexpr const char* kName = "dysample";
   Tensor x;       // N, H, W, C; of u8, whose reals y holds alike, sums are rounded to the nearest
   Tensor offset;  // N, H, W, 2·G·s², or 4·G·s² with dyscope: the offset map, then the scope map before σ
   Tensor y;       // N, s·H, s·W, C
@@ -29,6 +31,7 @@ struct DySample {
 
 /// The 1x1 convolution that makes the offsets (op.offset is sample.offset), and the sampling at them.
 struct ConvDySample {
+  static constexpr const char* kName = "conv_dysample";
   Conv2d conv;
   DySample sample;
 };
@@ -40,5 +43,10 @@ void dysample_cpu(const DySample&, const Memory&, int first, int last);  // f32 
 void conv_dysample_cuda(const ConvDySample&, const Memory&, const CudaStream&);
 bool conv_dysample_fits(const ConvDySample&);
 void dysample_cuda(const DySample&, const Memory&, const CudaStream&);  // f32 or f16
+
+StepInfo describe(const DySample&);
+void parse_shape(ShapeParser&, DySample&);
+StepInfo describe(const ConvDySample&);
+void parse_shape(ShapeParser&, ConvDySample&);
 
 }  // namespace cudet

@@ -1,5 +1,6 @@
 // Maximum over a square window.
 #pragma once
+#include "kernels/step_info.h"
 #include "kernels/tensor.h"
 
 namespace cudet {
@@ -7,6 +8,7 @@ namespace cudet {
 /// y(i, v, u, k) = max over r, s in [0, kernel) of x(i, v·stride − pad + r, u·stride − pad + s, k); what lies outside
 /// of the picture does not count; NaN in a window wins. As torch.nn.MaxPool2d.
 struct MaxPool {
+  static constexpr const char* kName = "max_pool";
   Tensor x;                 // N, H, W, C
   Tensor y;                 // N, V, U, C; V = (H + 2 pad − kernel) / stride + 1, U alike; may not overlap x
   int kernel, stride, pad;  // pixels; pad <= kernel / 2, so that no window is empty
@@ -18,6 +20,7 @@ struct MaxPool {
 /// Poolings of stride 1 one after the other, as in SPPF: y[0] = pool(x), y[i] = pool(y[i - 1]), each with pad kernel
 /// / 2. So y[i] is the maximum over a window of (i + 1)(kernel - 1) + 1.
 struct MaxPoolChain {
+  static constexpr const char* kName = "max_pool_chain";
   static constexpr int kMost = 4;
   Tensor x, y[kMost];  // of one shape; no two share an element, though all may be slices of one tensor
   int count;           // of y
@@ -32,5 +35,10 @@ void max_pool_cpu(const MaxPool&, const Memory&, int first, int last);  // f32 o
 void max_pool_chain_cuda(const MaxPoolChain&, const Memory&,
                          const CudaStream&);                           // f32 or f16; one launch if the map is small
 void max_pool_cuda(const MaxPool&, const Memory&, const CudaStream&);  // f32 or f16
+
+StepInfo describe(const MaxPool&);
+void parse_shape(ShapeParser&, MaxPool&);
+StepInfo describe(const MaxPoolChain&);
+void parse_shape(ShapeParser&, MaxPoolChain&);
 
 }  // namespace cudet

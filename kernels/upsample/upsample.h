@@ -1,11 +1,13 @@
 // Nearest-neighbour upsampling.
 #pragma once
+#include "kernels/step_info.h"
 #include "kernels/tensor.h"
 
 namespace cudet {
 
 /// y(i, v, u, k) = x(i, v / scale, u / scale, k), divisions rounded down.
 struct Upsample {
+  static constexpr const char* kName = "upsample";
   Tensor x;   // N, H, W, C
   Tensor y;   // N, scale·H, scale·W, C
   int scale;  // >= 1
@@ -17,5 +19,8 @@ struct Upsample {
 void run_reference(const Upsample&, const Memory&);                      // f32 or u8
 void upsample_cpu(const Upsample&, const Memory&, int first, int last);  // f32 or u8; tiles [first, last)
 void upsample_cuda(const Upsample&, const Memory&, const CudaStream&);   // f32 or f16
+
+StepInfo describe(const Upsample&);
+void parse_shape(ShapeParser&, Upsample&);
 
 }  // namespace cudet

@@ -3,14 +3,6 @@
 #include <algorithm>
 
 namespace cudet {
-namespace {
-
-const Conv2d* convolution(const Step& step) {
-  if (const auto* fused = std::get_if<ConvDySample>(&step)) return &fused->conv;
-  return std::get_if<Conv2d>(&step);
-}
-
-}  // namespace
 
 CandidateLayout::CandidateLayout(const Program& program)
     : images(program.batch),
@@ -54,7 +46,7 @@ CudaMemory cuda_memory(const Program& program, int multiprocessors) {
     if (const Conv2d* conv = convolution(named.step)) {
       memory.weights +=
           align_up(conv2d_cuda_packed_bytes(*conv)) + align_up(conv2d_cuda_bias_floats(*conv) * sizeof(float));
-      if (std::holds_alternative<Conv2d>(named.step))  // fused with DySample it never splits sums
+      if (std::holds_alternative<Conv2d>(named.step))  // a convolution fused with DySample never splits its sums
         memory.scratch = std::max(memory.scratch, conv2d_cuda_scratch_bytes(*conv, multiprocessors));
     }
   memory.arena = program.memory.bytes;

@@ -1,5 +1,5 @@
-// What running a Program takes of a CUDA device's memory. Needs no device: `inspect` asks, and the engine allocates by
-// it.
+// Computes the CUDA device memory that a Program needs. The session allocates by it; `inspect` prints it without a
+// device.
 #pragma once
 #include <cstddef>
 
@@ -8,40 +8,40 @@
 
 namespace cudet {
 
-/// Bytes of a picture on its way to the device: one strip of rows there, two in pinned memory of the host, so that one
-/// is packed while the other is sent.
+/// Bytes of a strip of image rows on its way to the device. The device has one strip, pinned host memory two: one is
+/// packed while the other is sent.
 constexpr std::size_t kStripBytes = 2 << 20;
 
-/// Where each part of the memory for candidates starts, bytes. What a call wants is in front and in one piece; the host
-/// sends it as it is.
+/// Offsets of the parts of the memory for candidates, bytes. A call's options come first and are contiguous, so that
+/// the host sends them in one copy.
 struct CandidateLayout {
   explicit CandidateLayout(const Program& program);
 
   int images, anchors, classes;
-  int most;                        // that NMS may keep of an image
-  std::size_t parameters, wanted;  // NmsParameters, a flag a class
-  std::size_t found, kept_count;   // int an image
+  int most;                        // maximum number of candidates that NMS keeps per image
+  std::size_t parameters, wanted;  // NmsParameters; one flag per class
+  std::size_t found, kept_count;   // int per image
   std::size_t candidates;          // Candidate: images, anchors
   std::size_t sorted, kept;        // Candidate: images, most
   std::size_t bytes;
 
-  /// The operator over memory that starts at `base`.
+  /// Returns the NMS operator over memory that starts at `base`.
   NmsBatch batch(std::byte* base) const;
 };
 
-/// Bytes on the device, by what they are for.
+/// Bytes on the device, by purpose.
 struct CudaMemory {
-  std::size_t weights;     // once a detector, whatever the Program
+  std::size_t weights;     // once per detector
   std::size_t arena;       // values between steps
-  std::size_t input;       // of the next batch, while the network runs on this one
+  std::size_t input;       // input of the next batch, while the network runs on this one
   std::size_t candidates;  // CandidateLayout
-  std::size_t scratch;     // sums that blocks share
-  std::size_t strip;       // of a picture in host memory
+  std::size_t scratch;     // partial sums that blocks exchange
+  std::size_t strip;       // strip of an image in host memory
 
   std::size_t total() const { return weights + arena + input + candidates + scratch + strip; }
 };
 
-/// For a Program compiled for CUDA, on a device of so many multiprocessors.
+/// Computes the memory of a Program compiled for CUDA on a device with `multiprocessors` multiprocessors.
 CudaMemory cuda_memory(const Program& program, int multiprocessors);
 
 }  // namespace cudet

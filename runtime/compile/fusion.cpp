@@ -3,15 +3,15 @@
 namespace cudet {
 namespace {
 
-/// Whether both are slices of one buffer that has a place for each, so that neither was placed over the other.
+/// Whether both are disjoint slices of one buffer.
 bool siblings(const Tensor& a, const Tensor& b) {
-  const std::size_t apart = a.offset > b.offset ? a.offset - b.offset : b.offset - a.offset;
+  const std::size_t distance = a.offset > b.offset ? a.offset - b.offset : b.offset - a.offset;
   const std::size_t size = size_of(a.type);
-  return a.pitch == b.pitch && apart >= size * static_cast<std::size_t>(a.c) &&
-         apart < size * static_cast<std::size_t>(a.pitch);
+  return a.pitch == b.pitch && distance >= size * static_cast<std::size_t>(a.c) &&
+         distance < size * static_cast<std::size_t>(a.pitch);
 }
 
-/// Makes the chain one longer by `next`; false where it is no link of it.
+/// Appends `next` to the chain and returns true, or returns false if it does not continue the chain.
 bool extend(MaxPoolChain& chain, const MaxPool& next) {
   const Tensor& last = chain.count == 0 ? next.x : chain.y[chain.count - 1];
   const bool fits = chain.count < MaxPoolChain::kMost && next.stride == 1 && next.kernel % 2 == 1 &&

@@ -1,13 +1,12 @@
-// Steps that a device does better at one go.
+// Fuses neighbouring steps for CUDA.
 #pragma once
 #include "runtime/program.h"
 
 namespace cudet {
 
-/// Replaces neighbouring steps by one: poolings of each other's results (SPPF) by a MaxPoolChain, the convolution that
-/// makes offsets and the DySample that reads them (layers/dysample.cpp gives
-/// them no other reader) by a ConvDySample, where there is a kernel for it. The offsets
-/// keep their place in the arena, so that any executor can run the step.
+/// Replaces a chain of poolings (SPPF) by a MaxPoolChain. Replaces a convolution that computes offsets and the DySample
+/// that reads them by a ConvDySample, if a kernel supports it; layers/dysample.cpp gives the offsets no other reader.
+/// Offsets keep their memory in the arena, so that every executor can run the fused step.
 void fuse(std::vector<Program::NamedStep>& steps);
 
 }  // namespace cudet

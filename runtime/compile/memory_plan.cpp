@@ -16,7 +16,7 @@ bool overlap(const Lifetime& a, const Lifetime& b) {
 
 std::size_t find_live_peak(const std::vector<Lifetime>& buffers) {
   std::size_t peak = 0;
-  for (const Lifetime& at : buffers) {  // the peak is reached where some buffer begins
+  for (const Lifetime& at : buffers) {  // the peak is at the start of some buffer's life
     std::size_t live = 0;
     for (const Lifetime& b : buffers)
       if (b.first <= at.first && at.first <= b.last) live += align_up(b.bytes);
@@ -25,9 +25,9 @@ std::size_t find_live_peak(const std::vector<Lifetime>& buffers) {
   return peak;
 }
 
-/// Places buffers in this order; returns the arena's size.
-std::size_t place(const std::vector<Lifetime>& buffers, const std::vector<std::size_t>& order,
-                  std::vector<std::size_t>& offsets) {
+/// Places the buffers in this order. Returns the arena's size.
+std::size_t place_buffers(const std::vector<Lifetime>& buffers, const std::vector<std::size_t>& order,
+                          std::vector<std::size_t>& offsets) {
   std::vector<std::size_t> placed;  // sorted by offset
   std::size_t bytes = 0;
   for (const std::size_t b : order) {
@@ -54,9 +54,9 @@ MemoryPlan plan_memory(const std::vector<Lifetime>& buffers) {
   std::vector<std::size_t> order(buffers.size()), offsets(buffers.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   best.bytes = std::numeric_limits<std::size_t>::max();
-  // The arena's size for this order; keeps it if it is the smallest so far.
+  // Returns the arena's size for this order, and keeps the plan if it is the smallest so far.
   const auto attempt = [&](const std::vector<std::size_t>& in_order) {
-    const std::size_t bytes = place(buffers, in_order, offsets);
+    const std::size_t bytes = place_buffers(buffers, in_order, offsets);
     if (bytes < best.bytes) {
       best.bytes = bytes;
       best.offsets = offsets;
@@ -79,8 +79,8 @@ MemoryPlan plan_memory(const std::vector<Lifetime>& buffers) {
     if (best.bytes <= best.live_peak) break;
   }
 
-  // Greedy orders leave gaps on some networks: swap pairs of the best order, keeping what does not harm.
-  // An attempt takes time that grows with the square of the buffers: fewer of them for large networks.
+  // Greedy orders leave gaps on some networks: swap random pairs of the best order, and keep swaps that do no harm.
+  // One attempt takes time quadratic in the number of buffers, so large networks get fewer.
   const std::size_t count = buffers.size(),
                     swaps = count > 1 ? std::min<std::size_t>(2000, 20'000'000 / (count * count)) : 0;
   std::mt19937 random(1);

@@ -6,12 +6,12 @@
 namespace cudet {
 namespace {
 
-/// The node that makes each value; kNone for the input.
-std::vector<int> find_makers(const Graph& graph) {
-  std::vector<int> maker(graph.channels.size(), kNone);
+/// Returns the index of the node that produces each value; kNone for the input.
+std::vector<int> find_producers(const Graph& graph) {
+  std::vector<int> producer(graph.channels.size(), kNone);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i)
-    maker[static_cast<std::size_t>(graph.nodes[i].output)] = static_cast<int>(i);
-  return maker;
+    producer[static_cast<std::size_t>(graph.nodes[i].output)] = static_cast<int>(i);
+  return producer;
 }
 
 void remove_nodes(Graph& graph, const std::vector<bool>& remove) {
@@ -22,7 +22,7 @@ void remove_nodes(Graph& graph, const std::vector<bool>& remove) {
 }
 
 void fold(Graph& graph, ConvOp& conv, const BatchNormOp& norm) {
-  const auto parameter = [&](ParameterId id) -> Parameter& { return graph.parameters[static_cast<std::size_t>(id)]; };
+  const auto parameter = [&](ParameterId id) -> Parameter& { return graph.parameters[id]; };
   const int channels = parameter(conv.weight).shape[0];
   if (conv.bias == kNone) conv.bias = graph.add_parameter({{channels}, {}});
   Values &weight = parameter(conv.weight).values, &bias = parameter(conv.bias).values;
@@ -54,24 +54,23 @@ void fold(Graph& graph, ConvOp& conv, const BatchNormOp& norm) {
   };
 }
 
-/// Merges each node of operator Op into the convolution that makes the later of its inputs, which nothing else may
-/// read: the convolution makes its result from now on. `merge(conv, op, earlier)` changes the convolution; `earlier` is
-/// the other input, if there is one.
+/// Merges each node of operator Op into the convolution that produces the later of its inputs and that has no other
+/// reader. merge(conv, op, earlier) changes the convolution, which then produces the node's output; `earlier` is the
+/// other input of a binary operator.
 template <class Op, class Merge>
 void absorb(Graph& graph, const Merge& merge) {
-  const std::vector<int> maker = find_makers(graph), readers = count_readers(graph);
-  const auto made_by = [&](ValueId v) { return maker[static_cast<std::size_t>(v)]; };
+  const std::vector<int> producer = find_producers(graph), readers = count_readers(graph);
+  const auto producing_node = [&](ValueId v) { return producer[v]; };
   std::vector<bool> remove(graph.nodes.size());
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     Node& node = graph.nodes[i];
     const Op* op = std::get_if<Op>(&node.op);
     if (!op) continue;
     ValueId later = node.inputs.front(), earlier = node.inputs.back();
-    if (made_by(later) < made_by(earlier)) std::swap(later, earlier);
-    Node* conv = made_by(later) == kNone ? nullptr : &graph.nodes[static_cast<std::size_t>(made_by(later))];
-    if (!conv || !std::holds_alternative<ConvOp>(conv->op) || readers[static_cast<std::size_t>(later)] != 1)
-      throw Error(graph.rows[static_cast<std::size_t>(node.row)].label + ": " + node.name +
-                  " does not follow a convolution of its own");
+    if (producing_node(later) < producing_node(earlier)) std::swap(later, earlier);
+    Node* conv = producing_node(later) == kNone ? nullptr : &graph.nodes[producing_node(later)];
+    if (!conv || !std::holds_alternative<ConvOp>(conv->op) || readers[later] != 1)
+      throw Error(graph.rows[node.row].label + ": " + node.name + " does not follow a convolution that only it reads");
     merge(*conv, *op, earlier);
     conv->output = node.output;
     remove[i] = true;
@@ -100,35 +99,34 @@ void fuse_residual(Graph& graph) {
 
 void drop_unused(Graph& graph) {
   std::vector<bool> used(graph.channels.size()), remove(graph.nodes.size());
-  used[static_cast<std::size_t>(graph.output)] = true;
+  used[graph.output] = true;
   for (std::size_t i = graph.nodes.size(); i-- > 0;) {
     remove[i] = !used[static_cast<std::size_t>(graph.nodes[i].output)];
     if (remove[i]) continue;
-    for (const ValueId x : graph.nodes[i].inputs) used[static_cast<std::size_t>(x)] = true;
+    for (const ValueId x : graph.nodes[i].inputs) used[x] = true;
   }
   remove_nodes(graph, remove);
 }
 
 void slice_concats(Graph& graph) {
-  std::vector<Slice>& place = graph.slices;
-  place.assign(graph.channels.size(), {});
+  std::vector<Slice>& slices = graph.slices;
+  slices.assign(graph.channels.size(), {});
   for (const Node& node : graph.nodes)
-    if (const auto* slice = std::get_if<SliceOp>(&node.op))
-      place[static_cast<std::size_t>(node.output)] = {node.inputs[0], slice->first};
+    if (const auto* slice = std::get_if<SliceOp>(&node.op)) slices[node.output] = {node.inputs[0], slice->first};
 
   std::vector<Node> nodes;
   for (Node& node : graph.nodes) {
     if (std::holds_alternative<ConcatOp>(node.op)) {
       int first = 0;
       for (ValueId& x : node.inputs) {
-        const int channels = graph.channels[static_cast<std::size_t>(x)];
-        if (x == 0 || place[static_cast<std::size_t>(x)].parent != kNone) {
+        const int channels = graph.channels[x];
+        if (x == 0 || slices[x].parent != kNone) {
           const ValueId copy = graph.add_value(channels);
-          place.emplace_back();
+          slices.emplace_back();
           nodes.push_back({CopyOp{}, {x}, copy, node.row, node.name + ".copy"});
           x = copy;
         }
-        place[static_cast<std::size_t>(x)] = {node.output, first};
+        slices[x] = {node.output, first};
         first += channels;
       }
     }

@@ -1,28 +1,28 @@
-// What happens to a graph between the network table and the Program: fewer, larger operators.
+// Optimisations of a graph before it is lowered: they leave fewer, larger operators.
 #pragma once
 #include "layers/graph.h"
 
 namespace cudet {
 
-// Each of the first three throws Error, naming the row, where an operator has no convolution of its own to go into:
-// none of the modules in layers/ makes such a graph.
+// The first three throw Error with the row's label if an operator does not follow a convolution that only it reads. The
+// modules in layers/ never build such a graph.
 
-/// Multiplies each batch norm into the convolution before it, which gets a bias: w·gain/√(variance + eps),
+/// Folds each batch norm into the convolution before it, which gets a bias: w·gain/√(variance + eps),
 /// bias + (conv bias − mean)·gain/√(variance + eps).
 void fold_batch_norm(Graph& graph);
 
-/// Moves each SiLU into the epilogue of the convolution whose result only it reads.
+/// Moves each SiLU into the epilogue of the convolution before it.
 void fuse_activation(Graph& graph);
 
-/// Moves each residual add into the epilogue of the later convolution that only it reads.
+/// Moves each residual add into the epilogue of the later of the two convolutions that it adds.
 void fuse_residual(Graph& graph);
 
-/// Drops nodes that the output does not depend on.
+/// Removes nodes that the output does not depend on.
 void drop_unused(Graph& graph);
 
-/// Gives every operand of a Concat its place in the result, so that who makes it writes it there; a value that has a
-/// place already, that is the network's input or that stands twice gets a Copy, added to the graph. Slices live in what
-/// they are a slice of. Fills graph.slices.
+/// Makes every operand of a Concat a slice of the result, so that its producer writes it there. An operand that is the
+/// network's input, or that is a slice already, is copied instead: a Copy node is added. Slices become slices of their
+/// input. Fills graph.slices.
 void slice_concats(Graph& graph);
 
 /// All of the above, in order.

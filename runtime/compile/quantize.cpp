@@ -1,18 +1,55 @@
 #include "runtime/compile/quantize.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "runtime/program.h"
+#include "runtime/compile/packing.h"
 
 namespace cudet {
 namespace {
+
+/// What an operator requires of its operands. A new operator needs an overload: without one its values would get a
+/// wrong scale.
+struct OperandRule {
+  enum class Output { measured, like_first_input, always_f32 };
+  Output output;
+  int first_f32_input = 1 << 30;  // inputs from this one on are f32 in every precision
+  bool reads_u8 = true;           // false: with u8 activations all inputs are f32
+};
+
+struct Rules {
+  OperandRule operator()(const ConvOp&) const { return {OperandRule::Output::measured}; }
+  OperandRule operator()(const MaxPoolOp&) const { return {OperandRule::Output::like_first_input}; }
+  OperandRule operator()(const UpsampleOp&) const { return {OperandRule::Output::like_first_input}; }
+  OperandRule operator()(const CopyOp&) const { return {OperandRule::Output::like_first_input}; }
+  OperandRule operator()(const DySampleOp&) const { return {OperandRule::Output::like_first_input, 1}; }
+  OperandRule operator()(const DetectDecodeOp&) const { return {OperandRule::Output::always_f32, 1 << 30, false}; }
+  // Views: their values share a buffer.
+  OperandRule operator()(const SliceOp&) const { return {OperandRule::Output::like_first_input}; }
+  OperandRule operator()(const ConcatOp&) const { return {OperandRule::Output::like_first_input}; }
+  // Fused into convolutions by optimise().
+  OperandRule operator()(const BatchNormOp&) const { return fused(); }
+  OperandRule operator()(const SiluOp&) const { return fused(); }
+  OperandRule operator()(const AddOp&) const { return fused(); }
+
+ private:
+  static OperandRule fused() { throw Error("the graph was not optimised"); }
+};
+
+OperandRule rule(const Node& node) {
+  try {
+    return std::visit(Rules{}, node.op);
+  } catch (const Error& error) {
+    throw Error(node.name + ": " + error.what());
+  }
+}
 
 struct Range {
   float low = 0, high = 0;
 };
 
-/// Values that share a quantisation, by one of them.
+/// Sets of values that share a quantisation: a union-find over the graph's values.
 class Groups {
  public:
   explicit Groups(const Graph& graph) : parent_(graph.slices.size()) {
@@ -20,66 +57,79 @@ class Groups {
     for (std::size_t v = 0; v < graph.slices.size(); ++v)
       if (graph.slices[v].parent != kNone) join(static_cast<ValueId>(v), graph.slices[v].parent);
     for (const Node& node : graph.nodes)
-      if (std::holds_alternative<MaxPoolOp>(node.op) || std::holds_alternative<UpsampleOp>(node.op) ||
-          std::holds_alternative<CopyOp>(node.op) || std::holds_alternative<DySampleOp>(node.op))
-        join(node.inputs[0], node.output);
+      if (rule(node).output == OperandRule::Output::like_first_input) join(node.inputs[0], node.output);
   }
+  /// Returns the value that represents v's set.
   ValueId find(ValueId v) const {
-    while (parent_[static_cast<std::size_t>(v)] != v) v = parent_[static_cast<std::size_t>(v)];
+    while (parent_[v] != v) v = parent_[v];
     return v;
   }
 
  private:
-  void join(ValueId a, ValueId b) { parent_[static_cast<std::size_t>(find(a))] = find(b); }
+  void join(ValueId a, ValueId b) { parent_[find(a)] = find(b); }
   std::vector<ValueId> parent_;
 };
 
 Range read_range(const WeightSource& weights, const std::string& module) {
   const std::vector<float> values = read_values(weights.values(range_name(module), {2}), 2);
   if (!std::isfinite(values[0]) || !std::isfinite(values[1]) || values[0] > values[1])
-    throw Error(range_name(module) + " is no range");
+    throw Error(range_name(module) + " is not a range: it needs a finite minimum and maximum");
   return {values[0], values[1]};
+}
+
+/// Whether the output range of a node is measured and used: it is a convolution whose output is u8.
+bool is_measured(const Node& node, const std::vector<Type>& types) {
+  return rule(node).output == OperandRule::Output::measured && types[node.output] == Type::u8;
 }
 
 }  // namespace
 
-std::vector<bool> find_quantized(const Graph& graph) {
-  std::vector<bool> quantized(graph.channels.size(), true);
-  const auto drop = [&](ValueId v) { quantized[static_cast<std::size_t>(v)] = false; };
-  drop(graph.output);
+std::vector<Type> value_types(const Graph& graph, Type activations) {
+  std::vector<Type> types(graph.channels.size(), activations);
+  const auto set_f32 = [&](ValueId v) { types[v] = Type::f32; };
   for (const Node& node : graph.nodes) {
-    if (std::holds_alternative<DySampleOp>(node.op)) drop(node.inputs[1]);
-    if (std::holds_alternative<DetectDecodeOp>(node.op))
-      for (const ValueId x : node.inputs) drop(x);
+    const OperandRule operands = rule(node);
+    if (operands.output == OperandRule::Output::always_f32) set_f32(node.output);
+    const bool all_f32 = activations == Type::u8 && !operands.reads_u8;
+    for (int i = 0; i < static_cast<int>(node.inputs.size()); ++i)
+      if (all_f32 || i >= operands.first_f32_input) set_f32(node.inputs[i]);
   }
-  return quantized;
+  return types;
+}
+
+std::vector<std::string> measured_modules(const Graph& graph) {
+  const std::vector<Type> types = value_types(graph, Type::u8);
+  std::vector<std::string> modules;
+  for (const Node& node : graph.nodes)
+    if (is_measured(node, types)) modules.push_back(node.name);
+  return modules;
 }
 
 void require_quantizable(const Graph& graph) {
   const Groups groups(graph);
   for (const Node& node : graph.nodes) {
     if (groups.find(node.output) == groups.find(0))
-      throw Error(node.name + ": shares the picture's buffer, which 8 bits do not allow");
+      throw Error(node.name + ": shares the buffer of the network's input, which int8 does not support");
     const auto* conv = std::get_if<ConvOp>(&node.op);
-    if (conv && !conv2d_int8_fits(describe(graph, *conv)))
-      throw Error(node.name + ": its window is too large for 8 bits");
+    if (conv && !conv2d_int8_fits(describe_conv(graph, *conv)))
+      throw Error(node.name + ": its window is too large for int8");
   }
 }
 
 void quantize(Graph& graph, const WeightSource& weights) {
-  bool any = false;
-  for (const Node& node : graph.nodes) any |= weights.has(range_name(node.name));
-  if (!any) return;
+  if (std::none_of(graph.nodes.begin(), graph.nodes.end(),
+                   [&](const Node& node) { return weights.has(range_name(node.name)); }))
+    return;
   require_quantizable(graph);
 
-  const std::vector<bool> quantized = find_quantized(graph);
+  const std::vector<Type> types = value_types(graph, Type::u8);
   const Groups groups(graph);
   std::vector<Range> ranges(graph.channels.size());
   for (const Node& node : graph.nodes) {
-    if (!std::holds_alternative<ConvOp>(node.op) || !quantized[static_cast<std::size_t>(node.output)]) continue;
+    if (!is_measured(node, types)) continue;
     const Range range = read_range(weights, node.name);
-    Range& whole = ranges[static_cast<std::size_t>(groups.find(node.output))];
-    whole = {std::min(whole.low, range.low), std::max(whole.high, range.high)};
+    Range& shared = ranges[groups.find(node.output)];
+    shared = {std::min(shared.low, range.low), std::max(shared.high, range.high)};
   }
   graph.quantizations.resize(graph.channels.size());
   for (std::size_t v = 0; v < graph.channels.size(); ++v) {

@@ -1,32 +1,37 @@
-// What a network needs to run on 8-bit integers: the range of every value, as `convert --int8` measured it.
+// Quantisation of a network to 8-bit integers, from the value ranges that `convert --int8` measured.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "layers/layer.h"
 
 namespace cudet {
 
-/// The tensor, two floats, that holds the least and the largest of what the convolution of this module makes, after
-/// activation and residual.
+/// Returns the name of the tensor that holds the minimum and maximum of a module's output, after activation and
+/// residual.
 inline std::string range_name(const std::string& module) {
   return module + ".output_range";
 }
 
-/// The tensor that holds the scale of each output channel of a weight that is stored in 8 bits.
+/// Returns the name of the tensor that holds one scale per output channel of a weight that is stored in 8 bits.
 inline std::string scale_name(const std::string& weight) {
   return weight + "_scale";
 }
 
-/// Of every value whether an executor on 8 bits holds it so: not the output, what Detect reads, nor offset maps.
-std::vector<bool> find_quantized(const Graph& graph);
+/// Returns the element type of every value of an optimised graph whose activations are `activations`. Offset maps of
+/// DySample and the network's output are always f32; with u8, Detect's inputs are f32 too.
+std::vector<Type> value_types(const Graph& graph, Type activations);
 
-/// Throws Error, naming the module at fault, where an optimised graph cannot run on 8 bits: something shares the
-/// picture's buffer, or a convolution's window is too large.
+/// Returns the names of the convolutions whose output range has to be measured before quantize().
+std::vector<std::string> measured_modules(const Graph& graph);
+
+/// Throws Error with the module's name if an optimised graph cannot run on 8 bits: a value shares the buffer of the
+/// network's input, or a convolution's window is too large.
 void require_quantizable(const Graph& graph);
 
-/// Fills graph.quantizations of an optimised graph where the weights have ranges, else leaves it empty. Values of one
-/// buffer (Concat), and those on both sides of a pooling, an upsampling or a copy, share a quantisation; the picture's
-/// is that of its 8 bits. Throws Error where some ranges are missing or none, or as require_quantizable().
+/// Fills graph.quantizations of an optimised graph if the weights have ranges. Values that share a buffer (Concat), and
+/// the input and output of pooling, upsampling and copying, share one quantisation; the input's is that of 8-bit
+/// pixels. Throws Error if some ranges are missing or invalid, or as require_quantizable() does.
 void quantize(Graph& graph, const WeightSource& weights);
 
 }  // namespace cudet

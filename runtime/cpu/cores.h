@@ -1,10 +1,10 @@
-// The cores that this process may use.
+// The CPU cores that this process may use.
 #pragma once
 #include <vector>
 
 namespace cudet {
 
-/// Numbers of the cores that the system lets this process use (its affinity), at least one.
+/// Returns the indices of the cores in the process's affinity mask, at least one.
 std::vector<int> usable_cores();
 
 }  // namespace cudet

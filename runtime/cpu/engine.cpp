@@ -1,17 +1,12 @@
-// Batches on the CPU: one after the other, all of it within submit().
+// Runs batches on the CPU. submit() does all the work; collect() returns the results.
 #include "runtime/engine.h"
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 
-#include "kernels/letterbox/letterbox.h"
 #include "kernels/nms/nms.h"
-#include "runtime/cpu/executor.h"
-#include "runtime/model/model.h"
-#include "runtime/program_cache.h"
+#include "runtime/cpu/session.h"
 
 namespace cudet {
 namespace {
@@ -22,23 +17,15 @@ double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-/// Memory that the system could give at best: asking for more than that may succeed and end the process later.
-std::size_t physical_memory() {
-  return static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGE_SIZE));
-}
-
 class CpuEngine : public Engine {
  public:
   CpuEngine(const Model& model, const InputFit& input_fit, Precision precision, int threads)
-      : model_(model),
-        input_fit_(input_fit),
-        type_(precision == Precision::int8 ? Type::u8 : Type::f32),
-        executor_(threads),
-        weights_(model.impl().cpu_weights(type_, &executor_.pool())),
+      : input_fit_(input_fit),
+        session_(model, {precision == Precision::int8 ? Type::u8 : Type::f32, threads}),
         wanted_(model.names().size()) {}
 
   Device device() const override { return Device::cpu; }
-  Precision precision() const override { return type_ == Type::u8 ? Precision::int8 : Precision::fp32; }
+  Precision precision() const override { return session_.type() == Type::u8 ? Precision::int8 : Precision::fp32; }
   void submit(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) override {
     finished_[in_flight_] = run(frames, options, raw);
     ++in_flight_;
@@ -51,37 +38,16 @@ class CpuEngine : public Engine {
   }
 
  private:
-  /// What runs `batch` pictures of this size: kept from before, or compiled. The arena has room for it.
-  const Program& program(int batch, Extent size) {
-    if (const Program* known = programs_.find(batch, size)) return *known;
-    auto compiled = std::make_unique<Program>(compile(model_.impl().graph, *weights_, batch, size, false, {type_}));
-    if (compiled->memory.bytes > physical_memory())
-      throw Error("out of memory: " + std::to_string(compiled->memory.bytes >> 20) + " MB are needed for " +
-                  std::to_string(batch) + " pictures of " + std::to_string(size.h) + "x" + std::to_string(size.w));
-    if (compiled->memory.bytes > arena_.bytes()) {
-      programs_.clear();  // should there be no memory for the larger arena, they have none
-      arena_ = Buffer();  // first, so that both are never held
-      arena_ = Buffer(compiled->memory.bytes);
-    }
-    candidates_.resize(std::max(candidates_.size(), static_cast<std::size_t>(compiled->output.w)));
-    return programs_.add(std::move(compiled));
-  }
-
   std::vector<Result> run(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw);
   std::vector<Detection> run_nms(const Program& program, const Memory& memory, int image, const Frame& frame,
                                  const DetectOptions& options);
   void copy_input(const Program& program, const Memory& memory, int image, RawOutput& raw) const;
   void copy_output(const Program& program, const Memory& memory, int image, RawOutput& raw) const;
 
-  Model model_;
   InputFit input_fit_;
-  Type type_;
-  CpuExecutor executor_;
-  std::shared_ptr<const PackedWeights> weights_;
-  RecentPrograms<Program> programs_;
-  Buffer arena_;
+  CpuSession session_;
   std::vector<Candidate> candidates_;
-  std::vector<std::uint8_t> wanted_;  // flags, one a class
+  std::vector<std::uint8_t> wanted_;  // per class: whether its detections count
   std::array<std::vector<Result>, kMostInFlight> finished_;
   std::size_t in_flight_ = 0;
 };
@@ -89,22 +55,20 @@ class CpuEngine : public Engine {
 std::vector<Result> CpuEngine::run(std::span<const Frame> frames, const DetectOptions& options,
                                    std::vector<RawOutput>* raw) {
   std::vector<Result> results(frames.size());
-  const Program& program = this->program(static_cast<int>(frames.size()), input_fit_.input_size(frames));
-  const Memory memory{arena_.data(), weights_->bytes.data()};
+  const Program& program = session_.program(static_cast<int>(frames.size()), input_fit_.input_size(frames));
+  const Memory memory = session_.memory();
+  candidates_.resize(std::max(candidates_.size(), static_cast<std::size_t>(program.output.w)));
   std::fill(wanted_.begin(), wanted_.end(), std::uint8_t{0});
-  for (const int c : options.classes) wanted_[static_cast<std::size_t>(c)] = 1;
+  for (const int c : options.classes) wanted_[c] = 1;
 
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const auto start = Clock::now();
-    const Letterbox letterbox{frames[i], input_fit_.fit_frame(frames[i], program.input_size), program.input,
-                              static_cast<int>(i)};
-    executor_.pool().for_tiles(letterbox.tiles(),
-                               [&](int first, int last) { letterbox_cpu(letterbox, memory, first, last); });
+    session_.letterbox(program, frames[i], input_fit_.fit_frame(frames[i], program.input_size), static_cast<int>(i));
     results[i].ms.letterbox = milliseconds_since(start);
     if (raw) copy_input(program, memory, static_cast<int>(i), raw->emplace_back());
   }
   const auto start = Clock::now();
-  executor_.run(program, memory);
+  session_.run(program);
   const double network = milliseconds_since(start) / static_cast<double>(frames.size());
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const auto nms_start = Clock::now();

@@ -3,7 +3,7 @@
 namespace cudet {
 namespace {
 
-/// The CPU's kernels by their operator.
+/// Runs an operator's CPU kernel.
 struct CpuKernels {
   CpuExecutor& executor;
   const Memory& memory;
@@ -51,9 +51,12 @@ void CpuExecutor::run(const Program& program, const Memory& memory) {
   for (const Program::NamedStep& named : program.steps) run(named.step, memory);
 }
 
+void run_reference_step(const Step& step, const Memory& memory) {
+  std::visit([&](const auto& op) { run_reference(op, memory); }, step);
+}
+
 void run_reference(const Program& program, const Memory& memory) {
-  for (const Program::NamedStep& named : program.steps)
-    std::visit([&](const auto& op) { run_reference(op, memory); }, named.step);
+  for (const Program::NamedStep& named : program.steps) run_reference_step(named.step, memory);
 }
 
 }  // namespace cudet

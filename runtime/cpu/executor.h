@@ -1,18 +1,21 @@
-// Who walks a Program. Executors share the steps; each brings its own kernels.
+// Runs a Program's steps on the CPU.
 #pragma once
+#include "runtime/buffer.h"
 #include "runtime/program.h"
 #include "runtime/thread_pool.h"
 
 namespace cudet {
 
-/// Runs steps on the CPU: the tiles of each are shared among the pool's threads. Allocates nothing.
+/// Runs each step's kernel; the pool's threads share its tiles. Allocates nothing after construction.
 class CpuExecutor {
  public:
   explicit CpuExecutor(int threads) : pool_(threads), scratch_(static_cast<std::size_t>(threads) * kCpuScratch) {}
+
   void run(const Program& program, const Memory& memory);
   void run(const Step& step, const Memory& memory);
+
   ThreadPool& pool() { return pool_; }
-  /// Calls body(memory, first, last) as the pool's for_tiles does, with scratch memory of the thread's own.
+  /// Calls body(memory, first, last) as ThreadPool::for_tiles does; memory.scratch belongs to the calling thread.
   template <class Body>
   void for_tiles(int tiles, const Memory& memory, const Body& body) {
     pool_.for_tiles(tiles, [&](int first, int last, int thread) {
@@ -26,7 +29,9 @@ class CpuExecutor {
   Buffer scratch_;
 };
 
-/// Runs steps by the plainest loops, for tests; weights packed by pack_for_reference.
+/// Runs a step, or all steps, by their plain reference loops. Weights are packed by pack_for_reference. For tests and
+/// bench.
+void run_reference_step(const Step& step, const Memory& memory);
 void run_reference(const Program& program, const Memory& memory);
 
 }  // namespace cudet

@@ -1,4 +1,4 @@
-// The CUDA device: which, what it can do, or in one line why there is none.
+// Finds the CUDA device and its properties, or reports in one line why it cannot be used.
 #pragma once
 #include "runtime/cudet.h"
 
@@ -11,8 +11,8 @@ struct CudaDevice {
   int shared_bytes_per_block;
 };
 
-/// The calling thread's current device. Throws NoCudaDevice (runtime/engine.h) where there is none; Error where its
-/// driver is too old, where this build has no kernels for it, or where it lacks the precision.
+/// Returns the calling thread's current device. Throws NoCudaDevice (runtime/engine.h) if there is none. Throws Error
+/// if its driver is too old, if this build has no kernels for it, or if it does not support the precision.
 CudaDevice find_cuda_device(Precision precision);
 
 }  // namespace cudet

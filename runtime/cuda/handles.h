@@ -1,4 +1,4 @@
-// What the CUDA runtime gives, owned: move-only, given up at the end whatever state the device is in.
+// Owners of CUDA runtime handles: move-only, released by the destructor whatever state the device is in.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -10,7 +10,7 @@
 
 namespace cudet {
 
-/// Gives a handle up. After an error of the device this fails too, and there is nobody to tell.
+/// Releases a handle. Fails after a device error; a destructor cannot report that.
 template <auto destroy>
 struct Destroy {
   template <class Handle>
@@ -27,21 +27,21 @@ using Event = Owned<cudaEvent_t, cudaEventDestroy>;
 using CapturedGraph = Owned<cudaGraph_t, cudaGraphDestroy>;
 using GraphExec = Owned<cudaGraphExec_t, cudaGraphExecDestroy>;
 
-/// A stream that waits for no other of its own accord.
+/// Creates a stream that does not synchronise with the legacy default stream.
 inline Stream make_stream() {
   cudaStream_t stream;
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "a stream");
   return Stream(stream);
 }
 
-/// An event that notes the time, too.
+/// Creates an event that records the time.
 inline Event make_event() {
   cudaEvent_t event;
   check(cudaEventCreate(&event), "an event");
   return Event(event);
 }
 
-/// An event for order alone, which is quicker.
+/// Creates an event without time, for ordering only, which is faster.
 inline Event make_order_event() {
   cudaEvent_t event;
   check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "an event");
@@ -57,43 +57,38 @@ inline void check_memory(cudaError_t error, std::size_t bytes, const char* where
   check(error, "allocation");
 }
 
-/// Bytes on the device, not initialised.
-class DeviceBuffer {
+/// An allocation that `allocate(pointer, bytes)` makes and `free` releases. Not initialised.
+template <auto allocate, auto free>
+class CudaBuffer {
  public:
-  DeviceBuffer() = default;
-  /// Throws Error where the device has not that much.
-  explicit DeviceBuffer(std::size_t bytes) : bytes_(bytes) {
-    void* p;
-    check_memory(cudaMalloc(&p, bytes), bytes, "on the CUDA device");
-    data_.reset(static_cast<std::byte*>(p));
+  CudaBuffer() = default;
+  /// Throws Error if there is not that much memory.
+  explicit CudaBuffer(std::size_t bytes) : bytes_(bytes) {
+    void* pointer;
+    allocate(&pointer, bytes);
+    data_.reset(static_cast<std::byte*>(pointer));
   }
   std::byte* data() const { return data_.get(); }
   std::size_t bytes() const { return data_ ? bytes_ : 0; }
 
  private:
-  Owned<std::byte*, cudaFree> data_;
+  Owned<std::byte*, free> data_;
   std::size_t bytes_ = 0;
 };
 
-/// Bytes of the host that the device reads and writes by itself, not initialised.
-class PinnedBuffer {
- public:
-  PinnedBuffer() = default;
-  /// Throws Error where the system has not that much.
-  explicit PinnedBuffer(std::size_t bytes) : bytes_(bytes) {
-    void* p;
-    check_memory(cudaHostAlloc(&p, bytes, cudaHostAllocDefault), bytes, "that the CUDA device can reach");
-    data_.reset(static_cast<std::byte*>(p));
-  }
-  std::byte* data() const { return data_.get(); }
-  std::size_t bytes() const { return data_ ? bytes_ : 0; }
+inline void allocate_device_memory(void** pointer, std::size_t bytes) {
+  check_memory(cudaMalloc(pointer, bytes), bytes, "on the CUDA device");
+}
+inline void allocate_pinned_memory(void** pointer, std::size_t bytes) {
+  check_memory(cudaHostAlloc(pointer, bytes, cudaHostAllocDefault), bytes, "that the CUDA device can reach");
+}
 
- private:
-  Owned<std::byte*, cudaFreeHost> data_;
-  std::size_t bytes_ = 0;
-};
+/// Device memory.
+using DeviceBuffer = CudaBuffer<allocate_device_memory, cudaFree>;
+/// Pinned host memory, which the device can access directly.
+using PinnedBuffer = CudaBuffer<allocate_pinned_memory, cudaFreeHost>;
 
-/// Makes a device the calling thread's current one, for as long as this lives.
+/// Makes a device the calling thread's current one during this object's life.
 class CurrentDevice {
  public:
   explicit CurrentDevice(int ordinal) {
@@ -105,7 +100,7 @@ class CurrentDevice {
   ~CurrentDevice() {
     if (changed_ && cudaSetDevice(before_) != cudaSuccess) cudaGetLastError();
   }
-  CurrentDevice(const CurrentDevice&) = delete;  // it would be undone twice
+  CurrentDevice(const CurrentDevice&) = delete;  // the destructor must restore the device once
   CurrentDevice& operator=(const CurrentDevice&) = delete;
 
  private:

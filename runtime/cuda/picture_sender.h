@@ -1,19 +1,19 @@
-// Pictures to the network's input.
+// Sends images to the device and letterboxes them.
 #pragma once
 #include "kernels/letterbox/letterbox.h"
 #include "runtime/cuda/handles.h"
 
 namespace cudet {
 
-/// Letterboxes frames by way of a fixed amount of memory. A frame of the host is packed strip by strip into pinned
-/// memory of two strips, one being sent while the other is filled; the device holds one strip, which its kernel has
-/// read before the next arrives, as all of it is on one stream.
+/// Letterboxes frames through a fixed amount of memory. A frame in host memory is packed strip by strip into pinned
+/// memory for two strips: one is sent while the other is filled. The device holds one strip. All work is on one stream,
+/// so the kernel has read a strip before the next one arrives.
 class PictureSender {
  public:
   PictureSender();
 
-  /// Starts the letterbox on the stream. Once it returns, a frame of the host has been read; one on the device is read
-  /// when the stream gets there.
+  /// Queues the letterbox on the stream. On return a frame in host memory has been read; a frame on the device is read
+  /// later, when the stream reaches it.
   void letterbox(const Letterbox& op, const Memory& memory, const CudaStream& on);
 
   std::size_t device_bytes() const { return strip_.bytes(); }
@@ -21,8 +21,8 @@ class PictureSender {
  private:
   PinnedBuffer pinned_;
   DeviceBuffer strip_;
-  Event sent_[2];  // of each half of the pinned memory: the device has it
-  int turn_ = 0;   // the half to fill next
+  Event sent_[2];  // per half of the pinned memory: recorded after its copy
+  int turn_ = 0;   // index of the half to fill next
 };
 
 }  // namespace cudet

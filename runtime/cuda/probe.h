@@ -1,11 +1,11 @@
-// Whether this build's kernels run on the current device.
+// Checks whether this build's kernels run on the current device.
 #pragma once
 #include <cuda_runtime.h>
 
 namespace cudet {
 
-/// What CUDA says of a kernel of this build: cudaErrorNoKernelImageForDevice or cudaErrorInvalidDeviceFunction where it
-/// was built for other devices.
+/// Looks a kernel of this build up. Returns cudaErrorNoKernelImageForDevice or cudaErrorInvalidDeviceFunction if it was
+/// built for other devices.
 cudaError_t probe_kernels();
 
 }  // namespace cudet

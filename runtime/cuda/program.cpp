@@ -1,11 +1,27 @@
 #include "runtime/cuda/program.h"
 
-#include "runtime/cuda/executor.h"
+#include <utility>
 
 namespace cudet {
 namespace {
 
-/// A stream that captures; where nobody takes the graph, it is dropped.
+/// Launches an operator's kernels.
+struct Launcher {
+  const Memory& memory;
+  const CudaStream& stream;
+
+  void operator()(const Conv2d& op) const { conv2d_cuda(op, memory, stream); }
+  void operator()(const Conv2dInt8&) const { throw Error("int8 runs on the CPU only"); }
+  void operator()(const MaxPool& op) const { max_pool_cuda(op, memory, stream); }
+  void operator()(const MaxPoolChain& op) const { max_pool_chain_cuda(op, memory, stream); }
+  void operator()(const Upsample& op) const { upsample_cuda(op, memory, stream); }
+  void operator()(const Copy& op) const { copy_cuda(op, memory, stream); }
+  void operator()(const DySample& op) const { dysample_cuda(op, memory, stream); }
+  void operator()(const ConvDySample& op) const { conv_dysample_cuda(op, memory, stream); }
+  void operator()(const DetectDecode& op) const { detect_decode_cuda(op, memory, stream); }
+};
+
+/// A capture in progress. The destructor ends it and drops the graph.
 class Capture {
  public:
   explicit Capture(cudaStream_t stream) : stream_(stream) {
@@ -17,15 +33,15 @@ class Capture {
     if (cudaStreamEndCapture(stream_, &graph) != cudaSuccess) cudaGetLastError();
     const CapturedGraph dropped(graph);
   }
-  Capture(const Capture&) = delete;  // it ends once
+  Capture(const Capture&) = delete;  // the capture ends once
   Capture& operator=(const Capture&) = delete;
 
-  CapturedGraph take() {
+  CapturedGraph end() {
     cudaGraph_t graph = nullptr;
     const cudaError_t error = cudaStreamEndCapture(std::exchange(stream_, nullptr), &graph);
-    CapturedGraph taken(graph);
+    CapturedGraph captured(graph);
     check(error, "a graph");
-    return taken;
+    return captured;
   }
 
  private:
@@ -34,30 +50,54 @@ class Capture {
 
 }  // namespace
 
-void CudaProgram::run(const Memory& where, std::byte* candidates, const CudaStream& on, bool all_outputs) const {
-  const NamedStep& head = steps.back();
-  for (const NamedStep& named : steps)
-    if (&named != &head || all_outputs) run_on_cuda(named, where, on);
-  const NmsBatch nms = layout.batch(candidates);
+void launch_step(const Program::NamedStep& step, const Memory& memory, const CudaStream& stream) {
   try {
-    detect_candidates_cuda(std::get<DetectDecode>(head.step), where, nms.parameters,
-                           reinterpret_cast<const std::uint8_t*>(candidates + layout.wanted),
-                           reinterpret_cast<Candidate*>(candidates + layout.candidates),
-                           reinterpret_cast<int*>(candidates + layout.found), on);
-    nms_cuda(nms, on);
+    std::visit(Launcher{memory, stream}, step.step);
   } catch (const Error& error) {
-    throw Error(head.name + ": " + error.what());
+    throw Error(step.name + ": " + error.what());
   }
 }
 
-void CudaProgram::capture(const Memory& where, std::byte* candidates, const CudaStream& on) {
-  Capture capturing(on.stream);
-  run(where, candidates, on, false);
-  const CapturedGraph captured = capturing.take();
+GraphExec capture_graph(cudaStream_t stream, const std::function<void()>& work) {
+  Capture capture(stream);
+  work();
+  const CapturedGraph graph = capture.end();
   cudaGraphExec_t exec = nullptr;
-  check(cudaGraphInstantiate(&exec, captured.get(), 0), "a graph");
-  graph.reset(exec);
-  check(cudaGraphUpload(exec, on.stream), "a graph");
+  check(cudaGraphInstantiate(&exec, graph.get(), 0), "a graph");
+  return GraphExec(exec);
+}
+
+void CudaProgram::run(const Memory& memory, std::byte* candidates, const CudaStream& stream, bool all_outputs) const {
+  for (std::size_t i = 0; i + 1 < steps.size(); ++i) launch_step(steps[i], memory, stream);
+  if (all_outputs) launch_step(steps.back(), memory, stream);
+  find_detections(memory, candidates, stream);
+}
+
+void CudaProgram::run_step(std::size_t index, const Memory& memory, std::byte* candidates,
+                           const CudaStream& stream) const {
+  if (index + 1 < steps.size())
+    launch_step(steps[index], memory, stream);
+  else
+    find_detections(memory, candidates, stream);
+}
+
+void CudaProgram::capture(const Memory& memory, std::byte* candidates, const CudaStream& stream) {
+  graph = capture_graph(stream.stream, [&] { run(memory, candidates, stream, false); });
+  check(cudaGraphUpload(graph.get(), stream.stream), "a graph");
+}
+
+void CudaProgram::find_detections(const Memory& memory, std::byte* candidates, const CudaStream& stream) const {
+  const NamedStep& head = steps.back();
+  const NmsBatch nms = layout.batch(candidates);
+  try {
+    detect_candidates_cuda(std::get<DetectDecode>(head.step), memory, nms.parameters,
+                           reinterpret_cast<const std::uint8_t*>(candidates + layout.wanted),
+                           reinterpret_cast<Candidate*>(candidates + layout.candidates),
+                           reinterpret_cast<int*>(candidates + layout.found), stream);
+    nms_cuda(nms, stream);
+  } catch (const Error& error) {
+    throw Error(head.name + ": " + error.what());
+  }
 }
 
 }  // namespace cudet

@@ -11,11 +11,12 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kMostBytes = 16 << 20;  // of a description; real ones have a few thousand
-constexpr int kMostDepth = 16;                // of its nesting
-constexpr int kMostRows = 10000;
+// Limits on hostile descriptions. Real ones have a few thousand bytes.
+constexpr std::size_t kMaxBytes = 16 << 20;
+constexpr int kMaxDepth = 16;
+constexpr int kMaxRows = 10000;
 
-/// A member, which must be there.
+/// Returns a member. Throws Error if it is missing.
 const Json& member(const Json& object, const char* name) {
   const auto it = object.find(name);
   if (it == object.end()) throw Error(std::string("\"") + name + "\" is missing");
@@ -35,7 +36,7 @@ Argument to_argument(const Json& value) {
   if (value.is_number()) return value.get<double>();
   if (value.is_string()) {
     const std::string text = value.get<std::string>();
-    if (text == "None") return {};  // as YAML tables spell it
+    if (text == "None") return {};  // YAML tables spell null this way
     return text;
   }
   if (value.is_array()) {
@@ -49,8 +50,8 @@ Argument to_argument(const Json& value) {
   throw Error("an object may only be the last argument");
 }
 
-/// A list by position, its last element maybe an object that names further ones; or such an object alone. "nc" is the
-/// number of classes.
+/// Reads arguments by position, by name (an object), or by position with an object as the last element. The string "nc"
+/// stands for the number of classes.
 Arguments to_arguments(const Json& json, int classes) {
   std::vector<Argument> positional;
   std::map<std::string, Argument> named;
@@ -76,7 +77,7 @@ Arguments to_arguments(const Json& json, int classes) {
 }
 
 int to_source(const Json& value, int row) {
-  const int from = whole(value, "from", -kMostRows, kMostRows);
+  const int from = whole(value, "from", -kMaxRows, kMaxRows);
   const int source = from < 0 ? row + from : from;
   if (source >= row || source < kNone) throw Error("from " + std::to_string(from) + " is not an earlier row");
   if (source == kNone && row != 0) throw Error("from " + std::to_string(from) + " is before the first row");
@@ -95,7 +96,7 @@ TableRow to_row(const Json& json, int row, int classes) {
   } else {
     result.from.push_back(to_source(json[0], row));
   }
-  result.repeats = whole(json[1], "repeats", 1, kMostRepeats);
+  result.repeats = whole(json[1], "repeats", 1, kMaxRepeats);
   result.arguments = to_arguments(json[3], classes);
   result.from_text = json[0].dump();
   result.arguments_text = json[3].dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -105,7 +106,7 @@ TableRow to_row(const Json& json, int row, int classes) {
 void add_rows(const Json& json, const char* section, int classes, std::vector<TableRow>& rows) {
   const Json& table = member(json, section);
   if (!table.is_array()) throw Error(std::string("\"") + section + "\" must be a list of rows");
-  if (rows.size() + table.size() > kMostRows) throw Error("more than " + std::to_string(kMostRows) + " rows");
+  if (rows.size() + table.size() > kMaxRows) throw Error("more than " + std::to_string(kMaxRows) + " rows");
   for (std::size_t i = 0; i < table.size(); ++i) {
     std::string label = std::string(section) + " row " + std::to_string(i);
     if (table[i].is_array() && table[i].size() > 2 && table[i][2].is_string())
@@ -121,7 +122,7 @@ void add_rows(const Json& json, const char* section, int classes, std::vector<Ta
 
 void read_scaling(const Json& json, Description& d) {
   if (!json.contains("scales")) {
-    if (!d.scale.empty()) throw Error("scale \"" + d.scale + "\" is not there: the description has no \"scales\"");
+    if (!d.scale.empty()) throw Error("scale \"" + d.scale + "\" is unknown: the description has no \"scales\"");
     return;
   }
   const Json& scales = json["scales"];
@@ -170,7 +171,7 @@ Description interpret(const Json& json, const std::string& path, const std::stri
   if (member(json, "version") != 1) throw Error("only version 1 is supported");
   Description d;
   d.path = path;
-  const int classes = whole(member(json, "nc"), "\"nc\"", 1, kMostChannels - 4);
+  const int classes = whole(member(json, "nc"), "\"nc\"", 1, kMaxChannels - 4);
   d.names = read_names(json, classes);
   d.scale = scale;
   read_scaling(json, d);
@@ -191,17 +192,17 @@ Description interpret(const Json& json, const std::string& path, const std::stri
 
 Description parse_description(const std::string& text, const std::string& path, const std::string& scale) {
   try {
-    // A zip file's first bytes or a pickle's: what PyTorch writes.
+    // The first bytes of a zip file or a pickle: PyTorch writes these.
     if (text.starts_with("PK\x03\x04") || text.starts_with("\x80\x02"))
-      throw Error("no JSON: a checkpoint, of which `convert` makes a description");
-    return interpret(parse_json(text, kMostDepth), path, scale);
+      throw Error("not JSON but a PyTorch checkpoint: run `convert` on it first");
+    return interpret(parse_json(text, kMaxDepth), path, scale);
   } catch (const Error& error) {
     throw Error(path + ": " + error.what());
   }
 }
 
 Description read_description(const std::string& path, const std::string& scale) {
-  const std::vector<std::byte> bytes = read_file(path, kMostBytes);
+  const std::vector<std::byte> bytes = read_file(path, kMaxBytes);
   return parse_description({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path, scale);
 }
 

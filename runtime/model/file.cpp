@@ -18,17 +18,18 @@ namespace {
 
 }  // namespace
 
-File::File(const std::string& path, std::size_t most_bytes)
-    : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {  // must not wait for a pipe
+File::File(const std::string& path, std::size_t max_bytes)
+    : path_(path),
+      descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {  // O_NONBLOCK: does not wait for a pipe
   if (descriptor_ < 0 && errno == ENOENT) throw Error(path + ": no such file");
   if (descriptor_ < 0) fail(path, "open");
   try {
     struct stat status {};
     if (::fstat(descriptor_, &status) != 0) fail(path, "open");
-    if (!S_ISREG(status.st_mode)) throw Error(path + ": not an ordinary file");
+    if (!S_ISREG(status.st_mode)) throw Error(path + ": not a regular file");
     bytes_ = static_cast<std::size_t>(status.st_size);
     written_ = status.st_mtim;
-    if (bytes_ > most_bytes) throw Error(path + ": larger than " + std::to_string(most_bytes >> 20) + " MiB");
+    if (bytes_ > max_bytes) throw Error(path + ": larger than " + std::to_string(max_bytes >> 20) + " MiB");
   } catch (...) {
     ::close(descriptor_);
     throw;
@@ -56,8 +57,8 @@ void File::read(std::size_t offset, std::span<std::byte> out) const {
     throw changed();
 }
 
-std::vector<std::byte> read_file(const std::string& path, std::size_t most_bytes) {
-  const File file(path, most_bytes);
+std::vector<std::byte> read_file(const std::string& path, std::size_t max_bytes) {
+  const File file(path, max_bytes);
   std::vector<std::byte> bytes(file.bytes());
   file.read(0, bytes);
   return bytes;

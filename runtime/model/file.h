@@ -1,4 +1,4 @@
-// Files on disk: read as a whole, or piece by piece.
+// Reads files, whole or in pieces.
 #pragma once
 #include <cstddef>
 #include <ctime>
@@ -8,22 +8,22 @@
 
 namespace cudet {
 
-constexpr std::size_t kMostBytesOfFile = std::size_t{4} << 30;
+constexpr std::size_t kMaxFileBytes = std::size_t{4} << 30;
 
-/// An ordinary file, open for reading, which may be renamed or removed meanwhile.
+/// A regular file, open for reading. It may be renamed or removed while it is open.
 class File {
  public:
-  /// Throws Error with the path where there is none, where it is something else (a folder, a pipe, a device, none of
-  /// which is waited for), or of more than `most_bytes`.
-  explicit File(const std::string& path, std::size_t most_bytes = kMostBytesOfFile);
+  /// Throws Error with the path if there is no file, if it is a folder, a pipe or a device (without waiting for it), or
+  /// if it has more than `max_bytes`.
+  explicit File(const std::string& path, std::size_t max_bytes = kMaxFileBytes);
   ~File();
   File(const File&) = delete;  // owns a descriptor
   File& operator=(const File&) = delete;
 
   const std::string& path() const { return path_; }
   std::size_t bytes() const { return bytes_; }
-  /// The bytes from `offset` on, as many as `out` has. Threads may read at once. Throws Error with the path where it
-  /// cannot be read, or where its size or time of modification is another than when it was opened.
+  /// Fills `out` with the bytes from `offset` on. Thread-safe. Throws Error with the path if reading fails, or if the
+  /// file's size or modification time has changed since it was opened.
   void read(std::size_t offset, std::span<std::byte> out) const;
 
  private:
@@ -33,7 +33,7 @@ class File {
   std::timespec written_{};
 };
 
-/// All bytes of a file, as many as the system says that it has. Throws Error as File does.
-std::vector<std::byte> read_file(const std::string& path, std::size_t most_bytes = kMostBytesOfFile);
+/// Reads a whole file. Throws Error as File does.
+std::vector<std::byte> read_file(const std::string& path, std::size_t max_bytes = kMaxFileBytes);
 
 }  // namespace cudet

@@ -12,7 +12,7 @@
 namespace cudet {
 namespace {
 
-constexpr std::size_t kMostNodes = 8000;  // of a graph: bounds the work on a hostile description
+constexpr std::size_t kMaxNodes = 8000;  // per graph: bounds the work on a hostile description
 
 std::string text(const std::vector<std::int64_t>& shape) {
   std::string out = "[";
@@ -20,8 +20,8 @@ std::string text(const std::vector<std::int64_t>& shape) {
   return out + "]";
 }
 
-/// Weights of a safetensors file, which stays open as long as a graph has values of it; those of 8 bits by the scales
-/// beside them. Knows which were asked for.
+/// Weights of a safetensors file, which stays open while a graph refers to its values. Scales 8-bit weights. Records
+/// which tensors were used.
 class FileWeights final : public WeightSource {
  public:
   explicit FileWeights(const std::string& path) : file_(std::make_shared<const SafetensorsFile>(path)) {}
@@ -39,14 +39,12 @@ class FileWeights final : public WeightSource {
         for (float& value : out.subspan(k * length, length)) value *= scales[k];
     };
   }
-  /// Throws Error where the file has a weight that no row asked for: then it is another network's. Buffers that only
-  /// training needs do not count.
+  /// Throws Error if the file has a weight that no row used: then it belongs to another network. Ignores buffers that
+  /// only training needs.
   void require_all_used() const {
     for (const auto& [name, tensor] : file_->tensors()) {
-      const bool buffer = name.ends_with(".num_batches_tracked") || name.ends_with(".init_pos") ||
-                          name.ends_with(".anchors") || name.ends_with(".strides") || name.ends_with(".stride");
-      if (!buffer && !used_.contains(name))
-        throw Error(file_->path() + ": no row has a weight " + name + ": these are another network's");
+      if (!is_unused_buffer(name) && !used_.contains(name))
+        throw Error(file_->path() + ": no row uses " + name + ": these weights belong to another network");
     }
   }
 
@@ -57,16 +55,16 @@ class FileWeights final : public WeightSource {
     used_.insert(name);
     return *tensor;
   }
-  /// A factor for each row of a weight of that shape.
+  /// Reads the scale of each output channel of a weight of that shape.
   std::vector<float> read_scales(const std::string& name, const std::vector<int>& shape) const {
     const SafetensorsHeader::Entry& tensor = find(name);
     std::vector<float> factors(static_cast<std::size_t>(shape[0]));
-    bool sound = tensor.elements() == factors.size();
-    if (sound) {
+    bool valid = tensor.elements() == factors.size();
+    if (valid) {
       file_->read(tensor, factors);
-      sound = std::all_of(factors.begin(), factors.end(), [](float f) { return std::isfinite(f) && f >= 0; });
+      valid = std::all_of(factors.begin(), factors.end(), [](float f) { return std::isfinite(f) && f >= 0; });
     }
-    if (!sound) throw Error(name + " holds no scales");
+    if (!valid) throw Error(name + " must hold one finite scale per output channel");
     return factors;
   }
 
@@ -79,6 +77,7 @@ void add_row(const Description& description, const TableRow& row, const WeightSo
   const LayerType* layer = find_layer(row.module);
   if (!layer) throw Error("unknown module \"" + row.module + "\"");
   const int repeats = description.scaling.repeats(row.repeats);
+  const bool inside = layer->repeats == Repeats::inside;
   LayerContext context{graph,
                        weights,
                        description.scaling,
@@ -87,27 +86,26 @@ void add_row(const Description& description, const TableRow& row, const WeightSo
                        index,
                        "model." + std::to_string(index),
                        {},
-                       layer->repeats_inside ? repeats : 1,
+                       inside ? repeats : 1,
                        row.arguments};
-  for (const int from : row.from)
-    context.inputs.push_back(from == kNone ? 0 : graph.rows[static_cast<std::size_t>(from)].output);
-  const int chain = layer->repeats_inside ? 1 : repeats;
+  for (const int from : row.from) context.inputs.push_back(from == kNone ? 0 : graph.rows[from].output);
+  const int chain = inside ? 1 : repeats;
   if (chain > 1 && row.module == "Detect") throw Error("cannot be repeated");
   const std::string prefix = context.prefix;
   for (int i = 0; i < chain; ++i) {
     if (chain > 1) context.prefix = prefix + "." + std::to_string(i);
     context.arguments = row.arguments;
     context.inputs = {layer->build(context)};
-    if (graph.nodes.size() > kMostNodes) throw Error("more than " + std::to_string(kMostNodes) + " operators");
+    if (graph.nodes.size() > kMaxNodes) throw Error("more than " + std::to_string(kMaxNodes) + " operators");
   }
   graph.rows.back().output = context.inputs.front();
 }
 
-/// Throws Error where a map does not fit another one, or a level of Detect does not divide the input.
+/// Throws Error if feature maps do not fit each other, or a level of Detect does not divide the input.
 void require_fit(const Graph& graph, Extent input) {
   const std::vector<Extent> extents = infer_extents(graph, input);
   for (const ValueId level : graph.nodes.back().inputs) {
-    const Extent map = extents[static_cast<std::size_t>(level)];
+    const Extent map = extents[level];
     const auto divides = [](int a, int b) { return a % b == 0 || b % a == 0; };  // strides below 1 are possible
     if (!divides(input.h, map.h) || !divides(input.w, map.w))
       throw Error(graph.rows.back().label + ": a level of " + std::to_string(map.h) + "x" + std::to_string(map.w) +
@@ -115,24 +113,25 @@ void require_fit(const Graph& graph, Extent input) {
   }
 }
 
-/// The least multiple of 32 pixels by which inputs may grow so that operands still fit each other and every level of
-/// Detect, the last node, divides the input. Throws Error, naming the row at fault, where there is none up to 1024.
+/// Returns the smallest multiple of 32 pixels such that operands fit each other, and every level of Detect (the last
+/// node) divides the input, for all inputs that are multiples of it. Throws Error with the row at fault if none up to
+/// 1024 is.
 int find_stride(const Graph& graph) {
-  constexpr int kLeast = 32, kMost = 1024;
+  constexpr int kMin = 32, kMax = 1024;
   std::string why;
-  for (int stride = kLeast; stride <= kMost; stride += kLeast) {
+  for (int stride = kMin; stride <= kMax; stride += kMin) {
     try {
       for (const Extent multiple : {Extent{1, 1}, Extent{2, 3}, Extent{3, 2}})
         require_fit(graph, {multiple.h * stride, multiple.w * stride});
       return stride;
     } catch (const Error& error) {
-      why = error.what();  // of the largest input, since a small one may only be too small
+      why = error.what();  // keeps the largest input's error: a small input may just be too small
     }
   }
   throw Error(why);
 }
 
-/// Runs `body`; what the system has no memory for becomes an Error.
+/// Runs `body` and turns failed allocations into Error.
 template <class Body>
 auto with_memory(const std::string& what, const Body& body) {
   try {
@@ -171,8 +170,8 @@ Graph build_graph(const Description& description, const WeightSource& weights) {
 
 namespace {
 
-/// The graph of a description with its weights, whose file stays open for it, optimised and, if these have ranges,
-/// quantised. Throws Error.
+/// Builds and optimises a description's graph; quantises it if the weights have ranges. Keeps the weights' file open.
+/// Throws Error.
 Graph load_graph(const Description& description, const std::string& weights_path) {
   const FileWeights weights(weights_path);
   Graph graph = build_graph(description, weights);
@@ -190,10 +189,10 @@ Graph load_graph(const Description& description, const std::string& weights_path
 
 std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights(Type type, ThreadPool* pool) const {
   const std::lock_guard lock(mutex_);
-  std::weak_ptr<const PackedWeights>& kept = cpu_weights_[type];
-  std::shared_ptr<const PackedWeights> packed = kept.lock();
+  std::weak_ptr<const PackedWeights>& shared = cpu_weights_[type];
+  std::shared_ptr<const PackedWeights> packed = shared.lock();
   if (packed) return packed;
-  kept = packed = std::make_shared<const PackedWeights>(pack_for_cpu(graph, type, pool));
+  shared = packed = std::make_shared<const PackedWeights>(pack_for_cpu(graph, type, pool));
   return packed;
 }
 
@@ -202,7 +201,7 @@ Model Model::load(const std::string& description, const std::string& weights) {
     auto impl = std::make_shared<Impl>();
     impl->description = read_description(description);
     impl->weights_path = weights.empty() ? impl->description.weights : weights;
-    if (impl->weights_path.empty()) throw Error(description + ": names no weights");
+    if (impl->weights_path.empty()) throw Error(description + ": names no weights file");
     impl->graph = load_graph(impl->description, impl->weights_path);
     return Model(impl);
   });

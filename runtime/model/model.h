@@ -1,4 +1,4 @@
-// A model as the runtime holds it: the description, and the network's graph with its weights.
+// The runtime's representation of a model: its description and its graph.
 #pragma once
 #include <map>
 #include <memory>
@@ -6,13 +6,13 @@
 #include <string>
 
 #include "layers/layer.h"
+#include "runtime/compile/packing.h"
 #include "runtime/model/description.h"
-#include "runtime/program.h"
 
 namespace cudet {
 
-/// Adds every row of the table to a graph, unfused: what `inspect` counts and optimise() makes quick. Throws Error with
-/// the path and the row's label.
+/// Adds every row of the table to a graph. The result is not fused: `inspect` counts it, optimise() fuses it. Throws
+/// Error with the path and the row's label.
 Graph build_graph(const Description& description, const WeightSource& weights);
 
 struct Model::Impl {
@@ -20,8 +20,8 @@ struct Model::Impl {
   std::string weights_path;
   Graph graph;  // optimised, quantised if the weights have ranges
 
-  /// The weights as the CPU's kernels of this type read them: packed by the first who asks, on the threads of its pool,
-  /// shared while anyone holds them.
+  /// Returns the weights packed for the CPU's kernels of this type. The first caller packs them, on its pool's threads
+  /// if given; later callers share them while anyone holds them.
   std::shared_ptr<const PackedWeights> cpu_weights(Type type = Type::f32, ThreadPool* pool = nullptr) const;
 
  private:

@@ -13,7 +13,7 @@
 namespace cudet {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the file's numbers are used as they lie");
+static_assert(std::endian::native == std::endian::little, "the file's numbers are used without conversion");
 
 constexpr std::size_t kLength = 8;  // bytes of the header's length
 
@@ -24,22 +24,22 @@ struct DtypeName {
 constexpr DtypeName kDtypes[] = {{Dtype::f32, "F32"}, {Dtype::f16, "F16"}, {Dtype::bf16, "BF16"}, {Dtype::f64, "F64"},
                                  {Dtype::i64, "I64"}, {Dtype::i32, "I32"}, {Dtype::i8, "I8"},     {Dtype::u8, "U8"}};
 
-/// One entry of the header, as it claims to be.
+/// One entry of the header, not yet checked.
 struct ClaimedEntry {
   std::string name;
   std::optional<std::string> dtype;
   std::optional<std::vector<std::uint64_t>> shape, offsets;
 };
 
-/// Reads the header as a stream of events: nothing is built that the format has no place for, so depth costs nothing.
+/// Reads the header as a stream of events. Builds nothing that the format does not define, so deep nesting is harmless.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   std::vector<ClaimedEntry> entries;
   std::map<std::string, std::string> metadata;
-  std::string why;  // the first fault; empty while all is well
+  std::string why;  // the first error; empty if there is none
 
   bool start_object(std::size_t) override {
-    if (depth_ == 2 || in_list_) return fault("an object where none belongs");
+    if (depth_ == 2 || in_list_) return fault("unexpected object");
     if (depth_ == 1 && !in_metadata_) entries.push_back({key_, {}, {}, {}});
     ++depth_;
     return true;
@@ -58,15 +58,15 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool key(std::string& text) override {
     key_ = text;
     if (depth_ == 1) {
-      if (!names_.insert(text).second) return fault("two entries are called " + text);
+      if (!names_.insert(text).second) return fault("duplicate entry " + text);
       in_metadata_ = text == "__metadata__";
     } else if (in_metadata_ && metadata.contains(text)) {
-      return fault("two entries are called " + text);
+      return fault("duplicate entry " + text);
     }
     return true;
   }
   bool start_array(std::size_t) override {
-    if (depth_ != 2 || in_list_ || in_metadata_) return fault("a list where none belongs");
+    if (depth_ != 2 || in_list_ || in_metadata_) return fault("unexpected list");
     auto& list = key_ == "shape" ? entries.back().shape : entries.back().offsets;
     if ((key_ != "shape" && key_ != "data_offsets") || list)
       return fault("tensor " + entries.back().name + ": " + key_);
@@ -79,12 +79,12 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool number_unsigned(number_unsigned_t value) override {
-    if (!in_list_) return fault("a number where none belongs");
+    if (!in_list_) return fault("unexpected number");
     (key_ == "shape" ? entries.back().shape : entries.back().offsets)->push_back(value);
     return true;
   }
   bool string(string_t& text) override {
-    if (depth_ != 2 || in_list_) return fault("a text where none belongs");
+    if (depth_ != 2 || in_list_) return fault("unexpected string");
     if (in_metadata_) {
       metadata.emplace(key_, text);
       return true;
@@ -93,8 +93,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     entries.back().dtype = text;
     return true;
   }
-  bool null() override { return fault("a null where none belongs"); }
-  bool boolean(bool) override { return fault("a boolean where none belongs"); }
+  bool null() override { return fault("unexpected null"); }
+  bool boolean(bool) override { return fault("unexpected boolean"); }
   bool number_integer(number_integer_t) override { return fault("a negative number"); }
   bool number_float(number_float_t, const string_t&) override { return fault("a number that is not whole"); }
   bool binary(binary_t&) override { return fault("binary data"); }
@@ -113,8 +113,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   std::set<std::string> names_;
 };
 
-/// Without branches, so that a compiler makes it of vectors: the exponent's bias is added as an integer, and a
-/// subnormal's leading one, which it has not, taken away again.
+/// Has no branches, so that the compiler vectorises it. Adds the exponent's bias as an integer; for subnormals, which
+/// have no implicit leading one, that one is subtracted again.
 float from_f16(std::uint16_t half) {
   constexpr std::uint32_t kBias = 127 - 15, kOne = 1u << 23;  // of f32's exponent
   const std::uint32_t exponent = half & 0x7c00u;
@@ -128,57 +128,57 @@ template <class T, class Convert>
 void convert(const std::byte* data, std::span<float> out, Convert one) {
   for (std::size_t i = 0; i < out.size(); ++i) {
     T value;
-    std::memcpy(&value, data + i * sizeof(T), sizeof(T));  // data may lie at any byte
+    std::memcpy(&value, data + i * sizeof(T), sizeof(T));  // data may be unaligned
     out[i] = one(value);
   }
 }
 
-Error unsound(const std::string& name, const std::string& why) {
+Error invalid(const std::string& name, const std::string& why) {
   return Error(name + ": not a safetensors file: " + why);
 }
 
-/// The length of the header of a file of so many bytes, from its first 8, or as many as there are.
+/// Returns the header's length. `start` holds the file's first 8 bytes, or all of a shorter file of `bytes` bytes.
 std::size_t header_length(std::span<const std::byte> start, std::size_t bytes, const std::string& name) {
-  if (start.size() < kLength) throw unsound(name, "shorter than 8 bytes");
+  if (start.size() < kLength) throw invalid(name, "shorter than 8 bytes");
   std::uint64_t length;
   std::memcpy(&length, start.data(), kLength);
   if (length > bytes - kLength)
-    throw unsound(name, "its header claims " + std::to_string(length) + " bytes of " + std::to_string(bytes));
+    throw invalid(name, "its header claims " + std::to_string(length) + " bytes of " + std::to_string(bytes));
   return length;
 }
 
-/// What a header says, where `bytes` of data follow it. Throws Error that begins with the name.
+/// Parses a header that `bytes` bytes of data follow. Throws Error that starts with the name.
 SafetensorsHeader parse_header(std::span<const std::byte> text, std::size_t bytes, const std::string& name) {
   HeaderReader reader;
   const char* begin = reinterpret_cast<const char*>(text.data());
-  const bool sound = nlohmann::json::sax_parse(begin, begin + text.size(), &reader);
-  if (!sound || !reader.why.empty()) throw unsound(name, reader.why.empty() ? "its header is not JSON" : reader.why);
+  const bool valid = nlohmann::json::sax_parse(begin, begin + text.size(), &reader);
+  if (!valid || !reader.why.empty()) throw invalid(name, reader.why.empty() ? "its header is not JSON" : reader.why);
 
   SafetensorsHeader header;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
   for (const ClaimedEntry& e : reader.entries) {
-    const auto known =
+    const auto dtype =
         std::find_if(std::begin(kDtypes), std::end(kDtypes), [&](auto& d) { return *e.dtype == d.name; });
-    if (known == std::end(kDtypes))
+    if (dtype == std::end(kDtypes))
       throw Error(name + ": tensor " + e.name + ": element type " + *e.dtype + " is not supported");
-    if (e.offsets->size() != 2) throw unsound(name, "tensor " + e.name + " has no begin and end");
+    if (e.offsets->size() != 2) throw invalid(name, "tensor " + e.name + " has no begin and end");
     const auto [first, end] = std::pair((*e.offsets)[0], (*e.offsets)[1]);
     if (first > end || end > bytes)
-      throw unsound(name, "tensor " + e.name + " lies at bytes " + std::to_string(first) + " to " +
+      throw invalid(name, "tensor " + e.name + " lies at bytes " + std::to_string(first) + " to " +
                               std::to_string(end) + " of " + std::to_string(bytes));
-    std::vector<std::int64_t> shape(e.shape->begin(), e.shape->end());  // what 63 bits don't hold turns negative
-    if (bytes_of(shape, known->dtype) != end - first)
-      throw unsound(name, "tensor " + e.name + ": its shape is not of " + std::to_string(end - first) + " bytes");
+    std::vector<std::int64_t> shape(e.shape->begin(), e.shape->end());  // values beyond 63 bits become negative
+    if (tensor_bytes(shape, dtype->dtype) != end - first)
+      throw invalid(name, "tensor " + e.name + ": its shape does not take " + std::to_string(end - first) + " bytes");
     ranges.emplace_back(first, end);
-    header.tensors.emplace(e.name, SafetensorsHeader::Entry{known->dtype, std::move(shape), first, end - first});
+    header.tensors.emplace(e.name, SafetensorsHeader::Entry{dtype->dtype, std::move(shape), first, end - first});
   }
   std::sort(ranges.begin(), ranges.end());
-  std::uint64_t covered = 0;  // the format has tensors lie end to end
+  std::uint64_t covered = 0;  // the format requires tensors without gaps
   for (const auto& [first, end] : ranges) {
-    if (first != covered) throw unsound(name, "its tensors overlap or leave gaps");
+    if (first != covered) throw invalid(name, "its tensors overlap or leave gaps");
     covered = end;
   }
-  if (covered != bytes) throw unsound(name, "bytes that belong to no tensor follow its tensors");
+  if (covered != bytes) throw invalid(name, "it has bytes after its last tensor");
   header.metadata = std::move(reader.metadata);
   return header;
 }
@@ -200,14 +200,14 @@ std::size_t size_of(Dtype dtype) {
     case Dtype::u8:
       return 1;
   }
-  throw Error("an element type that is none");
+  throw Error("invalid element type");
 }
 
-const char* name_of(Dtype dtype) {
+const char* dtype_name(Dtype dtype) {
   return std::find_if(std::begin(kDtypes), std::end(kDtypes), [=](auto& d) { return d.dtype == dtype; })->name;
 }
 
-std::optional<std::size_t> bytes_of(const std::vector<std::int64_t>& shape, Dtype dtype) {
+std::optional<std::size_t> tensor_bytes(const std::vector<std::int64_t>& shape, Dtype dtype) {
   std::size_t bytes = size_of(dtype);
   for (const std::int64_t d : shape)
     if (d < 0 || __builtin_mul_overflow(bytes, static_cast<std::size_t>(d), &bytes)) return std::nullopt;
@@ -236,7 +236,7 @@ void to_f32(Dtype dtype, const std::byte* data, std::span<float> out) {
     case Dtype::u8:
       return convert<std::uint8_t>(data, out, cast);
   }
-  throw Error("an element type that is none");
+  throw Error("invalid element type");
 }
 
 std::vector<float> StoredTensor::to_f32() const {
@@ -285,10 +285,10 @@ const SafetensorsHeader::Entry* SafetensorsFile::find(const std::string& name) c
 void SafetensorsFile::read(const SafetensorsHeader::Entry& tensor, std::span<float> out) const {
   const std::size_t start = data_ + tensor.begin;
   if (tensor.dtype == Dtype::f32) return file_.read(start, std::as_writable_bytes(out));
-  std::array<std::byte, 1 << 13> piece;  // at a time, so that what is stored needs no room of its own
-  const std::size_t size = size_of(tensor.dtype), most = piece.size() / size;
-  for (std::size_t first = 0; first < out.size(); first += most) {
-    const std::span<float> values = out.subspan(first, std::min(most, out.size() - first));
+  std::array<std::byte, 1 << 13> piece;  // converts in pieces, without a buffer for the whole stored tensor
+  const std::size_t size = size_of(tensor.dtype), per_piece = piece.size() / size;
+  for (std::size_t first = 0; first < out.size(); first += per_piece) {
+    const std::span<float> values = out.subspan(first, std::min(per_piece, out.size() - first));
     file_.read(start + first * size, std::span(piece).first(values.size() * size));
     to_f32(tensor.dtype, piece.data(), values);
   }

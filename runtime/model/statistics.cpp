@@ -5,7 +5,7 @@ namespace cudet {
 std::vector<RowStatistics> count_rows(const Graph& graph, Extent input) {
   const std::vector<Extent> extents = infer_extents(graph, input);
   const auto pixels = [&](ValueId v) {
-    const Extent e = extents[static_cast<std::size_t>(v)];
+    const Extent e = extents[v];
     return static_cast<double>(e.h) * e.w;
   };
   std::vector<RowStatistics> rows;
@@ -14,16 +14,17 @@ std::vector<RowStatistics> count_rows(const Graph& graph, Extent input) {
     rows.push_back({graph.channels[v], extents[v], row.parameters, 0, 0});
   }
   for (const Node& node : graph.nodes) {
-    RowStatistics& row = rows[static_cast<std::size_t>(node.row)];
+    RowStatistics& row = rows[node.row];
     if (const auto* conv = std::get_if<ConvOp>(&node.op)) {
-      const std::vector<int>& shape = graph.parameters[static_cast<std::size_t>(conv->weight)].shape;
+      const std::vector<int>& shape = graph.parameters[conv->weight].shape;
       const double flops = 2 * pixels(node.output) * shape[0] * shape[1] * shape[2] * shape[3];
       row.flops += flops * conv->density;
       row.executed_flops += flops;
     } else if (std::holds_alternative<BatchNormOp>(node.op)) {
-      row.flops += 8 * pixels(node.output) * graph.channels[static_cast<std::size_t>(node.output)];
+      row.flops += 8 * pixels(node.output) * graph.channels[node.output];
     } else if (const auto* decode = std::get_if<DetectDecodeOp>(&node.op)) {
-      const double flops = 2 * pixels(node.output) * 4 * decode->bins;  // DFL's sum, a 1×1 convolution to Ultralytics
+      const double flops =
+          2 * pixels(node.output) * 4 * decode->bins;  // DFL's sum, which Ultralytics counts as a 1×1 convolution
       row.flops += flops;
       row.executed_flops += flops;
     }

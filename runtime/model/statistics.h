@@ -1,4 +1,4 @@
-// What a network costs, counted from its graph.
+// Counts a network's parameters and arithmetic from its graph.
 #pragma once
 #include <vector>
 
@@ -6,16 +6,16 @@
 
 namespace cudet {
 
-/// A row of the network table at one input size, for one picture.
+/// A row of the network table at one input size, for one image.
 struct RowStatistics {
-  int channels;  // of the result
+  int channels;  // of the row's result
   Extent extent;
   std::size_t parameters;
-  double flops;  // as Ultralytics counts: 2 a multiply-add of every convolution, 8 an element of every batch norm
-  double executed_flops;  // with batch norm folded, and with the zeros that DySample's style pl multiplies by
+  double flops;           // as Ultralytics counts: 2 per multiply-add of convolutions, 8 per element of batch norms
+  double executed_flops;  // with batch norm folded, and including the zeros of DySample's style pl
 };
 
-/// Statistics of every row of a graph that was not optimised.
+/// Counts every row of a graph that is not optimised.
 std::vector<RowStatistics> count_rows(const Graph& graph, Extent input);
 
 }  // namespace cudet

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <string>
 
+#include "runtime/compile/lowering.h"
 #include "runtime/compile/passes.h"
 #include "runtime/model/model.h"
 

@@ -32,7 +32,7 @@ struct BadRows {
 
 const BadRows kBadRows[] = {
     {R"([-1, 1, "Conv", []])", "backbone row 0 (Conv): out is missing"},
-    {R"([-1, 1, "Conv", [0]])", "out is 0: a whole number from 1 to 65536 is possible"},
+    {R"([-1, 1, "Conv", [0]])", "out is 0: must be a whole number from 1 to 65536"},
     {R"([-1, 1, "Conv", [8.5]])", "out is 8.5"},
     {R"([-1, 1, "Conv", [8, 0]])", "k is 0"},
     {R"([-1, 1, "Conv", [8, [3, 3, 3]]])", "k must be a number or a pair of numbers"},
@@ -41,7 +41,7 @@ const BadRows kBadRows[] = {
     {R"([-1, 1, "Conv", [8, 1, 1, 0, 2]])", "groups 2 does not divide 3 input channels"},
     {R"([-1, 1, "Conv", [8, 1, 1, 0, 3]])", "groups 3 does not divide 8 output channels"},
     {R"([-1, 1, "Conv", [8, 1, 1, 0, 1, 1, 1]])", "act must be true or false"},
-    {R"([-1, 1, "Conv", [8, 1, 1, 0, 1, 1, true, 5]])", "8 arguments, at most 7 are possible"},
+    {R"([-1, 1, "Conv", [8, 1, 1, 0, 1, 1, true, 5]])", "8 arguments, at most 7 are allowed"},
     {R"([-1, 1, "Conv", [8, {"out": 9}]])", "out is given twice"},
     {R"([-1, 1, "Conv", {"width": 9}])", "unknown argument \"width\""},
     {R"([-1, 1, "Conv", [8, 64, 64, 0]], [-1, 1, "Conv", [8, 64, 64, 0]])", "backbone row 1 (Conv): nothing is left"},

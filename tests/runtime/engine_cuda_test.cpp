@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "runtime/compile/device_memory.h"
+#include "runtime/compile/lowering.h"
 #include "runtime/engine.h"
 #include "tests/kernels/device.h"
 #include "tests/runtime/network.h"

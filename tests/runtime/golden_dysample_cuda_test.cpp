@@ -5,9 +5,10 @@
 #include <cstring>
 
 #include "layers/layer.h"
+#include "runtime/compile/lowering.h"
 #include "runtime/compile/passes.h"
 #include "runtime/cpu/executor.h"
-#include "runtime/cuda/executor.h"
+#include "runtime/cuda/program.h"
 #include "runtime/model/safetensors.h"
 #include "tests/kernels/device_arena.h"
 
@@ -110,7 +111,7 @@ std::vector<float> run(const Program& program, const PackedWeights& weights, con
       std::vector<unsigned char>(constants, constants + weights.bytes.bytes()));
   const Memory memory{reinterpret_cast<std::byte*>(device_arena.data()),
                       reinterpret_cast<const std::byte*>(device_weights.data())};
-  for (const Program::NamedStep& named : program.steps) run_on_cuda(named, memory, default_stream());
+  for (const Program::NamedStep& named : program.steps) launch_step(named, memory, default_stream());
   check(cudaDeviceSynchronize(), "finish");
   arena.bytes = device_arena.values();
   return arena.get(program.rows[0]);

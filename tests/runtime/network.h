@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "runtime/compile/lowering.h"
 #include "runtime/compile/passes.h"
 #include "runtime/cpu/executor.h"
 #include "runtime/model/model.h"

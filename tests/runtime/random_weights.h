@@ -14,7 +14,7 @@ class RandomWeights final : public WeightSource {
 
   bool has(const std::string&) const override { return false; }
   Values values(const std::string& name, const std::vector<int>& shape) const override {
-    const std::size_t size = elements_of(shape);
+    const std::size_t size = element_count(shape);
     const bool score_bias = name.find(".cv3.") != std::string::npos && name.ends_with(".2.bias");
     const bool positive = name.ends_with(".bn.weight") || name.ends_with(".bn.running_var");
     const float spread =

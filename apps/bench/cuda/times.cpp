@@ -3,9 +3,9 @@
 #include <cstring>
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "apps/bench/cuda/clock.h"
 #include "apps/bench/cuda/cudnn.h"
@@ -13,116 +13,64 @@
 #include "apps/bench/picture.h"
 #include "apps/bench/report/times.h"
 #include "apps/bench/steps.h"
-#include "runtime/cuda/device.h"
-#include "runtime/cuda/executor.h"
-#include "runtime/cuda/picture_sender.h"
-#include "runtime/cuda/program.h"
-#include "runtime/model/model.h"
+#include "runtime/cuda/session.h"
 
 namespace cudet::bench {
 namespace {
 
-constexpr int kRepeats = 10;  // of a step in its graph
+constexpr int kRepeats = 10;  // of a step within one graph
 
 using Work = std::function<void()>;
 
-/// A graph of what `work` puts on the stream, so many times.
-GraphExec captured(cudaStream_t stream, const Work& work, int times) {
-  check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "a graph");
-  const auto end = [stream] {
-    cudaGraph_t graph = nullptr;
-    const cudaError_t error = cudaStreamEndCapture(stream, &graph);
-    return std::pair(error, CapturedGraph(graph));
-  };
-  try {
-    for (int i = 0; i < times; ++i) work();
-  } catch (...) {
-    if (end().first != cudaSuccess) cudaGetLastError();  // the stream is of use again
-    throw;
-  }
-  const auto [error, graph] = end();
-  check(error, "a graph");
-  cudaGraphExec_t exec = nullptr;
-  check(cudaGraphInstantiate(&exec, graph.get(), 0), "a graph");
-  return GraphExec(exec);
-}
-
-/// A program on the device, with all that it needs there.
-class OnDevice {
+/// A session whose Program has run once on the benchmark's image, with default options, and is captured in a graph.
+class BenchSession {
  public:
-  OnDevice(const Model& model, const CudaRun& how)
-      : device_(find_cuda_device(how.precision)), program_(build(model, how)) {
-    const CudaMemory needed = cuda_memory(program_, device_.multiprocessors);
-    arena_ = DeviceBuffer(needed.arena);
-    candidates_ = DeviceBuffer(needed.candidates);
-    scratch_ = DeviceBuffer(needed.scratch);
-    input_ = DeviceBuffer(needed.input);
-    check(cudaMemsetAsync(scratch_.data(), 0, kScratchCounters, stream()), "scratch memory");
-    std::vector<std::byte> wanted(program_.layout.found, std::byte{1});
+  BenchSession(const Model& model, const CudaRun& how) : session_(model, how.precision) {
+    const Extent size{round_up(how.input.height, model.stride()), round_up(how.input.width, model.stride())};
+    program_ = &session_.program(how.batch, size);
+    const CandidateLayout& layout = program_->layout;
+    std::vector<std::byte> options(layout.found, std::byte{1});
     const NmsParameters parameters{0.25f, 0.7f, 300, 0};
-    std::memcpy(wanted.data() + program_.layout.parameters, &parameters, sizeof parameters);
-    check(cudaMemcpyAsync(candidates_.data(), wanted.data(), wanted.size(), cudaMemcpyHostToDevice, stream()),
+    std::memcpy(options.data() + layout.parameters, &parameters, sizeof parameters);
+    check(cudaMemcpyAsync(session_.candidates(), options.data(), options.size(), cudaMemcpyHostToDevice, stream()),
           "options to the device");
-    letterbox();
-    take_picture();
-    program_.run(memory(), candidates_.data(), on(), false);  // loads each kernel
+    letterbox_image();
+    copy_input();
+    session_.run(*program_);  // loads each kernel
     check(cudaStreamSynchronize(stream()), "network");
-    program_.capture(memory(), candidates_.data(), on());
+    session_.capture(*program_);
   }
 
-  cudaStream_t stream() const { return stream_.get(); }
-  const CudaProgram& program() const { return program_; }
-  /// The input's memory serves later values too.
-  void take_picture() {
-    check(cudaMemcpyAsync(arena_.data() + program_.input.offset, input_.data(), input_.bytes(),
-                          cudaMemcpyDeviceToDevice, stream()),
+  cudaStream_t stream() const { return session_.network_stream(); }
+  const CudaProgram& program() const { return *program_; }
+  /// Copies the image to the network's input again, since later values overwrite it.
+  void copy_input() {
+    const Tensor& input = program_->input;
+    check(cudaMemcpyAsync(session_.memory().arena + input.offset, session_.next_input().arena,
+                          input.pixel(program_->batch, 0, 0) * size_of(input.type), cudaMemcpyDeviceToDevice, stream()),
           "picture");
   }
-  void launch_graph() { check(cudaGraphLaunch(program_.graph.get(), stream()), "network"); }
-  void launch_each() { program_.run(memory(), candidates_.data(), on(), false); }
-  /// What puts a step on the stream; in place of the whole output, candidates and NMS.
-  Work step(std::size_t i) {
-    if (i + 1 < program_.steps.size()) return [this, i] { run_on_cuda(program_.steps[i], memory(), on()); };
-    Program head = program_;
-    head.steps.erase(head.steps.begin(), head.steps.end() - 1);
-    const auto alone = std::make_shared<CudaProgram>(std::move(head));
-    return [this, alone] { alone->run(memory(), candidates_.data(), on(), false); };
-  }
+  void launch_graph() { check(cudaGraphLaunch(program_->graph.get(), stream()), "network"); }
+  void launch_steps() { session_.run(*program_); }
+  void launch_step(std::size_t i) { session_.run_step(*program_, i); }
 
  private:
-  CudaProgram build(const Model& model, const CudaRun& how) {
-    const Type type = how.precision == Precision::fp16 ? Type::f16 : Type::f32;
-    const Graph& graph = model.impl().graph;
-    const PackedWeights packed = pack_for_cuda(graph, type);
-    weights_ = DeviceBuffer(packed.bytes.bytes());
-    check(cudaMemcpy(weights_.data(), packed.bytes.data(), weights_.bytes(), cudaMemcpyHostToDevice),
-          "weights to the device");
-    const Extent size{round_up(how.input.height, model.stride()), round_up(how.input.width, model.stride())};
-    return CudaProgram(compile(graph, packed, how.batch, size, false, {type, true}));
-  }
-  void letterbox() {
+  void letterbox_image() {
     const Picture picture;
     const Frame frame = picture.frame();
-    Tensor input = program_.input;
+    Tensor input = program_->input;
     input.offset = 0;
-    for (int i = 0; i < program_.batch; ++i)
-      sender_.letterbox({frame, letterbox_fit(frame.width, frame.height, program_.input_size), input, i},
-                        {input_.data(), nullptr}, on());
-    check(cudaStreamSynchronize(stream()), "picture");
-  }
-  Memory memory() const { return {arena_.data(), weights_.data()}; }
-  CudaStream on() const {
-    return {stream(), device_.multiprocessors, device_.shared_bytes_per_block, scratch_.data(), scratch_.bytes()};
+    for (int i = 0; i < program_->batch; ++i)
+      session_.letterbox(frame, letterbox_fit(frame.width, frame.height, program_->input_size), input, i,
+                         session_.next_input());
+    check(cudaStreamSynchronize(session_.image_stream()), "picture");
   }
 
-  CudaDevice device_;
-  Stream stream_ = make_stream();
-  DeviceBuffer weights_, arena_, candidates_, scratch_, input_;
-  PictureSender sender_;
-  CudaProgram program_;
+  CudaSession session_;
+  CudaProgram* program_;
 };
 
-/// Times of work on a stream, each after `before`.
+/// Measures work on a stream; runs `before` untimed before each run.
 std::vector<double> times_of(cudaStream_t stream, const CudaRun& how, const Work& before, const Work& work) {
   CudaClock clock(stream);
   std::vector<double> samples_ms;
@@ -134,10 +82,12 @@ std::vector<double> times_of(cudaStream_t stream, const CudaRun& how, const Work
   return samples_ms;
 }
 
-/// Times of work that is repeated within a graph.
+/// Measures work that is repeated within one graph. Returns times of one repeat.
 Times times_in_graph(cudaStream_t stream, const CudaRun& how, const Work& work) {
   const int repeats = why_no_times().empty() ? kRepeats : 1;
-  const GraphExec graph = captured(stream, work, repeats);
+  const GraphExec graph = capture_graph(stream, [&] {
+    for (int i = 0; i < repeats; ++i) work();
+  });
   const Work launch = [&] { check(cudaGraphLaunch(graph.get(), stream), "a step"); };
   std::vector<double> samples_ms = times_of(
       stream, how, [] {}, launch);
@@ -145,10 +95,10 @@ Times times_in_graph(cudaStream_t stream, const CudaRun& how, const Work& work) 
   return summarize(std::move(samples_ms));
 }
 
-/// cuDNN's times, those of each shape found once.
-class Rival {
+/// cuDNN's times, measured once per shape.
+class CudnnTimes {
  public:
-  Rival(cudaStream_t stream, const CudaRun& how) : stream_(stream), how_(how), missing_(why_no_times()) {
+  CudnnTimes(cudaStream_t stream, const CudaRun& how) : stream_(stream), how_(how), missing_(why_no_times()) {
     if (missing_.empty()) try {
         cudnn_.emplace(stream);
       } catch (const Error& error) {
@@ -156,13 +106,14 @@ class Rival {
       }
   }
 
+  /// Why a time is missing; empty if none is.
   const std::string& missing() const { return missing_; }
   std::optional<CudnnTime> time(const Conv2d& op, const std::string& shape) {
     if (!cudnn_) return {};
     const auto [at, fresh] = known_.try_emplace(shape);
     if (fresh) try {
         std::string algorithm = cudnn_->prepare(op);
-        cudnn_->run();  // what it sets up at first is no part of a graph
+        cudnn_->run();  // its first run sets up memory, which a graph cannot capture
         check(cudaStreamSynchronize(stream_), "cuDNN");
         at->second = {std::move(algorithm), times_in_graph(stream_, how_, [&] { cudnn_->run(); }).p50_ms};
       } catch (const Error& error) {
@@ -174,7 +125,7 @@ class Rival {
  private:
   cudaStream_t stream_;
   CudaRun how_;
-  std::string missing_;  // why there is no time
+  std::string missing_;
   std::optional<Cudnn> cudnn_;
   std::map<std::string, std::optional<CudnnTime>> known_;
 };
@@ -182,22 +133,22 @@ class Rival {
 }  // namespace
 
 CudaNetworkTimes measure_cuda_network(const Model& model, const CudaRun& how) {
-  OnDevice device(model, how);
+  BenchSession session(model, how);
   const auto times = [&](const Work& work) {
     return summarize(times_of(
-        device.stream(), how, [&] { device.take_picture(); }, work));
+        session.stream(), how, [&] { session.copy_input(); }, work));
   };
-  return {times([&] { device.launch_graph(); }), times([&] { device.launch_each(); })};
+  return {times([&] { session.launch_graph(); }), times([&] { session.launch_steps(); })};
 }
 
 CudaStepTimes measure_cuda_steps(const Model& model, const CudaRun& how, const Machine& machine) {
-  OnDevice device(model, how);
-  Rival cudnn(device.stream(), how);
+  BenchSession session(model, how);
+  CudnnTimes cudnn(session.stream(), how);
   CudaStepTimes times;
-  for (std::size_t i = 0; i < device.program().steps.size(); ++i) {
-    const Program::NamedStep& named = device.program().steps[i];
-    Measurement& step = times.steps.emplace_back(
-        measurement_of(named.name, named.step, times_in_graph(device.stream(), how, device.step(i)), machine));
+  for (std::size_t i = 0; i < session.program().steps.size(); ++i) {
+    const Program::NamedStep& named = session.program().steps[i];
+    Measurement& step = times.steps.emplace_back(measurement_of(
+        named.name, named.step, times_in_graph(session.stream(), how, [&] { session.launch_step(i); }), machine));
     if (const auto* conv = std::get_if<Conv2d>(&named.step)) step.cudnn = cudnn.time(*conv, step.shape);
   }
   times.no_cudnn = cudnn.missing();

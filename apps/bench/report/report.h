@@ -62,7 +62,7 @@ struct CudnnTime {
 struct Measurement {
   std::string name;   // of the module, "model.0.conv"; of an operator's benchmark its kernel, "direct"
   std::string op;     // "conv2d"
-  std::string shape;  // as apps/cli/shape.h writes it
+  std::string shape;  // in the grammar of kernels/shape_text.h
   Times time;
   double gflop;                 // 1e9 floating-point operations
   double mbytes;                // 1e6 bytes that must be read and written once, weights too

@@ -6,7 +6,7 @@
 #include <limits>
 #include <set>
 
-#include "apps/cli/shape.h"
+#include "runtime/step.h"
 #include "tests/error_of.h"
 
 namespace cudet::bench::test {

@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 
+#include "runtime/compile/lowering.h"
 #include "runtime/compile/passes.h"
 #include "runtime/model/model.h"
 #include "runtime/model/statistics.h"

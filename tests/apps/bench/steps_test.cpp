@@ -3,8 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "apps/bench/report/times.h"
-#include "apps/bench/work.h"
-#include "apps/cli/shape.h"
+#include "runtime/compile/lowering.h"
 #include "runtime/model/model.h"
 
 namespace cudet::bench::test {
@@ -19,7 +18,7 @@ Machine machine(double gflops, double gbs) {
 
 TEST(BenchSteps, PlaceOnTheRoofline) {
   const Step conv = parse_step("conv2d", "1x16x16x32 -> 64 k3x3 p1x1");
-  const Work work = work_of(conv);
+  const StepInfo work = step_info(conv);
   const Measurement m = measurement_of("model.0.conv", conv, summarize({2}), machine(100, 1e3));
   EXPECT_EQ(m.name, "model.0.conv");
   EXPECT_EQ(m.op, "conv2d");
@@ -47,8 +46,8 @@ TEST(BenchSteps, MeasureEachStepOfTheProgram) {
   ASSERT_EQ(steps.size(), program.steps.size());
   for (std::size_t i = 0; i < steps.size(); ++i) {
     EXPECT_EQ(steps[i].name, program.steps[i].name);
-    EXPECT_EQ(steps[i].op, op_of(program.steps[i].step));
-    EXPECT_EQ(steps[i].shape, shape_of(program.steps[i].step));
+    EXPECT_EQ(steps[i].op, step_name(program.steps[i].step));
+    EXPECT_EQ(steps[i].shape, shape_text(program.steps[i].step));
     EXPECT_EQ(steps[i].time.samples_ms.size(), 4u);
     EXPECT_GT(steps[i].time.p50_ms, 0);
   }

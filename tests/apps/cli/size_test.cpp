@@ -11,7 +11,7 @@ TEST(SizeOption, ReadsOneSideOrBoth) {
   EXPECT_FALSE(one.exact);
   EXPECT_EQ(both.size, (Size{384, 640}));
   EXPECT_TRUE(both.exact);
-  EXPECT_EQ(parse_size("--imgsz", "1X8192").size, (Size{1, kMostInput}));
+  EXPECT_EQ(parse_size("--imgsz", "1X8192").size, (Size{1, kMaxInput}));
   EXPECT_TRUE(parse_size("--imgsz", "64x64").exact);
 }
 

@@ -126,7 +126,7 @@ TEST(Checkpoint, RefusesByRowOrByWhatItIs) {
   expect_refused([] { read("legacy.pt"); }, "before torch 1.6");
   expect_refused([] { read("plain.safetensors"); }, "not a checkpoint of torch.save");
   expect_refused([] { read("none.pt"); }, "no such file");
-  expect_refused([] { TorchFile::open("tests"); }, "not an ordinary file");
+  expect_refused([] { TorchFile::open("tests"); }, "not a regular file");
 }
 
 TEST(Checkpoint, RefusesRowsThatDiffer) {

@@ -90,10 +90,10 @@ TEST(ConvertCommand, ReadsOrdinaryFilesOnly) {
   for (const std::string name : {"a.pt", "a.yaml"}) {
     const std::string path = folder.file(name);
     ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
-    expect_refused({path, "-o", folder.file("out")}, name + ": not an ordinary file");
+    expect_refused({path, "-o", folder.file("out")}, name + ": not a regular file");
     fs::remove(path);
     fs::create_directory(path);
-    expect_refused({path, "-o", folder.file("out")}, name + ": not an ordinary file");
+    expect_refused({path, "-o", folder.file("out")}, name + ": not a regular file");
   }
   EXPECT_EQ(files_in(folder), 2u);
 }

@@ -97,7 +97,7 @@ TEST(YamlModel, RefusesWhatTheRuntimeCannotRun) {
   expect_refused(table("[-1, 3, C3k2, [64]]"), "head row 0 (C3k2): YOLO11");
   expect_refused(table("[-1, 1, Mystery, []]"), "head row 0 (Mystery): this module is not supported");
   expect_refused(table("[-1, 1, DySample, [256]]"),
-                 "head row 0 (DySample): scale is 256: a whole number from 1 to 16 is possible");
+                 "head row 0 (DySample): scale is 256: must be a whole number from 1 to 16");
   expect_refused(table("[-1, 1, DySample, ['lp']]"), "head row 0 (DySample): scale");
   expect_refused(table("[-1, 1, DySample, [256, 2, 'lp']]"), "head row 0 (DySample): ");
   expect_refused(table("[-1, 1, nn.Upsample, [None, 17, nearest]]"), "head row 0 (Upsample): scale is 17: ");

@@ -155,7 +155,7 @@ TEST_F(RefuseOverwriting, HasRawOutputGoToAFile) {
   ASSERT_EQ(::mkfifo(folder_.file("pipe").c_str(), 0600), 0);
   for (const std::string& path : {folder_.file("pipe"), std::string("/dev/null"), folder_.path().string()}) {
     options_.raw = path;
-    EXPECT_EQ(error_of(options_), "--dump-raw " + path + ": not an ordinary file");
+    EXPECT_EQ(error_of(options_), "--dump-raw " + path + ": not a regular file");
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/compile/lowering.h"
 #include "runtime/compile/passes.h"
 #include "runtime/model/model.h"
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/compile/lowering.h"
 #include "runtime/compile/passes.h"
 #include "runtime/cpu/executor.h"
 #include "runtime/model/model.h"

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "runtime/compile/lowering.h"
 #include "runtime/compile/passes.h"
 #include "runtime/model/model.h"
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/compile/lowering.h"
 #include "runtime/model/model.h"
 
 namespace cudet::test {

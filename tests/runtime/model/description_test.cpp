@@ -55,12 +55,12 @@ TEST(Description, ScaleCanBeChosen) {
 
 TEST(Description, RefusesInOneLine) {
   const std::pair<std::string, const char*> cases[] = {
-      {"", "no JSON: error at byte"},
-      {std::string("PK\x03\x04\0\0", 6), "no JSON: a checkpoint, of which `convert` makes a description"},
-      {"\x80\x02\x8a\x0al", "no JSON: a checkpoint"},
-      {"{\"format\": ", "no JSON: error at byte"},
-      {std::string(100000, '['), "nested more than 16 deep"},
-      {"[" + std::string(100000, '9') + "]", "no JSON"},
+      {"", "not JSON: error at byte"},
+      {std::string("PK\x03\x04\0\0", 6), "not JSON but a PyTorch checkpoint: run `convert` on it first"},
+      {"\x80\x02\x8a\x0al", "not JSON but a PyTorch checkpoint"},
+      {"{\"format\": ", "not JSON: error at byte"},
+      {std::string(100000, '['), "nested deeper than 16 levels"},
+      {"[" + std::string(100000, '9') + "]", "not JSON"},
       {"7", "must be a JSON object"},
       {R"({"format": "onnx"})", "\"format\" must be"},
       {R"({"format": "cudet-model", "version": 2})", "only version 1"},

@@ -32,7 +32,7 @@ TEST(ReadFile, TakesOrdinaryFilesOnly) {
   const TemporaryFolder folder;
   ASSERT_EQ(::mkfifo(folder.file("pipe").c_str(), 0600), 0);
   for (const std::string& path : {folder.path().string(), folder.file("pipe"), std::string("/dev/zero")})
-    EXPECT_EQ(error_of(path), path + ": not an ordinary file");
+    EXPECT_EQ(error_of(path), path + ": not a regular file");
   EXPECT_EQ(error_of(folder.file("none")), folder.file("none") + ": no such file");
   EXPECT_EQ(error_of(folder.file("pipe/f")), folder.file("pipe/f") + ": cannot open: Not a directory");
 }

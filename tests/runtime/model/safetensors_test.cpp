@@ -88,26 +88,26 @@ TEST(Safetensors, RefusesUnsoundFiles) {
       {file("{}", 0, 3), "claims 3 bytes"},
       {file("{"), "not JSON"},
       {file("{} x"), "not JSON"},
-      {file("[]"), "a list where none belongs"},
-      {file("7"), "a number where none belongs"},
+      {file("[]"), "unexpected list"},
+      {file("7"), "unexpected number"},
       {file(std::string(100000, '[')), "a list"},
-      {file(R"({"a":{"dtype":)" + std::string(100000, '{')), "an object where none belongs"},
+      {file(R"({"a":{"dtype":)" + std::string(100000, '{')), "unexpected object"},
       {file(one("F32", "[1]", "[0,4]"), 3), "lies at bytes 0 to 4 of 3"},
       {file(one("F32", "[1]", "[4,0]"), 4), "lies at bytes 4 to 0"},
-      {file(one("F32", "[2]", "[0,4]"), 4), "its shape is not of 4 bytes"},
-      {file(one("F32", "[4611686018427387904,4]", "[0,0]")), "its shape is not of 0 bytes"},
+      {file(one("F32", "[2]", "[0,4]"), 4), "its shape does not take 4 bytes"},
+      {file(one("F32", "[4611686018427387904,4]", "[0,0]")), "its shape does not take 0 bytes"},
       {file(one("F32", "[-1]", "[0,4]"), 4), "negative"},
       {file(one("F32", "[1.0]", "[0,4]"), 4), "not whole"},
       {file(one("F32", "[1]", "[0,4,8]"), 4), "begin and end"},
       {file(one("F8_E4M3", "[4]", "[0,4]"), 4), "element type F8_E4M3 is not supported"},
       {file(one("U8", "[1]", "[1,2]"), 2), "gaps"},
-      {file(one("U8", "[1]", "[0,1]"), 2), "belong to no tensor"},
+      {file(one("U8", "[1]", "[0,1]"), 2), "it has bytes after its last tensor"},
       {file(R"({"a":{"dtype":"U8","shape":[1]}})", 1), "lacks"},
       {file(R"({"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}})"), "dtype"},
       {file(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"more":null}})"), "null"},
       {file(
            R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})"),
-       "two entries are called a"},
+       "duplicate entry a"},
       {file(
            R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
            2),
@@ -140,7 +140,7 @@ TEST(SafetensorsFile, ReadsWhatTheWholeFileHas) {
   std::map<std::string, StoredTensor> tensors;
   for (const Dtype dtype :
        {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::f64, Dtype::i64, Dtype::i32, Dtype::i8, Dtype::u8})
-    tensors[name_of(dtype)] = {dtype, {40001}, std::span(bytes).first(40001 * size_of(dtype))};
+    tensors[dtype_name(dtype)] = {dtype, {40001}, std::span(bytes).first(40001 * size_of(dtype))};
   write_safetensors(folder.file("t"), tensors);
   const Safetensors whole = Safetensors::read(folder.file("t"));
   const SafetensorsFile file(folder.file("t"));

@@ -3,7 +3,7 @@
 #include "apps/bench/cuda/cudnn.h"
 #include "apps/bench/cuda/machine.h"
 #include "apps/bench/cuda/times.h"
-#include "apps/cli/shape.h"
+#include "runtime/compile/lowering.h"
 #include "runtime/model/model.h"
 #include "tests/kernels/device.h"
 
@@ -43,7 +43,7 @@ TEST_P(BenchCuda, MeasuresEachStep) {
   for (std::size_t i = 0; i < program.steps.size(); ++i) {
     const Measurement& step = times.steps[i];
     EXPECT_EQ(step.name, program.steps[i].name);
-    EXPECT_EQ(step.shape, shape_of(program.steps[i].step));
+    EXPECT_EQ(step.shape, shape_text(program.steps[i].step));
     expect_times(step.time, 2);
     if (step.op != "conv2d" || !times.no_cudnn.empty()) continue;
     ASSERT_TRUE(step.cudnn) << step.shape;

@@ -1,4 +1,4 @@
-#include "apps/cli/shape.h"
+#include "runtime/step.h"
 
 #include <gtest/gtest.h>
 
@@ -22,14 +22,14 @@ void expect_dense(const Tensor& t, std::size_t& end) {
 /// Whether the text makes a step that has this text.
 void expect_round_trip(const std::string& op, const std::string& shape) {
   const Step step = parse_step(op, shape);
-  EXPECT_EQ(op_of(step), op);
-  EXPECT_EQ(shape_of(step), shape);
+  EXPECT_EQ(step_name(step), op);
+  EXPECT_EQ(shape_text(step), shape);
 }
 
 /// What is wrong with the shape, in one line.
 std::string complaint(const std::string& op, const std::string& shape) {
   try {
-    return "a step: " + shape_of(parse_step(op, shape));
+    return "a step: " + shape_text(parse_step(op, shape));
   } catch (const Error& error) {
     return error.what();
   }
@@ -40,15 +40,15 @@ void expect_refused(const std::string& op, const std::string& shape, const std::
   EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 0) << line;
 }
 
-TEST(BenchShape, OfEveryStepOfTheNetworksIsReadAsItIsWritten) {
+TEST(StepShape, OfEveryStepOfTheNetworksIsReadAsItIsWritten) {
   std::set<std::string> operators;
   const auto round_trip = [&](const std::string& model, const std::string& scale, int batch, Extent input,
                               Target target) {
     const Program program = bench::test::count(model, scale, batch, input, target).program;
     EXPECT_GT(program.steps.size(), 50u);
     for (const Program::NamedStep& named : program.steps) {
-      operators.insert(op_of(named.step));
-      expect_round_trip(op_of(named.step), shape_of(named.step));
+      operators.insert(step_name(named.step));
+      expect_round_trip(step_name(named.step), shape_text(named.step));
     }
   };
   for (const char* scale : {"n", "s", "m", "l", "x"}) round_trip("weights/yolov8.json", scale, 1, {640, 640}, {});
@@ -59,7 +59,7 @@ TEST(BenchShape, OfEveryStepOfTheNetworksIsReadAsItIsWritten) {
                                               "max_pool_chain", "upsample"}));
 }
 
-TEST(BenchShape, OfOddStepsIsReadAsItIsWritten) {
+TEST(StepShape, OfOddStepsIsReadAsItIsWritten) {
   for (const auto& [op, shape] : std::vector<std::pair<std::string, std::string>>{
            {"conv2d", "1x1x1x1 -> 1 k1x1"},
            {"conv2d", "3x9x11x14 -> 38 k3x5 s1x2 p2x1 d2x3 g2 silu add"},
@@ -78,9 +78,9 @@ TEST(BenchShape, OfOddStepsIsReadAsItIsWritten) {
     expect_round_trip(op, shape);
 }
 
-TEST(BenchShape, IsAllThatAConvolutionNeeds) {
+TEST(StepShape, IsAllThatAConvolutionNeeds) {
   const Conv2d op = std::get<Conv2d>(parse_step("conv2d", "2x9x11x6 -> 4 k3x2 s2x1 p1x0 d1x3 g2 silu add"));
-  EXPECT_EQ(shape_of(op), "2x9x11x6 -> 4 k3x2 s2x1 p1x0 d1x3 g2 silu add");
+  EXPECT_EQ(shape_text(op), "2x9x11x6 -> 4 k3x2 s2x1 p1x0 d1x3 g2 silu add");
   EXPECT_EQ(op.y.h, 5);
   EXPECT_EQ(op.y.w, 8);
   EXPECT_EQ(op.weight.n * op.weight.h * op.weight.w * op.weight.c, 4 * 3 * 2 * 3);
@@ -92,7 +92,7 @@ TEST(BenchShape, IsAllThatAConvolutionNeeds) {
   expect_dense(op.bias, weights);
 }
 
-TEST(BenchShape, HasLevelsAsTheDecodeNeedsThem) {
+TEST(StepShape, HasLevelsAsTheDecodeNeedsThem) {
   const auto op = std::get<DetectDecode>(parse_step("detect_decode", "2x8x4+4x2 classes3 bins16 input64x64"));
   EXPECT_EQ(op.levels, 2);
   EXPECT_EQ(op.rows, 12);
@@ -107,23 +107,23 @@ TEST(BenchShape, HasLevelsAsTheDecodeNeedsThem) {
     expect_dense(t, arena);
 }
 
-TEST(BenchShape, IsUnderstoodInShort) {
-  EXPECT_EQ(shape_of(parse_step("conv2d", " 1x8x8x16  ->\t8 silu p1 k3 ")), "1x8x8x16 -> 8 k3x3 p1x1 silu");
+TEST(StepShape, IsUnderstoodInShort) {
+  EXPECT_EQ(shape_text(parse_step("conv2d", " 1x8x8x16  ->\t8 silu p1 k3 ")), "1x8x8x16 -> 8 k3x3 p1x1 silu");
 }
 
-TEST(BenchShape, SaysInOneLineWhatIsWrong) {
-  expect_refused("conv3d", "1x1x1x1", "\"conv3d\" is no operator: conv2d, max_pool");
-  expect_refused("conv2d", "", "the input, N x H x W x C, is missing");
-  expect_refused("conv2d", "1x80x80 -> 64 k3", "\"1x80x80\": the input's N x H x W x C are needed");
+TEST(StepShape, SaysInOneLineWhatIsWrong) {
+  expect_refused("conv3d", "1x1x1x1", "\"conv3d\" is not an operator: conv2d, conv2d_int8, max_pool");
+  expect_refused("conv2d", "", "the input N x H x W x C is missing");
+  expect_refused("conv2d", "1x80x80 -> 64 k3", "\"1x80x80\": expected the input N x H x W x C");
   expect_refused("conv2d", "1x80x80x64 64 k3", "-> must follow the input");
-  expect_refused("conv2d", "1x80x80x64 -> k3", "\"k3\": numbers from 1");
+  expect_refused("conv2d", "1x80x80x64 -> k3", "\"k3\": needs numbers from 1");
   expect_refused("conv2d", "1x80x80x64 -> 64", "the kernel is missing: k");
   expect_refused("conv2d", "1x80x80x64 -> 64 k3 relu", "\"relu\" does not belong here");
   expect_refused("conv2d", "1x80x80x64 -> 64 k3 k5", "\"k5\" does not belong here");
-  expect_refused("conv2d", "1x80x80x64 -> 64 k3x3x3", "the kernel: two numbers are enough");
-  expect_refused("conv2d", "1x80x80x64 -> 64 k3 g2x2", "groups: one number is enough");
-  expect_refused("conv2d", "1x80x80x64 -> 64 k3 s0", "\"0\": numbers from 1 to 1000000");
-  expect_refused("conv2d", "1x-80x80x64 -> 64 k3", "\"1x-80x80x64\": numbers from 1");
+  expect_refused("conv2d", "1x80x80x64 -> 64 k3x3x3", "the kernel: at most two numbers are allowed");
+  expect_refused("conv2d", "1x80x80x64 -> 64 k3 g2x2", "groups: only one number is allowed");
+  expect_refused("conv2d", "1x80x80x64 -> 64 k3 s0", "\"0\": needs numbers from 1 to 1000000");
+  expect_refused("conv2d", "1x-80x80x64 -> 64 k3", "\"1x-80x80x64\": needs numbers from 1");
   expect_refused("conv2d", "1x80x80x -> 64 k3", "numbers from 1");
   expect_refused("conv2d", "1x80x80x99999999999999999999 -> 64 k3", "numbers from 1");
   expect_refused("conv2d", "1x80x80x64 -> 63 k3 g2", "groups: 2 does not divide");
@@ -145,34 +145,6 @@ TEST(BenchShape, SaysInOneLineWhatIsWrong) {
   expect_refused("detect_decode", "1x8x8 bins16 input64", "the number of classes is missing");
   expect_refused("detect_decode", "1x1x1+1x1+1x1+1x1+1x1+1x1+1x1+1x1+1x1 classes1 bins1 input9", "at most 8 levels");
   expect_refused("copy", "1x8x8\nx8", "\"1x8x8?x8\"");
-}
-
-TEST(BenchShape, FilesAreReadByTheLine) {
-  const TemporaryFolder folder;
-  const std::string path = folder.file("shapes.txt");
-  folder.write("shapes.txt", "# a comment\n\n  copy 1x2x3x4  # 2 times\r\nupsample 1x2x3x4 x2\ncopy 1x2x3x5");
-  const std::vector<Step> all = read_steps(path, ""), copies = read_steps(path, "copy");
-  ASSERT_EQ(all.size(), 3u);
-  EXPECT_EQ(op_of(all[1]), "upsample");
-  ASSERT_EQ(copies.size(), 2u);
-  EXPECT_EQ(shape_of(copies[0]), "1x2x3x4");
-  EXPECT_EQ(shape_of(copies[1]), "1x2x3x5");
-  const auto complaint_of = [&](const std::string& file, const char* op) {
-    try {
-      read_steps(file, op);
-      return std::string("nothing");
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-  };
-  EXPECT_EQ(complaint_of(path, "conv2d"), path + ": there is no line \"conv2d\" in it");
-  const std::string bad = folder.file("bad.txt"), empty = folder.file("empty.txt");
-  folder.write("bad.txt", "copy 1x2x3x4\n\nupsample 1x2x3x4\n");
-  folder.write("empty.txt", "# nothing\n");
-  EXPECT_EQ(complaint_of(bad, "").rfind(bad + ":3: upsample 1x2x3x4: the scale is missing", 0), 0u)
-      << complaint_of(bad, "");
-  EXPECT_EQ(complaint_of(empty, ""), empty + ": there is no line \"OP SHAPE\" in it");
-  EXPECT_NE(complaint_of(folder.file("none.txt"), "").find("none.txt: "), std::string::npos);
 }
 
 }  // namespace

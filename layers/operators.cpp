@@ -1,0 +1,84 @@
+#include "layers/operators.h"
+
+#include <string>
+
+#include "kernels/error.h"
+#include "kernels/shape_text.h"
+
+namespace cudet {
+namespace {
+
+void require_equal(Extent a, Extent b) {
+  if (a != b) throw Error("operands of " + to_text(a) + " and " + to_text(b) + " pixels do not fit");
+}
+
+/// The extent that all inputs share.
+Extent common_extent(InputExtents inputs) {
+  for (const Extent& input : inputs) require_equal(inputs[0], input);
+  return inputs[0];
+}
+
+/// The number of positions of a window that covers `reach` pixels.
+int windows(long long size, int pad, int reach, int stride) {
+  const long long room = size + 2LL * pad - reach;
+  return room < 0 ? 0 : static_cast<int>(room / stride + 1);
+}
+
+Extent scaled(Extent x, int scale) {
+  const long long h = static_cast<long long>(x.h) * scale, w = static_cast<long long>(x.w) * scale;
+  if (h * w > kMaxPixels) throw Error("a map of " + std::to_string(h) + " rows is too large");
+  return {static_cast<int>(h), static_cast<int>(w)};
+}
+
+}  // namespace
+
+Extent ConvOp::output_extent(InputExtents inputs) const {
+  const Extent x = inputs[0];
+  const Extent y{windows(x.h, pad.h, dilation.h * (kernel.h - 1) + 1, stride.h),
+                 windows(x.w, pad.w, dilation.w * (kernel.w - 1) + 1, stride.w)};
+  if (add) require_equal(y, inputs[1]);
+  return y;
+}
+
+Extent BatchNormOp::output_extent(InputExtents inputs) const {
+  return inputs[0];
+}
+Extent SiluOp::output_extent(InputExtents inputs) const {
+  return inputs[0];
+}
+Extent AddOp::output_extent(InputExtents inputs) const {
+  return common_extent(inputs);
+}
+Extent ConcatOp::output_extent(InputExtents inputs) const {
+  return common_extent(inputs);
+}
+Extent SliceOp::output_extent(InputExtents inputs) const {
+  return inputs[0];
+}
+Extent CopyOp::output_extent(InputExtents inputs) const {
+  return inputs[0];
+}
+
+Extent MaxPoolOp::output_extent(InputExtents inputs) const {
+  return {windows(inputs[0].h, pad, kernel, stride), windows(inputs[0].w, pad, kernel, stride)};
+}
+
+Extent UpsampleOp::output_extent(InputExtents inputs) const {
+  return scaled(inputs[0], scale);
+}
+
+Extent DySampleOp::output_extent(InputExtents inputs) const {
+  return scaled(common_extent(inputs), scale);
+}
+
+Extent DetectDecodeOp::output_extent(InputExtents inputs) const {
+  long long anchors = 0;
+  for (std::size_t level = 0; level < inputs.size(); level += 2) {
+    require_equal(inputs[level], inputs[level + 1]);
+    anchors += static_cast<long long>(inputs[level].h) * inputs[level].w;
+  }
+  if (anchors > kMaxPixels) throw Error(std::to_string(anchors) + " anchors are too many");
+  return {1, static_cast<int>(anchors)};
+}
+
+}  // namespace cudet

@@ -1,0 +1,157 @@
+#include "runtime/compile/packing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <span>
+
+#include "kernels/conv2d_int8/conv2d_int8.h"
+
+namespace cudet {
+namespace {
+
+/// Transposes a weight from PyTorch's K, C/groups, R, S to K, R, S, C/groups, in place.
+void to_channels_last(const std::vector<int>& shape, std::span<float> weight) {
+  const std::size_t c = static_cast<std::size_t>(shape[1]),
+                    taps = static_cast<std::size_t>(shape[2]) * static_cast<std::size_t>(shape[3]), depth = c * taps;
+  if (taps == 1) return;
+  std::vector<float> plain(depth);
+  for (std::size_t first = 0; first < weight.size(); first += depth) {
+    const std::span<float> channel = weight.subspan(first, depth);
+    std::copy(channel.begin(), channel.end(), plain.begin());
+    for (std::size_t t = 0; t < taps; ++t)
+      for (std::size_t j = 0; j < c; ++j) channel[t * c + j] = plain[j * taps + t];
+  }
+}
+
+/// Calls body(i, thread) for each i in [0, count), on the pool's threads if there is a pool, else on the caller's as
+/// thread 0. After all calls have ended, rethrows the exception of the smallest i that threw.
+template <class Body>
+void for_each_index(ThreadPool* pool, int count, const Body& body) {
+  std::mutex mutex;
+  std::exception_ptr failure;
+  int failed = count;
+  const auto guarded = [&](int first, int last, int thread) {
+    for (int i = first; i < last; ++i) try {
+        body(i, thread);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (i < failed) failed = i, failure = std::current_exception();
+      }
+  };
+  pool ? pool->for_tiles(count, guarded) : guarded(0, count, 0);
+  if (failure) std::rethrow_exception(failure);
+}
+
+/// Packs the weight and bias of every convolution. A weight takes weight_bytes(conv) bytes, which
+/// pack(node, conv, weight as K, R, S, C/groups, out) fills. A bias takes bias_floats(conv) floats, zeros after the
+/// bias' own values. Each thread holds the unpacked values of one convolution at a time.
+template <class Bytes, class Floats, class Pack>
+PackedWeights pack_convolutions(const Graph& graph, ThreadPool* pool, Bytes weight_bytes, Floats bias_floats,
+                                Pack pack) {
+  const auto parameter = [&](ParameterId id) -> const Parameter& { return graph.parameters[id]; };
+  PackedWeights packed;
+  packed.offsets.assign(graph.parameters.size(), 0);
+  std::size_t bytes = 0, most = 0;
+  const auto reserve = [&](ParameterId id, std::size_t size) {
+    packed.offsets[id] = bytes;
+    bytes += align_up(size);
+    most = std::max(most, element_count(parameter(id).shape));
+  };
+  std::vector<const Node*> convolutions;
+  for (const Node& node : graph.nodes)
+    if (const auto* op = std::get_if<ConvOp>(&node.op)) {
+      convolutions.push_back(&node);
+      reserve(op->weight, weight_bytes(describe_conv(graph, *op)));
+      reserve(op->bias, bias_floats(describe_conv(graph, *op)) * sizeof(float));
+    }
+  packed.bytes = Buffer(bytes);
+  const auto at = [&](ParameterId id) { return packed.bytes.data() + packed.offsets[id]; };
+  std::vector<Buffer> scratches(pool ? static_cast<std::size_t>(pool->threads())
+                                     : 1);  // each is allocated by its thread
+  for_each_index(pool, static_cast<int>(convolutions.size()), [&](int i, int thread) {
+    const Node& node = *convolutions[i];
+    const ConvOp& op = std::get<ConvOp>(node.op);
+    const Parameter &weight = parameter(op.weight), &bias = parameter(op.bias);
+    Buffer& scratch = scratches[thread];
+    if (!scratch.data()) scratch = Buffer(most * sizeof(float));
+    const std::span values(reinterpret_cast<float*>(scratch.data()), element_count(weight.shape));
+    weight.values(values);
+    to_channels_last(weight.shape, values);
+    try {
+      pack(node, describe_conv(graph, op), values, at(op.weight));
+    } catch (const Error& error) {
+      throw Error(node.name + ": " + error.what());
+    }
+    std::memset(at(op.bias), 0, bias_floats(describe_conv(graph, op)) * sizeof(float));
+    bias.values({reinterpret_cast<float*>(at(op.bias)), element_count(bias.shape)});
+  });
+  return packed;
+}
+
+std::size_t outputs(const Conv2d& conv) {
+  return static_cast<std::size_t>(conv.y.c);
+}
+
+}  // namespace
+
+Conv2d describe_conv(const Graph& graph, const ConvOp& op) {
+  const std::vector<int>& shape = graph.parameters[op.weight].shape;
+  Conv2d conv{};
+  conv.y.c = shape[0];
+  conv.x.c = shape[1] * op.groups;
+  conv.kernel = op.kernel;
+  conv.stride = op.stride;
+  conv.pad = op.pad;
+  conv.dilation = op.dilation;
+  conv.groups = op.groups;
+  return conv;
+}
+
+PackedWeights no_weights(const Graph& graph) {
+  return {Buffer(), std::vector<std::size_t>(graph.parameters.size(), 0)};
+}
+
+PackedWeights pack_for_cpu(const Graph& graph, Type type, ThreadPool* pool) {
+  if (type == Type::u8)
+    return pack_convolutions(graph, pool, conv2d_int8_cpu_packed_bytes, outputs,
+                             [&](const Node& node, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
+                               if (!std::all_of(weight.begin(), weight.end(), [](float w) { return std::isfinite(w); }))
+                                 throw Error("a weight that is not finite");
+                               conv2d_int8_cpu_pack(conv, graph.quantizations[static_cast<std::size_t>(node.inputs[0])],
+                                                    weight.data(), out);
+                             });
+  return pack_convolutions(
+      graph, pool, [](const Conv2d& conv) { return conv2d_cpu_packed_floats(conv) * sizeof(float); }, outputs,
+      [](const Node&, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
+        conv2d_cpu_pack(conv, weight.data(), reinterpret_cast<float*>(out));
+      });
+}
+
+PackedWeights pack_for_cuda(const Graph& graph, Type type) {
+  const auto typed = [type](Conv2d conv) {
+    conv.x.type = conv.weight.type = type;
+    return conv;
+  };
+  return pack_convolutions(
+      graph, nullptr, [&](const Conv2d& conv) { return conv2d_cuda_packed_bytes(typed(conv)); },
+      [&](const Conv2d& conv) { return conv2d_cuda_bias_floats(typed(conv)); },
+      [&](const Node&, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
+        conv2d_cuda_pack(typed(conv), weight.data(), out);
+      });
+}
+
+PackedWeights pack_for_reference(const Graph& graph) {
+  const auto bytes = [](const Conv2d& conv) {
+    return static_cast<std::size_t>(conv.y.c) * static_cast<std::size_t>(conv.kernel.h) *
+           static_cast<std::size_t>(conv.kernel.w) * static_cast<std::size_t>(conv.x.c / conv.groups) * sizeof(float);
+  };
+  return pack_convolutions(graph, nullptr, bytes, outputs,
+                           [](const Node&, const Conv2d&, std::span<const float> weight, std::byte* out) {
+                             std::memcpy(out, weight.data(), weight.size_bytes());
+                           });
+}
+
+}  // namespace cudet

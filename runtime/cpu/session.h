@@ -1,0 +1,48 @@
+// Hosts a model's Programs on the CPU. The engine, bench, calibration and tests all run networks through it.
+#pragma once
+#include <memory>
+
+#include "kernels/letterbox/letterbox.h"
+#include "runtime/cpu/executor.h"
+#include "runtime/model/model.h"
+#include "runtime/program_cache.h"
+
+namespace cudet {
+
+/// Threads, packed weights, an arena, and the Programs of the batches and input sizes used last. Not thread-safe.
+class CpuSession {
+ public:
+  struct Options {
+    Type type = Type::f32;   // of activations; u8 needs a quantised model
+    int threads = 1;         // at least 1, the caller's among them
+    bool keep_rows = false;  // see compile()
+  };
+
+  /// Packs the weights, or shares those that another session of the model holds. Throws Error.
+  CpuSession(const Model& model, const Options& options);
+
+  /// Returns the Program for `batch` images of `input` pixels, compiled or from the cache, and makes room for it in the
+  /// arena. Valid until the next call. A cached size allocates nothing. Throws Error if memory does not suffice.
+  const Program& program(int batch, Extent input);
+
+  /// Writes a frame into image `image` of the Program's input.
+  void letterbox(const Program& program, const Frame& frame, const LetterboxFit& fit, int image);
+  /// Runs all steps, or one step; each reads what the steps before it left in the arena.
+  void run(const Program& program) { executor_.run(program, memory()); }
+  void run(const Program::NamedStep& step) { executor_.run(step.step, memory()); }
+
+  /// The arena of the last Program asked for, and the weights.
+  Memory memory() const { return {arena_.data(), weights_->bytes.data()}; }
+  CpuExecutor& executor() { return executor_; }
+  Type type() const { return options_.type; }
+
+ private:
+  Model model_;
+  Options options_;
+  CpuExecutor executor_;
+  std::shared_ptr<const PackedWeights> weights_;
+  ProgramCache<Program> programs_;
+  Buffer arena_;
+};
+
+}  // namespace cudet

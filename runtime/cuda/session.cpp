@@ -1,0 +1,53 @@
+#include "runtime/cuda/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/compile/lowering.h"
+
+namespace cudet {
+
+CudaSession::CudaSession(const Model& model, Precision precision)
+    : model_(model), device_(find_cuda_device(precision)), type_(precision == Precision::fp16 ? Type::f16 : Type::f32) {
+  packed_ = pack_for_cuda(model_.impl().graph, type_);
+  weights_ = DeviceBuffer(packed_.bytes.bytes());
+  check(cudaMemcpyAsync(weights_.data(), packed_.bytes.data(), weights_.bytes(), cudaMemcpyHostToDevice,
+                        network_stream()),
+        "weights to the device");
+  check(cudaStreamSynchronize(network_stream()), "weights to the device");
+  packed_.bytes = Buffer();
+}
+
+CudaProgram& CudaSession::program(int batch, Extent input) {
+  if (CudaProgram* cached = programs_.find(batch, input)) return *cached;
+  auto compiled =
+      std::make_unique<CudaProgram>(compile(model_.impl().graph, packed_, batch, input, false, {type_, true}));
+  reserve(cuda_memory(*compiled, device_.multiprocessors));
+  return programs_.add(std::move(compiled));
+}
+
+void CudaSession::reserve(const CudaMemory& needed) {
+  const std::pair<DeviceBuffer*, std::size_t> parts[] = {
+      {&arena_, needed.arena}, {&input_, needed.input}, {&candidates_, needed.candidates}, {&scratch_, needed.scratch}};
+  if (std::all_of(std::begin(parts), std::end(parts), [](const auto& p) { return p.first->bytes() >= p.second; }))
+    return;
+  synchronize();      // a batch in flight still uses the memory
+  programs_.clear();  // their graphs hold the old addresses
+  for (const auto& [buffer, bytes] : parts) {
+    if (buffer->bytes() >= bytes) continue;
+    *buffer = DeviceBuffer();  // frees the old buffer before the new one is allocated
+    DeviceBuffer larger(bytes);
+    if (buffer == &scratch_)
+      check(cudaMemsetAsync(larger.data(), 0, kScratchCounters, network_stream()), "scratch memory");
+    if (buffer == &candidates_)  // results are copied to the host at full length, so unused entries must be defined
+      check(cudaMemsetAsync(larger.data(), 0, bytes, network_stream()), "memory for candidates");
+    *buffer = std::move(larger);
+  }
+}
+
+void CudaSession::synchronize() noexcept {
+  for (const Stream* stream : {&image_stream_, &network_stream_})
+    if (cudaStreamSynchronize(stream->get()) != cudaSuccess) cudaGetLastError();
+}
+
+}  // namespace cudet
