@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "apps/cli/shape.h"
+#include "kernels/conv2d/cpu/kernels.h"
 #include "runtime/model/file.h"
 
 namespace cudet {
@@ -153,7 +154,10 @@ void lay_out(Conv2d& op, long channels, Layout& layout) {
                       outputs(op.x.w, op.kernel.w, op.stride.w, op.pad.w, op.dilation.w), channels);
   if (op.add) op.residual = layout.like(op.y);
   op.weight = layout.weights(channels, op.kernel.h, op.kernel.w, op.x.c / op.groups);
-  const std::size_t floats = op.weight.pixel(op.weight.n, 0, 0), packed = conv2d_cpu_packed_floats(op);
+  const std::size_t floats = op.weight.pixel(op.weight.n, 0, 0);
+  std::size_t packed = 0;
+  for (const Conv2dCpuKernel* kernel : conv2d_cpu_kernels())
+    if (kernel->supports(op)) packed = std::max(packed, kernel->packed_floats(op));
   if (packed > floats) layout.weights(1, 1, 1, static_cast<long>(packed - floats));
   op.bias = layout.weights(1, 1, 1, channels);
 }

@@ -18,8 +18,8 @@ std::string op_of(const Step& step);
 std::string shape_of(const Step& step);
 
 /// A step of this operator and shape, f32, its tensors one after the other in the arena and in the weights, with
-/// pitch = c. A convolution's weight has room for what conv2d_cpu_pack makes of it, too. Throws Error that says what is
-/// wrong with the text, or that the tensors take more than kMostShapeBytes.
+/// pitch = c. A convolution's weight has room for the packed weights of each of the CPU's kernels, too. Throws Error
+/// that says what is wrong with the text, or that the tensors take more than kMostShapeBytes.
 Step parse_step(std::string_view op, std::string_view shape);
 constexpr double kMostShapeBytes = 4e9;
 
