@@ -1,5 +1,5 @@
-// σ and SiLU on vectors of f32, for kernels written on Highway. Included once a target: the guard below toggles.
-// Error, relative to the exact value: within 4e-7 + 1e-7 · |x|; below x = −88.3, where e^−x overflows, they are zero.
+// σ and SiLU on vectors of f32, for kernels written with Highway. Included once per target: the guard below toggles.
+// Error relative to the exact value: at most 4e-7 + 1e-7 · |x|. Below x = −88.3, where e^−x overflows, both are zero.
 // NaN stays NaN.
 #if defined(CUDET_KERNELS_ACTIVATION_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef CUDET_KERNELS_ACTIVATION_INL_H
@@ -14,13 +14,13 @@ HWY_BEFORE_NAMESPACE();
 namespace cudet {
 namespace HWY_NAMESPACE {
 
-/// 1 + e^−x, infinite where e^−x overflows. NaN may give any value: the callers see to it.
+/// 1 + e^−x, infinity if e^−x overflows. The result for NaN is unspecified; the callers handle it.
 template <class D, class V = hwy::HWY_NAMESPACE::Vec<D>>
 HWY_INLINE V one_plus_exp_negative(D d, V x) {
   namespace hn = hwy::HWY_NAMESPACE;
   const hn::RebindToUnsigned<D> bits;
-  // e^−x = 2^n · 2^f with n + f = −x · log2 e, |f| <= ½. Adding 1.5 · 2^23 rounds to an integer, found in the low bits;
-  // the 127 besides makes it the exponent of 2^n. The bounds give n = −127, exponent 0: zero; n = 128: infinity.
+  // e^−x = 2^n · 2^f with n + f = −x · log2 e, |f| <= ½. Adding 1.5 · 2^23 rounds to an integer, in the low bits; the
+  // added 127 turns it into the exponent of 2^n. The bounds give n = −127, exponent 0: zero; and n = 128: infinity.
   const V negative_log2_e = hn::Set(d, -1.44269504f);
   const V round = hn::Set(d, 0x1.8p23f + 127);
   const V bounded = hn::Min(hn::Max(x, hn::Set(d, -88.7f)), hn::Set(d, 88.0f));
@@ -28,7 +28,7 @@ HWY_INLINE V one_plus_exp_negative(D d, V x) {
   const V n = hn::Sub(rounded, round);
   const V f = hn::MulSub(bounded, negative_log2_e, n);
   const V power = hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(bits, rounded)));
-  // Least largest relative error to 2^f of the polynomials with p(0) = 1: 1.1e-7.
+  // Minimax polynomial for 2^f with p(0) = 1: relative error 1.1e-7.
   V p = hn::Set(d, 0.00132647273f);
   p = hn::MulAdd(p, f, hn::Set(d, 0.00967151299f));
   p = hn::MulAdd(p, f, hn::Set(d, 0.0555073358f));

@@ -1,15 +1,15 @@
-// A picture in memory, as cameras, decoders and files give it.
+// An image in memory, as cameras, decoders and files deliver it.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
 namespace cudet {
 
-/// The order of the 8-bit channels of a pixel; alpha is ignored, grey counts as equal red, green and blue.
-/// nv12: luma, one byte a pixel, and in a plane of its own a pair Cb, Cr for every 2x2 pixels (BT.601, 16..235).
+/// The order of the 8-bit channels of a pixel. Alpha is ignored; grey means equal red, green and blue.
+/// nv12: luma, one byte per pixel, and in a separate plane a pair Cb, Cr for every 2x2 pixels (BT.601, 16..235).
 enum class PixelFormat : unsigned char { rgb, bgr, rgba, bgra, grey, nv12 };
 
-/// Channels of a pixel, which are its bytes; nv12: of its luma.
+/// Channels of a pixel, one byte each; for nv12, of its luma.
 constexpr int channels(PixelFormat format) {
   switch (format) {
     case PixelFormat::grey:
@@ -23,16 +23,16 @@ constexpr int channels(PixelFormat format) {
   }
 }
 
-/// Plain view of pixels that the caller owns: row y starts at `data + y * stride`.
+/// A view of pixels that the caller owns: row y starts at `data + y * stride`.
 struct Frame {
   const std::uint8_t* data;
   int width, height;      // pixels
   std::ptrdiff_t stride;  // bytes from one row to the next, at least width * channels(format); negative: bottom up
   PixelFormat format;
-  /// nv12: its pairs, (width + 1) / 2 a row; row y / 2 starts at `chroma + y / 2 * stride`. Null: at data + height *
-  /// stride, which a negative stride does not allow.
+  /// nv12: the pairs, (width + 1) / 2 per row; row y / 2 starts at `chroma + y / 2 * stride`. Null means data + height
+  /// * stride, which a negative stride does not allow.
   const std::uint8_t* chroma = nullptr;
-  bool on_device = false;  // the pointers are the CUDA device's
+  bool on_device = false;  // the pointers are to the CUDA device's memory
 };
 
 }  // namespace cudet

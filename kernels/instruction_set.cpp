@@ -32,32 +32,33 @@ namespace {
 
 HWY_EXPORT(own_name);
 
-constexpr bool kSeveral = (HWY_TARGETS & (HWY_TARGETS - 1)) != 0;
+constexpr bool kSeveralTargets = (HWY_TARGETS & (HWY_TARGETS - 1)) != 0;
 
-std::vector<std::int64_t> each_of(std::int64_t targets) {  // a bit each; the lower, the better
-  std::vector<std::int64_t> each;
-  for (; targets != 0; targets &= targets - 1) each.push_back(targets & -targets);
-  return each;
+/// The bits of `targets`, one per instruction set; a lower bit is a better set.
+std::vector<std::int64_t> bits(std::int64_t targets) {
+  std::vector<std::int64_t> bits;
+  for (; targets != 0; targets &= targets - 1) bits.push_back(targets & -targets);
+  return bits;
 }
 
-std::vector<std::string> names_of(std::int64_t targets) {
+std::vector<std::string> target_names(std::int64_t targets) {
   std::vector<std::string> names;
-  for (const std::int64_t target : each_of(targets)) names.push_back(hwy::TargetName(target));
+  for (const std::int64_t target : bits(targets)) names.push_back(hwy::TargetName(target));
   return names;
 }
 
-std::int64_t usable() {
+std::int64_t usable_targets() {
   return HWY_TARGETS & HWY_SUPPORTED_TARGETS;
 }
 
 }  // namespace
 
 std::vector<std::string> instruction_sets() {
-  return names_of(usable());
+  return target_names(usable_targets());
 }
 
 std::vector<std::string> missing_instruction_sets() {
-  return names_of(HWY_TARGETS & ~usable());
+  return target_names(HWY_TARGETS & ~usable_targets());
 }
 
 std::string instruction_set() {
@@ -65,21 +66,21 @@ std::string instruction_set() {
 }
 
 void use_instruction_set(const std::string& name) {
-  const std::string of_highway = strcasecmp(name.c_str(), "avx512") == 0 ? "AVX3" : name;
-  const auto is_named = [&](const std::string& known) { return strcasecmp(known.c_str(), of_highway.c_str()) == 0; };
-  for (const std::int64_t target : each_of(usable())) {
+  const std::string highway_name = strcasecmp(name.c_str(), "avx512") == 0 ? "AVX3" : name;
+  const auto is_named = [&](const std::string& known) { return strcasecmp(known.c_str(), highway_name.c_str()) == 0; };
+  for (const std::int64_t target : bits(usable_targets())) {
     if (!is_named(hwy::TargetName(target))) continue;
-    // With all worse ones, for kernels that leave this one out. A build for one set alone has no library of Highway's.
-    if constexpr (kSeveral) hwy::GetChosenTarget().Update(usable() & ~(target - 1));
+    // With all worse sets, for kernels that are not compiled for this one. A build for one set does not link Highway.
+    if constexpr (kSeveralTargets) hwy::GetChosenTarget().Update(usable_targets() & ~(target - 1));
     return;
   }
-  std::string there;
-  for (const std::string& known : instruction_sets()) there += (there.empty() ? "" : ", ") + known;
+  std::string valid;
+  for (const std::string& known : instruction_sets()) valid += (valid.empty() ? "" : ", ") + known;
   const std::vector<std::string> missing = missing_instruction_sets();
   throw Error("instruction set " + name + ": " +
               (std::any_of(missing.begin(), missing.end(), is_named) ? "this machine lacks it"
                                                                      : "this build has none of that name") +
-              "; there are " + there);
+              "; there are " + valid);
 }
 
 }  // namespace cudet

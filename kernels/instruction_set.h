@@ -1,22 +1,22 @@
-// Which instruction set the CPU's kernels run with, of those that they are compiled for: without a choice, the best
-// that the machine has. Names are Highway's: "AVX2", "AVX3" (AVX-512), "NEON".
+// The instruction set that the CPU's kernels use, of those that they are compiled for. The default is the best one that
+// the machine supports. Names are Highway's: "AVX2", "AVX3" (AVX-512), "NEON".
 #pragma once
 #include <string>
 #include <vector>
 
 namespace cudet {
 
-/// Those that this build and this machine have, the best first; at least one.
+/// The instruction sets that this build has and this machine supports, best first; at least one.
 std::vector<std::string> instruction_sets();
-/// Those that this build has and this machine lacks.
+/// The instruction sets that this build has and this machine does not support.
 std::vector<std::string> missing_instruction_sets();
 
-/// The one that kernels run with.
+/// The instruction set that kernels use.
 std::string instruction_set();
 
-/// From now on kernels run as on a machine whose best set is this one of instruction_sets(), in capitals or not; AVX3
-/// is "avx512" too. Throws Error for others, which lists these. The choice is the whole process's, since Highway keeps
-/// it: to be made while no kernel runs.
+/// Makes kernels run as on a machine whose best set is `name`, one of instruction_sets() in any case; "avx512" is
+/// another name of AVX3. Throws Error for other names, with a list of the valid ones. Highway keeps the choice for the
+/// whole process; no kernel may run during the call.
 void use_instruction_set(const std::string& name);
 
 }  // namespace cudet

@@ -1,4 +1,4 @@
-// Reals as 8-bit integers: what tensors of a quantised network hold.
+// Reals as 8-bit integers: the elements of a quantised network's tensors.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 
 namespace cudet {
 
-/// A real r is held as q in 0..255 with r = scale · (q − zero): affine, one pair for a whole tensor, zero itself exact.
+/// A real r is stored as q in 0..255 with r = scale · (q − zero): an affine mapping per tensor, exact for r = 0.
 struct Quantization {
   float scale = 1;  // > 0
   int zero = 0;     // 0..255
@@ -17,27 +17,27 @@ constexpr bool operator==(Quantization a, Quantization b) {
   return a.scale == b.scale && a.zero == b.zero;
 }
 
-/// What holds the reals of [low, high], and zero. Both are finite.
+/// The quantisation whose range is [low, high], extended to include zero. Both ends are finite.
 inline Quantization quantization_of(float low, float high) {
   low = std::min(low, 0.0f), high = std::max(high, 0.0f);
-  // Halves, since the difference of two finite floats may be none.
+  // Halves, because the difference of two finite floats may overflow.
   const float scale = (high / 2 - low / 2) / 127.5f;
-  if (!(scale >= 0x1p-126f)) return {};  // all zero, or as good as
+  if (!(scale >= 0x1p-126f)) return {};  // all are zero, or nearly
   return {scale, static_cast<int>(std::lround(std::min(-low / scale, 255.0f)))};
 }
 
-/// The nearest of the 256 reals; NaN is zero.
+/// Rounds to the nearest of the 256 reals; NaN gives zero.
 inline std::uint8_t quantize(double r, Quantization to) {
   const double q = std::nearbyint(r / to.scale) + to.zero;
   return static_cast<std::uint8_t>(q > 0 ? std::min(q, 255.0) : q <= 0 ? 0 : to.zero);
 }
 
-/// Writes w of −127..127 with weight(k) = w(k) · s for all `count` of a channel, finite, and returns s; zeros give 0.
-/// Weights that are w · s up to rounding give w.
+/// Quantises a channel's `count` finite weights: writes w of −127..127 with weight(k) ≈ w(k) · s and returns s, which
+/// is 0 if all weights are 0. Weights that are w · s up to rounding give w.
 inline float quantize_weights(const float* weight, std::size_t count, std::int8_t* w) {
-  float most = 0;
-  for (std::size_t k = 0; k < count; ++k) most = std::max(most, std::abs(weight[k]));
-  const float scale = most / 127;
+  float largest = 0;
+  for (std::size_t k = 0; k < count; ++k) largest = std::max(largest, std::abs(weight[k]));
+  const float scale = largest / 127;
   for (std::size_t k = 0; k < count; ++k)
     w[k] = scale > 0 ? static_cast<std::int8_t>(std::clamp(std::nearbyint(weight[k] / scale), -127.0f, 127.0f))
                      : std::int8_t{0};

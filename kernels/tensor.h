@@ -1,4 +1,4 @@
-// A tensor as a Program knows it, and as kernels find it in memory. C++17: host compilers and nvcc both read this.
+// A tensor: its description in a Program, and its address for kernels. C++17, because nvcc reads this header too.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +20,7 @@ CUDET_HD constexpr std::size_t size_of(Type type) {
 }
 
 /// Plain data, the same for every executor. Layout N,H,W,C.
-/// `pitch > c` makes the tensor a slice of a wider one's channels: that is how Concat costs nothing.
+/// If `pitch > c`, the tensor is a slice of a wider tensor's channels. Concat needs no copies because of this.
 struct Tensor {
   Space space;
   Type type;
@@ -28,7 +28,7 @@ struct Tensor {
   int n, h, w, c;      // images, rows, columns, channels
   int pitch;           // elements from one pixel to the next, >= c
 
-  /// Elements from the tensor's first to the first of pixel (image i, row y, column x).
+  /// Index of the first element of pixel (image i, row y, column x).
   CUDET_HD std::size_t pixel(int i, int y, int x) const {
     return ((static_cast<std::size_t>(i) * h + y) * w + x) * pitch;
   }
@@ -39,8 +39,8 @@ CUDET_HD constexpr bool operator==(const Tensor& a, const Tensor& b) {
          a.c == b.c && a.pitch == b.pitch;
 }
 
-/// Whether every run of so many channels, counted from a pixel's first, is of whole, aligned 16-byte vectors, where
-/// spaces start so aligned. 0 channels: whether pixels start aligned.
+/// Whether every run of `channels` channels, counted from a pixel's first, consists of whole, aligned 16-byte vectors,
+/// if spaces are 16-byte aligned. With 0 channels: whether pixels start aligned.
 CUDET_HD constexpr bool in_vectors(const Tensor& t, int channels) {
   return t.offset % 16 == 0 && t.pitch * size_of(t.type) % 16 == 0 && channels * size_of(t.type) % 16 == 0;
 }
@@ -48,14 +48,14 @@ CUDET_HD constexpr bool in_vectors(const Tensor& t, int channels) {
 struct CudaStream;                                  // kernels/launch.cuh
 constexpr std::size_t kScratchCounters = 16 << 10;  // bytes of counters at the start of a CudaStream's scratch memory
 constexpr std::size_t kCpuScratch = 736 << 10;      // bytes of Memory::scratch
-constexpr std::size_t kSharedByDefault = 48 << 10;  // bytes of a block's shared memory that need no asking
+constexpr std::size_t kSharedByDefault = 48 << 10;  // bytes of shared memory that a block may have without opting in
 
-/// Where an executor keeps each space, on its own side of the bus.
+/// Where an executor keeps each space, in its processor's memory.
 struct Memory {
   std::byte* arena;
   const std::byte* weights;
-  std::byte* scratch = nullptr;  // for convolutions on the CPU: kCpuScratch bytes of the calling thread's own, 64-byte
-                                 // aligned, uninitialised
+  std::byte* scratch = nullptr;  // for convolutions on the CPU: kCpuScratch bytes that belong to the calling thread,
+                                 // 64-byte aligned, uninitialised
 };
 
 template <class T>
@@ -67,7 +67,7 @@ CUDET_HD const T* weights_data(const Memory& memory, const Tensor& t) {
   return reinterpret_cast<const T*>(memory.weights + t.offset);
 }
 
-/// A pair along the two axes of a picture: pixels, or steps of pixels.
+/// A pair along the two axes of an image: pixels, or steps of pixels.
 struct Extent {
   int h, w;
 };
@@ -76,7 +76,7 @@ CUDET_HD constexpr bool operator==(Extent a, Extent b) {
   return a.h == b.h && a.w == b.w;
 }
 
-/// a / b, rounded up, of a >= 0 and b > 0.
+/// a / b rounded up, for a >= 0 and b > 0.
 CUDET_HD constexpr int ceil_div(int a, int b) {
   return (a + b - 1) / b;
 }

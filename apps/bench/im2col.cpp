@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/conv2d/cpu/tiling.h"
+#include "kernels/conv2d/cpu/blocks.h"
 
 namespace cudet::bench {
 namespace {

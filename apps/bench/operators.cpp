@@ -12,6 +12,7 @@
 #include "apps/bench/machine/clock.h"
 #include "apps/bench/report/times.h"
 #include "apps/bench/steps.h"
+#include "kernels/conv2d/cpu/kernels.h"
 #include "runtime/cpu/executor.h"
 
 namespace cudet::bench {
@@ -43,8 +44,7 @@ class Random {
   std::uint32_t state_ = 1;
 };
 
-/// A step's memory: its inputs, and its weights in the order of the reference, of what the CPU runs, and of its direct
-/// kernel.
+/// A step's memory: its inputs, and its weights in the order of the reference and of each of the CPU's kernels.
 class Operands {
  public:
   explicit Operands(const Step& step) : outputs_(step_info(step).outputs) {
@@ -59,18 +59,26 @@ class Operands {
   }
 
   Memory plain() const { return {arena_.data(), plain_.data()}; }
-  Memory packed() const { return {arena_.data(), packed_.data()}; }
-  Memory direct() const { return {arena_.data(), direct_.data()}; }
+  /// For what the CPU's executor runs: the first kernel that supports the convolution.
+  Memory packed() const { return {arena_.data(), packed_.empty() ? nullptr : packed_.front().weights.data()}; }
+  /// For one of the kernels that support the convolution.
+  Memory packed(const Conv2dCpuKernel& kernel) const {
+    const auto is_its = [&](const Packed& packed) { return packed.kernel == &kernel; };
+    return {arena_.data(), std::find_if(packed_.begin(), packed_.end(), is_its)->weights.data()};
+  }
   /// So that what a kernel does not write is seen.
   void forget_outputs() const {
     for (const Tensor& t : outputs_) std::memset(arena_.data() + t.offset, 0xff, end(t) - t.offset);  // NaN
   }
 
  private:
+  struct Packed {
+    const Conv2dCpuKernel* kernel;
+    Buffer weights;
+  };
+
   void make_weights(const Conv2d& conv, Random& random) {
     plain_ = Buffer(end(conv.bias));
-    packed_ = Buffer(end(conv.bias));
-    direct_ = Buffer(end(conv.bias));
     const auto floats = [](const Buffer& buffer, const Tensor& t) {
       return reinterpret_cast<float*>(buffer.data() + t.offset);
     };
@@ -78,14 +86,17 @@ class Operands {
     random.fill(floats(plain_, conv.weight), element_count(conv.weight),
                 std::sqrt(3 / depth));  // outputs as large as inputs
     random.fill(floats(plain_, conv.bias), element_count(conv.bias));
-    conv2d_cpu_pack(conv, floats(plain_, conv.weight), floats(packed_, conv.weight));
-    conv2d_cpu_direct_pack(conv, floats(plain_, conv.weight), floats(direct_, conv.weight));
-    for (const Buffer* packed : {&packed_, &direct_})
-      std::copy_n(floats(plain_, conv.bias), element_count(conv.bias), floats(*packed, conv.bias));
+    for (const Conv2dCpuKernel* kernel : conv2d_cpu_kernels()) {
+      if (!kernel->supports(conv)) continue;
+      const Buffer& weights = packed_.emplace_back(Packed{kernel, Buffer(end(conv.bias))}).weights;
+      kernel->pack(conv, floats(plain_, conv.weight), floats(weights, conv.weight));
+      std::copy_n(floats(plain_, conv.bias), element_count(conv.bias), floats(weights, conv.bias));
+    }
   }
 
   std::vector<Tensor> outputs_;
-  Buffer arena_, plain_, packed_, direct_;
+  Buffer arena_, plain_;
+  std::vector<Packed> packed_;
 };
 
 using Kernel = std::function<void()>;
@@ -94,51 +105,44 @@ Kernel make_cpu(const Step& step, const Operands& operands, CpuExecutor& executo
   return [&step, &executor, memory = operands.packed()] { executor.run(step, memory); };
 }
 
-/// One of the convolution's kernels, whichever of them the executor would take.
-template <auto tiles, auto run, auto weights>
-Kernel make_conv2d(const Step& step, const Operands& operands, CpuExecutor& executor) {
-  const Conv2d& op = std::get<Conv2d>(step);
-  return [&op, &executor, memory = (operands.*weights)()] {
-    const int threads = executor.pool().threads();
-    executor.for_tiles(tiles(op, threads), memory,
-                       [&](const Memory& own, int first, int last) { run(op, own, threads, first, last); });
+/// One of the convolution's kernels, whether or not the executor would use it.
+Kernel make_conv2d(const Conv2dCpuKernel& kernel, const Conv2d& op, const Operands& operands, CpuExecutor& executor) {
+  const Conv2dCpuPlan plan = kernel.plan(op, executor.pool().threads());
+  return [&op, &executor, plan, memory = operands.packed(kernel)] {
+    executor.for_tiles(plan.tiles, memory,
+                       [&](const Memory& own, int first, int last) { plan.kernel->run(op, plan, own, first, last); });
   };
 }
 
-Kernel make_im2col(const Step& step, const Operands& operands, CpuExecutor& executor) {
-  const Conv2d& op = std::get<Conv2d>(step);
+Kernel make_im2col(const Conv2d& op, const Operands& operands, CpuExecutor& executor) {
   const auto matrix = std::make_shared<Buffer>(static_cast<std::size_t>(im2col_floats(op)) * sizeof(float));
-  return [&op, &executor, memory = operands.direct(), matrix] {
+  return [&op, &executor, memory = operands.packed(conv2d_cpu_direct), matrix] {
     executor.pool().for_tiles(im2col_tiles(op), [&](int first, int last) {
       conv2d_im2col(op, memory, reinterpret_cast<float*>(matrix->data()), first, last);
     });
   };
 }
 
-/// Whether the step is a convolution for which `predicate` holds.
-template <auto predicate>
-bool conv2d_with(const Step& step) {
-  const auto* op = std::get_if<Conv2d>(&step);
-  return op && predicate(*op);
-}
-constexpr bool any(const Conv2d&) {
-  return true;
-}
 bool suits_im2col(const Conv2d& op) {
   return op.groups == 1 && im2col_floats(op) <= kMostMatrixFloats;
 }
 
-/// The kernels beside the reference. Another one is another line.
-constexpr struct {
-  const char* name;
-  bool (*suits)(const Step&);
-  Kernel (*make)(const Step&, const Operands&, CpuExecutor&);
-} kCandidates[] = {
-    {"direct", conv2d_with<any>, make_conv2d<conv2d_cpu_direct_tiles, conv2d_cpu_direct, &Operands::direct>},
-    {"winograd", conv2d_with<conv2d_cpu_has_winograd>,
-     make_conv2d<conv2d_cpu_winograd_tiles, conv2d_cpu_winograd, &Operands::packed>},
-    {"im2col", conv2d_with<suits_im2col>, make_im2col},
-    {"cpu", [](const Step& step) { return !std::holds_alternative<Conv2d>(step); }, make_cpu}};
+struct Candidate {
+  std::string name;
+  Kernel run;
+};
+
+/// The kernels to compare with the reference.
+std::vector<Candidate> candidates(const Step& step, const Operands& operands, CpuExecutor& executor) {
+  const auto* conv = std::get_if<Conv2d>(&step);
+  if (!conv) return {{"cpu", make_cpu(step, operands, executor)}};
+  std::vector<Candidate> all;
+  for (const Conv2dCpuKernel* kernel : conv2d_cpu_kernels())
+    if (kernel->supports(*conv)) all.push_back({kernel->name, make_conv2d(*kernel, *conv, operands, executor)});
+  std::reverse(all.begin(), all.end());  // general kernels first
+  if (suits_im2col(*conv)) all.push_back({"im2col", make_im2col(*conv, operands, executor)});
+  return all;
+}
 
 /// As much of a convolution as the reference does in time: all, or its first rows, or pixels of its first row.
 Step reference_part(const Step& step) {
@@ -216,16 +220,14 @@ std::vector<Measurement> measure_operator(const Step& step, int threads, int war
   std::vector<Measurement> measured;
   if (step_info(part).flops == step_info(step).flops)
     measured.push_back(measurement_of("reference", step, summarize(reference.samples_ms), machine));
-  for (const auto& candidate : kCandidates) {
-    if (!candidate.suits(step)) continue;
-    const Kernel kernel = candidate.make(step, operands, executor);
+  for (const Candidate& candidate : candidates(step, operands, executor)) {
     operands.forget_outputs();
-    kernel();
+    candidate.run();
     const double error = reference.error(operands.packed());
     std::vector<double> samples;
     for (int run = -warmup; run < runs; ++run) {
       const auto start = Clock::now();
-      kernel();
+      candidate.run();
       const double time = milliseconds_since(start);
       if (run >= 0) samples.push_back(time);
     }

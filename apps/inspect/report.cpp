@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "kernels/conv2d/cpu/kernels.h"
 #include "runtime/compile/lowering.h"
 #include "runtime/compile/passes.h"
 
@@ -102,7 +103,8 @@ Report make_report(const std::string& path, const std::string& scale, int batch,
   report.program = compile(graph, no_weights(graph), batch, report.input);
   for (const Program::NamedStep& named : report.program.steps)
     if (const auto* conv = std::get_if<Conv2d>(&named.step))
-      report.packed_bytes += (conv2d_cpu_packed_floats(*conv) + static_cast<std::size_t>(conv->y.c)) * sizeof(float);
+      report.packed_bytes +=
+          (conv2d_cpu_kernel(*conv).packed_floats(*conv) + static_cast<std::size_t>(conv->y.c)) * sizeof(float);
   const auto on_cuda = [&](Type type) {
     try {
       return cuda_memory(compile(graph, no_weights(graph), batch, report.input, false, {type, true}),

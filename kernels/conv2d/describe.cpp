@@ -1,4 +1,8 @@
+#include <algorithm>
+
 #include "kernels/conv2d/conv2d.h"
+#include "kernels/conv2d/cpu/kernels.h"
+#include "kernels/error.h"
 #include "kernels/shape_text.h"
 
 namespace cudet {
@@ -30,7 +34,10 @@ void lay_out(ShapeParser& shape, long channels, Conv2d& op) {
                      window_count(op.x.w, op.kernel.w, op.stride.w, op.pad.w, op.dilation.w), channels);
   if (op.add) op.residual = shape.like(op.y);
   op.weight = shape.weights(channels, op.kernel.h, op.kernel.w, op.x.c / op.groups);
-  const std::size_t floats = op.weight.pixel(op.weight.n, 0, 0), packed = conv2d_cpu_packed_floats(op);
+  const std::size_t floats = op.weight.pixel(op.weight.n, 0, 0);
+  std::size_t packed = 0;  // maximum over the CPU's kernels
+  for (const Conv2dCpuKernel* kernel : conv2d_cpu_kernels())
+    if (kernel->supports(op)) packed = std::max(packed, kernel->packed_floats(op));
   if (packed > floats) shape.weights(1, 1, 1, static_cast<long>(packed - floats));
   op.bias = shape.weights(1, 1, 1, channels);
 }

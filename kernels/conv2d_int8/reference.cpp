@@ -5,22 +5,23 @@
 namespace cudet {
 namespace {
 
-double sum_of(const Conv2dInt8& op, const Memory& memory, int i, int v, int u, int k) {
+/// The value before activation.
+double sum(const Conv2dInt8& op, const Memory& memory, int i, int v, int u, int k) {
   const Conv2d& conv = op.conv;
-  const int c_of_group = conv.x.c / conv.groups, group = k / (conv.y.c / conv.groups);
+  const int c_per_group = conv.x.c / conv.groups, group = k / (conv.y.c / conv.groups);
   const float* weight = weights_data<float>(memory, conv.weight) +
-                        static_cast<std::size_t>(k) * conv.kernel.h * conv.kernel.w * c_of_group;
+                        static_cast<std::size_t>(k) * conv.kernel.h * conv.kernel.w * c_per_group;
   const std::uint8_t* x = arena_data<std::uint8_t>(memory, conv.x);
-  double sum = 0;
+  double total = 0;
   for (int r = 0; r < conv.kernel.h; ++r)
-    for (int s = 0; s < conv.kernel.w; ++s, weight += c_of_group) {
+    for (int s = 0; s < conv.kernel.w; ++s, weight += c_per_group) {
       const int row = v * conv.stride.h - conv.pad.h + r * conv.dilation.h;
       const int column = u * conv.stride.w - conv.pad.w + s * conv.dilation.w;
       if (row < 0 || row >= conv.x.h || column < 0 || column >= conv.x.w) continue;
-      const std::uint8_t* pixel = x + conv.x.pixel(i, row, column) + group * c_of_group;
-      for (int c = 0; c < c_of_group; ++c) sum += static_cast<double>(weight[c]) * (pixel[c] - op.x.zero);
+      const std::uint8_t* pixel = x + conv.x.pixel(i, row, column) + group * c_per_group;
+      for (int c = 0; c < c_per_group; ++c) total += static_cast<double>(weight[c]) * (pixel[c] - op.x.zero);
     }
-  return sum * op.x.scale + weights_data<float>(memory, conv.bias)[k];
+  return total * op.x.scale + weights_data<float>(memory, conv.bias)[k];
 }
 
 }  // namespace
@@ -31,7 +32,7 @@ void run_reference(const Conv2dInt8& op, const Memory& memory) {
     for (int v = 0; v < conv.y.h; ++v)
       for (int u = 0; u < conv.y.w; ++u)
         for (int k = 0; k < conv.y.c; ++k) {
-          double value = sum_of(op, memory, i, v, u, k);
+          double value = sum(op, memory, i, v, u, k);
           if (conv.activation == Activation::silu) value /= 1 + std::exp(-value);
           if (conv.add)
             value += dequantize(arena_data<std::uint8_t>(memory, conv.residual)[conv.residual.pixel(i, v, u) + k],

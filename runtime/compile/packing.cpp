@@ -7,7 +7,8 @@
 #include <mutex>
 #include <span>
 
-#include "kernels/conv2d_int8/conv2d_int8.h"
+#include "kernels/conv2d/cpu/kernels.h"
+#include "kernels/conv2d_int8/cpu/kernels.h"
 
 namespace cudet {
 namespace {
@@ -116,17 +117,18 @@ PackedWeights no_weights(const Graph& graph) {
 
 PackedWeights pack_for_cpu(const Graph& graph, Type type, ThreadPool* pool) {
   if (type == Type::u8)
-    return pack_convolutions(graph, pool, conv2d_int8_cpu_packed_bytes, outputs,
-                             [&](const Node& node, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
-                               if (!std::all_of(weight.begin(), weight.end(), [](float w) { return std::isfinite(w); }))
-                                 throw Error("a weight that is not finite");
-                               conv2d_int8_cpu_pack(conv, graph.quantizations[static_cast<std::size_t>(node.inputs[0])],
-                                                    weight.data(), out);
-                             });
+    return pack_convolutions(
+        graph, pool, [](const Conv2d& conv) { return conv2d_int8_cpu_kernel(conv).packed_bytes(conv); }, outputs,
+        [&](const Node& node, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
+          if (!std::all_of(weight.begin(), weight.end(), [](float w) { return std::isfinite(w); }))
+            throw Error("a weight is not finite");
+          conv2d_int8_cpu_kernel(conv).pack(conv, graph.quantizations[node.inputs[0]], weight.data(), out);
+        });
   return pack_convolutions(
-      graph, pool, [](const Conv2d& conv) { return conv2d_cpu_packed_floats(conv) * sizeof(float); }, outputs,
+      graph, pool, [](const Conv2d& conv) { return conv2d_cpu_kernel(conv).packed_floats(conv) * sizeof(float); },
+      outputs,
       [](const Node&, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
-        conv2d_cpu_pack(conv, weight.data(), reinterpret_cast<float*>(out));
+        conv2d_cpu_kernel(conv).pack(conv, weight.data(), reinterpret_cast<float*>(out));
       });
 }
 

@@ -1,5 +1,8 @@
 #include "runtime/cpu/executor.h"
 
+#include "kernels/conv2d/cpu/kernels.h"
+#include "kernels/conv2d_int8/cpu/kernels.h"
+
 namespace cudet {
 namespace {
 
@@ -8,15 +11,8 @@ struct CpuKernels {
   CpuExecutor& executor;
   const Memory& memory;
 
-  void operator()(const Conv2d& op) const {
-    const int threads = executor.pool().threads();
-    executor.for_tiles(conv2d_cpu_tiles(op, threads), memory,
-                       [&](const Memory& own, int first, int last) { conv2d_cpu(op, own, threads, first, last); });
-  }
-  void operator()(const Conv2dInt8& op) const {
-    executor.for_tiles(conv2d_int8_cpu_tiles(op), memory,
-                       [&](const Memory& own, int first, int last) { conv2d_int8_cpu(op, own, first, last); });
-  }
+  void operator()(const Conv2d& op) const { run_conv2d(op, conv2d_cpu_plan(op, executor.pool().threads())); }
+  void operator()(const Conv2dInt8& op) const { run_conv2d(op, conv2d_int8_cpu_plan(op)); }
   void operator()(const MaxPool& op) const {
     executor.pool().for_tiles(op.tiles(), [&](int first, int last) { max_pool_cpu(op, memory, first, last); });
   }
@@ -38,6 +34,12 @@ struct CpuKernels {
   }
   void operator()(const DetectDecode& op) const {
     executor.pool().for_tiles(op.tiles(), [&](int first, int last) { detect_decode_cpu(op, memory, first, last); });
+  }
+
+  template <class Op, class Plan>
+  void run_conv2d(const Op& op, const Plan& plan) const {
+    executor.for_tiles(plan.tiles, memory,
+                       [&](const Memory& own, int first, int last) { plan.kernel->run(op, plan, own, first, last); });
   }
 };
 

@@ -1,9 +1,8 @@
-#include "kernels/conv2d_int8/conv2d_int8.h"
-
 #include <cstring>
 #include <memory>
 #include <numeric>
 
+#include "kernels/conv2d_int8/cpu/kernels.h"
 #include "tests/kernels/bytes.h"
 #include "tests/kernels/conv2d_cases.h"
 #include "tests/kernels/scratch.h"
@@ -12,16 +11,12 @@
 namespace cudet::test {
 namespace {
 
-struct Kernel {
-  const char* name;
-  int (*tiles)(const Conv2dInt8&);
-  void (*run)(const Conv2dInt8&, const Memory&, int first, int last);
-  double steps;  // of y's 256, or of as many of f32's largest, that the result may differ by
-};
-constexpr Kernel kDirect{"direct", conv2d_int8_cpu_direct_tiles, conv2d_int8_cpu_direct, 1};
-constexpr Kernel kWinograd{"Winograd", conv2d_int8_cpu_winograd_tiles, conv2d_int8_cpu_winograd, 2};
+/// How many steps of y's 256, or of as many steps of the largest f32, a kernel's result may differ by.
+double tolerance(const Conv2dInt8CpuKernel& kernel) {
+  return &kernel == &conv2d_int8_cpu_winograd ? 2 : 1;
+}
 
-/// A convolution on tensors of its own, random but for the seed, and what the reference makes of it.
+/// A convolution on its own tensors, of random values from a fixed seed, and the reference's result.
 struct Problem {
   Problem(const Case& t, Type type) {
     const auto [v, u] = t.outputs();
@@ -35,35 +30,36 @@ struct Problem {
     conv.weight = weights.place_random(t.k, t.kernel.h, t.kernel.w, t.c / t.groups, 0, 3);
     conv.bias = weights.place_random(1, 1, 1, t.k, 0, 4);
     round_weights();
-    packed = weights.values;
-    packed_op = op;
-    packed_op.conv.weight.offset = (packed.size() + 15) / 16 * 16 * sizeof(float);
-    packed.resize(
-        packed_op.conv.weight.offset / sizeof(float) + conv2d_int8_cpu_packed_bytes(conv) / sizeof(float) + 64, kGuard);
-    Conv2d no_size = conv;  // weights are packed before a model meets an input
-    no_size.y.h = no_size.y.w = no_size.x.h = no_size.x.w = 0;
-    conv2d_int8_cpu_pack(no_size, op.x, weights.values.data() + conv.weight.offset / sizeof(float),
-                         reinterpret_cast<std::byte*>(packed.data()) + packed_op.conv.weight.offset);
     find_scale();
-    packed_op.y = op.y;
     want = arena.values;
     run_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
   }
 
-  std::vector<std::uint8_t> run(const Kernel& kernel, const std::vector<int>& tiles) const {
+  /// The arena after one call for each of these tiles.
+  std::vector<std::uint8_t> run(const Conv2dInt8CpuPlan& plan, const std::vector<int>& tiles) const {
     std::vector<std::uint8_t> got = arena.values;
+    // The plain weights, the kernel's packed weights, and guards.
+    std::vector<float> packed = weights.values;
+    Conv2dInt8 packed_op = op;
+    const std::size_t start = (packed.size() + 15) / 16 * 16;
+    packed_op.conv.weight.offset = start * sizeof(float);
+    packed.resize(start + plan.kernel->packed_bytes(op.conv) / sizeof(float) + 64, kGuard);
+    Conv2d no_size = op.conv;  // weights are packed before the size of the input is known
+    no_size.y.h = no_size.y.w = no_size.x.h = no_size.x.w = 0;
+    plan.kernel->pack(no_size, op.x, weights.values.data() + op.conv.weight.offset / sizeof(float),
+                      reinterpret_cast<std::byte*>(packed.data() + start));
+    for (std::size_t e = packed.size() - 64; e < packed.size(); ++e) EXPECT_EQ(packed[e], kGuard);
     const auto scratch = std::make_unique<Scratch>();
     const Memory memory{reinterpret_cast<std::byte*>(got.data()), reinterpret_cast<const std::byte*>(packed.data()),
                         scratch->data()};
-    for (const int tile : tiles) kernel.run(packed_op, memory, tile, tile + 1);
+    for (const int tile : tiles) plan.kernel->run(packed_op, plan, memory, tile, tile + 1);
     return got;
   }
 
   ByteArena arena;
   Arena weights{Space::weights};
-  std::vector<float> packed;
   std::vector<std::uint8_t> want;
-  Conv2dInt8 op{}, packed_op{};
+  Conv2dInt8 op{};
   float largest = 0;  // of y
 
  private:
@@ -127,21 +123,21 @@ class Conv2dInt8Test : public testing::TestWithParam<Case> {
  protected:
   static void check(const Case& of, Type type) {
     const Problem problem(of, type);
-    // The kernel that the weights were packed for.
-    const Kernel& kernel = conv2d_int8_cpu_has_winograd(problem.op.conv) ? kWinograd : kDirect;
-    for (const std::string& target : instruction_sets()) {
-      SCOPED_TRACE(std::string(kernel.name) + ", " + target);
-      const Target chosen(target);
-      std::vector<int> order(static_cast<std::size_t>(kernel.tiles(problem.packed_op)));
-      std::iota(order.begin(), order.end(), 0);
-      const std::vector<std::uint8_t> got = problem.run(kernel, order);
-      expect_near(problem, got, kernel.steps);
-      std::shuffle(order.begin(), order.end(), std::mt19937(5));
-      EXPECT_EQ(problem.run(kernel, order), got);
-      if (HasFatalFailure()) return;
+    for (const Conv2dInt8CpuKernel* kernel : conv2d_int8_cpu_kernels()) {
+      if (!kernel->supports(problem.op.conv)) continue;
+      for (const std::string& target : instruction_sets()) {
+        SCOPED_TRACE(std::string(kernel->name) + ", " + target);
+        const Target chosen(target);
+        const Conv2dInt8CpuPlan plan = kernel->plan(problem.op);
+        std::vector<int> order(static_cast<std::size_t>(plan.tiles));
+        std::iota(order.begin(), order.end(), 0);
+        const std::vector<std::uint8_t> got = problem.run(plan, order);
+        expect_near(problem, got, tolerance(*kernel));
+        std::shuffle(order.begin(), order.end(), std::mt19937(5));
+        EXPECT_EQ(problem.run(plan, order), got);
+        if (HasFatalFailure()) return;
+      }
     }
-    for (std::size_t e = problem.packed.size() - 64; e < problem.packed.size(); ++e)
-      ASSERT_EQ(problem.packed[e], kGuard);
   }
 };
 
@@ -157,33 +153,28 @@ TEST_P(Conv2dInt8Test, FloatsAreAsTheReferenceInAnyOrderOfTiles) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dInt8Test, testing::ValuesIn(kCases));
 
-// The sums of Winograd's kernel are the largest that 32 bits hold: inputs and weights of the same sign everywhere.
+// The Winograd kernel's sums are the largest that 32 bits hold if all inputs and weights have the same sign.
 TEST(Conv2dInt8, WinogradsSumsDoNotOverflow) {
   for (const int c : {16, 128, 512})
     for (const int pattern : {0, 1, 2}) {
       Case of{1, 8, 8, c, 16, {3, 3}, {1, 1}, {1, 1}};
       of.activation = Activation::none;
       Problem problem(of, Type::f32);
-      Conv2d& conv = problem.op.conv;
-      conv.weight.offset = problem.packed_op.conv.weight.offset;
-      float* weight = problem.weights.values.data() + problem.op.conv.bias.offset / sizeof(float);
-      std::fill(weight, weight + 16, 0.0f);
-      std::vector<float> plain(static_cast<std::size_t>(16) * 9 * static_cast<std::size_t>(c));
-      for (std::size_t i = 0; i < plain.size(); ++i)
-        plain[i] = pattern == 0 ? 1.0f : pattern == 1 ? (i / static_cast<std::size_t>(c) % 2 ? 1.0f : -1.0f) : -1.0f;
+      const Conv2d& conv = problem.op.conv;
+      float* bias = problem.weights.values.data() + conv.bias.offset / sizeof(float);
+      std::fill(bias, bias + 16, 0.0f);
+      float* plain = problem.weights.values.data() + conv.weight.offset / sizeof(float);
+      for (int i = 0; i < 16 * 9 * c; ++i) plain[i] = pattern == 0 || (pattern == 1 && i / c % 2) ? 1.0f : -1.0f;
       problem.op.x.zero = 0;
       for (int y = 0; y < 8; ++y)
         for (int x = 0; x < 8; ++x)
           for (int k = 0; k < c; ++k)
             problem.arena.values[conv.x.offset + conv.x.pixel(0, y, x) + static_cast<std::size_t>(k)] =
                 pattern == 1 && (x + y) % 2 ? 0 : 255;
-      std::byte* packed = reinterpret_cast<std::byte*>(problem.packed.data());
-      std::memset(packed + conv.bias.offset, 0, 16 * sizeof(float));
-      conv2d_int8_cpu_pack(conv, problem.op.x, plain.data(), packed + conv.weight.offset);
-      ByteArena got = problem.arena;
-      const auto scratch = std::make_unique<Scratch>();
-      conv2d_int8_cpu_winograd(problem.op, {got.data(), packed, scratch->data()}, 0,
-                               conv2d_int8_cpu_winograd_tiles(problem.op));
+      const Conv2dInt8CpuPlan plan = conv2d_int8_cpu_winograd.plan(problem.op);
+      std::vector<int> tiles(static_cast<std::size_t>(plan.tiles));
+      std::iota(tiles.begin(), tiles.end(), 0);
+      const std::vector<std::uint8_t> got = problem.run(plan, tiles);
       for (int u = 1; u < 7; ++u) {
         double want = 0;
         for (int r = 0; r < 3; ++r)

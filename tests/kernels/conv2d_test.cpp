@@ -3,35 +3,26 @@
 #include <memory>
 #include <numeric>
 
-#include "kernels/conv2d/cpu/tiling.h"
+#include "kernels/conv2d/cpu/kernels.h"
 #include "tests/kernels/conv2d_cases.h"
 #include "tests/kernels/scratch.h"
 #include "tests/kernels/target.h"
 
 namespace cudet::test {
 
-// One of the CPU's kernels, and how far from the reference it may be, of the largest output.
-struct CpuKernel {
-  const char* name;
-  std::size_t (*packed_floats)(const Conv2d&);
-  void (*pack)(const Conv2d&, const float* weight, float* packed);
-  int (*tiles)(const Conv2d&, int threads);
-  void (*run)(const Conv2d&, const Memory&, int threads, int first, int last);
-  double tolerance;
-};
-constexpr CpuKernel kDirect{
-    "direct", conv2d_cpu_direct_floats, conv2d_cpu_direct_pack, conv2d_cpu_direct_tiles, conv2d_cpu_direct, 1e-5};
-constexpr CpuKernel kWinograd{
-    "Winograd", conv2d_cpu_winograd_floats, conv2d_cpu_winograd_pack, conv2d_cpu_winograd_tiles, conv2d_cpu_winograd,
-    3e-5};
-// What the executor calls.
-constexpr CpuKernel kPicked{"picked",   conv2d_cpu_packed_floats, conv2d_cpu_pack, conv2d_cpu_tiles,
-                            conv2d_cpu, kWinograd.tolerance};
-std::vector<CpuKernel> cpu_kernels(const Conv2d& op) {
-  return conv2d_cpu_has_winograd(op) ? std::vector{kDirect, kWinograd} : std::vector{kDirect};
+// How far from the reference a kernel may be, relative to the largest output.
+double tolerance(const Conv2dCpuKernel& kernel) {
+  return &kernel == &conv2d_cpu_winograd ? 3e-5 : 1e-5;
 }
 
-// A convolution on tensors of its own, random but for the seed, and what the reference makes of it.
+std::vector<const Conv2dCpuKernel*> kernels_for(const Conv2d& op) {
+  std::vector<const Conv2dCpuKernel*> kernels;
+  for (const Conv2dCpuKernel* kernel : conv2d_cpu_kernels())
+    if (kernel->supports(op)) kernels.push_back(kernel);
+  return kernels;
+}
+
+// A convolution on its own tensors, of random values from a fixed seed, and the reference's result.
 struct Problem {
   explicit Problem(const Case& t) {
     const auto [v, u] = t.outputs();
@@ -50,37 +41,23 @@ struct Problem {
     run_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
   }
 
-  // The kernel's weights, between guards: the offset of the packed ones is not the plain ones'.
-  std::vector<float> pack(const CpuKernel& kernel) const {
+  // The plain weights, the kernel's packed weights, and guards.
+  std::vector<float> pack(const Conv2dCpuKernel& kernel) const {
     std::vector<float> packed = weights.values;
     packed.resize(packed.size() + kernel.packed_floats(op) + 64, kGuard);
-    Conv2d no_size = op;  // weights are packed before a model meets an input
+    Conv2d no_size = op;  // weights are packed before the size of the input is known
     no_size.y.h = no_size.y.w = no_size.x.h = no_size.x.w = 0;
     kernel.pack(no_size, weights.values.data() + op.weight.offset / sizeof(float),
                 packed.data() + weights.values.size());
     return packed;
   }
 
-  // The arena after calls from each of these tiles on.
-  std::vector<float> run(const CpuKernel& kernel, const std::vector<int>& tiles, int of_call = 1,
-                         int threads = kThreads) const {
-    const std::vector<float> packed = pack(kernel);
-    std::vector<float> got = arena.values;
-    Conv2d packed_op = op;
-    packed_op.weight.offset = weights.values.size() * sizeof(float);
-    const auto scratch = std::make_unique<Scratch>();
-    const Memory memory{reinterpret_cast<std::byte*>(got.data()), reinterpret_cast<const std::byte*>(packed.data()),
-                        scratch->data()};
-    for (const int tile : tiles) kernel.run(packed_op, memory, threads, tile, tile + of_call);
-    return got;
-  }
-  std::vector<float> run_at_once(const CpuKernel& kernel, int threads = kThreads) const {
-    return run(kernel, {0}, kernel.tiles(op, threads), threads);
-  }
-  std::vector<int> tiles(const CpuKernel& kernel) const {
-    std::vector<int> all(static_cast<std::size_t>(kernel.tiles(op, kThreads)));
-    std::iota(all.begin(), all.end(), 0);
-    return all;
+  // The arena after one call for each of these tiles.
+  std::vector<float> run(const Conv2dCpuPlan& plan, const std::vector<int>& tiles) const { return run(plan, tiles, 1); }
+  // The arena after one call for all tiles.
+  std::vector<float> run(const Conv2dCpuKernel& kernel, int threads = kThreads) const {
+    const Conv2dCpuPlan plan = kernel.plan(op, threads);
+    return run(plan, {0}, plan.tiles);
   }
 
   static constexpr int kThreads = 3;
@@ -89,6 +66,17 @@ struct Problem {
   Conv2d op{};
 
  private:
+  std::vector<float> run(const Conv2dCpuPlan& plan, const std::vector<int>& tiles, int tiles_per_call) const {
+    const std::vector<float> packed = pack(*plan.kernel);
+    std::vector<float> got = arena.values;
+    Conv2d packed_op = op;
+    packed_op.weight.offset = weights.values.size() * sizeof(float);
+    const auto scratch = std::make_unique<Scratch>();
+    const Memory memory{reinterpret_cast<std::byte*>(got.data()), reinterpret_cast<const std::byte*>(packed.data()),
+                        scratch->data()};
+    for (const int tile : tiles) plan.kernel->run(packed_op, plan, memory, tile, tile + tiles_per_call);
+    return got;
+  }
   // The last c channels: a slice whose start is aligned to an element only.
   static Tensor slice(Tensor wide, int c) {
     wide.offset += static_cast<std::size_t>(wide.c - c) * sizeof(float);
@@ -101,19 +89,20 @@ class Conv2dTest : public testing::TestWithParam<Case> {};
 
 TEST_P(Conv2dTest, EveryInstructionSetIsAsTheReferenceInAnyOrderOfTiles) {
   Problem problem(GetParam());
-  for (const CpuKernel& kernel : cpu_kernels(problem.op))
+  for (const Conv2dCpuKernel* kernel : kernels_for(problem.op))
     for (const std::string& name : instruction_sets()) {
-      SCOPED_TRACE(std::string(kernel.name) + ", " + name);
+      SCOPED_TRACE(std::string(kernel->name) + ", " + name);
       const Target target(name);
-      std::vector<int> order = problem.tiles(kernel);
-      std::reverse(order.begin(), order.end());
-      const std::vector<float> got = problem.run(kernel, order);
-      expect_close(got, problem.want, kernel.tolerance);
+      const Conv2dCpuPlan plan = kernel->plan(problem.op, Problem::kThreads);
+      std::vector<int> order(static_cast<std::size_t>(plan.tiles));
+      std::iota(order.rbegin(), order.rend(), 0);
+      const std::vector<float> got = problem.run(plan, order);
+      expect_close(got, problem.want, tolerance(*kernel));
       std::shuffle(order.begin(), order.end(), std::mt19937(5));
-      EXPECT_EQ(problem.run(kernel, order), got);
-      EXPECT_EQ(problem.run_at_once(kernel), got);
-      EXPECT_EQ(problem.run_at_once(kernel, 1), got) << "tiles for one thread";
-      EXPECT_EQ(problem.run_at_once(kernel, 16), got) << "tiles for many";
+      EXPECT_EQ(problem.run(plan, order), got);
+      EXPECT_EQ(problem.run(*kernel), got);
+      EXPECT_EQ(problem.run(*kernel, 1), got) << "tiles for one thread";
+      EXPECT_EQ(problem.run(*kernel, 16), got) << "tiles for many";
       if (HasFailure()) return;
     }
 }
@@ -121,10 +110,10 @@ TEST_P(Conv2dTest, EveryInstructionSetIsAsTheReferenceInAnyOrderOfTiles) {
 TEST_P(Conv2dTest, PackingFillsItsFloatsAndNoMore) {
   Problem problem(GetParam());
   const Tensor& weight = problem.op.weight;
-  for (const CpuKernel& kernel : cpu_kernels(problem.op)) {
-    SCOPED_TRACE(kernel.name);
-    const std::vector<float> packed = problem.pack(kernel);
-    const std::size_t start = problem.weights.values.size(), end = start + kernel.packed_floats(problem.op);
+  for (const Conv2dCpuKernel* kernel : kernels_for(problem.op)) {
+    SCOPED_TRACE(kernel->name);
+    const std::vector<float> packed = problem.pack(*kernel);
+    const std::size_t start = problem.weights.values.size(), end = start + kernel->packed_floats(problem.op);
     double sum = 0, want = 0;
     for (std::size_t e = start; e < packed.size(); ++e)
       if (e >= end) {
@@ -133,7 +122,7 @@ TEST_P(Conv2dTest, PackingFillsItsFloatsAndNoMore) {
         EXPECT_NE(packed[e], kGuard) << e;
         sum += packed[e];
       }
-    const bool winograd = kernel.pack == kWinograd.pack && !conv2d_cpu_winograd_keeps_taps(problem.op);
+    const bool winograd = kernel == &conv2d_cpu_winograd && !winograd_keeps_taps(problem.op);
     for (int k = 0; k < weight.n; ++k)
       for (int r = 0; r < weight.h; ++r)
         for (int s = 0; s < weight.w; ++s)
@@ -147,18 +136,18 @@ TEST_P(Conv2dTest, PackingFillsItsFloatsAndNoMore) {
 
 TEST_P(Conv2dTest, EveryInstructionSetPacksTheSame) {
   Problem problem(GetParam());
-  for (const CpuKernel& kernel : cpu_kernels(problem.op)) {
-    const std::vector<float> packed = problem.pack(kernel);
+  for (const Conv2dCpuKernel* kernel : kernels_for(problem.op)) {
+    const std::vector<float> packed = problem.pack(*kernel);
     for (const std::string& name : instruction_sets()) {
       const Target target(name);
-      EXPECT_EQ(problem.pack(kernel), packed) << kernel.name << ", " << name;
+      EXPECT_EQ(problem.pack(*kernel), packed) << kernel->name << ", " << name;
     }
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dTest, testing::ValuesIn(kCases));
 
-// Winograd's form for stride 2, patches that stick out, and some that start elsewhere.
+// Winograd's variant for stride 2, with patches that are partly outside of the image or start there.
 INSTANTIATE_TEST_SUITE_P(Stride2, Conv2dTest,
                          testing::ValuesIn(std::vector<Case>{
                              {1, 40, 48, 32, 64, {3, 3}, {2, 2}, {1, 1}},
@@ -169,7 +158,7 @@ INSTANTIATE_TEST_SUITE_P(Stride2, Conv2dTest,
                              {2, 21, 19, 144, 150, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1, kSilu, true, 3},
                              {1, 3, 5, 848, 33, {3, 3}, {2, 2}, {1, 1}}}));
 
-// Of so many channels that they go chunk by chunk, that weights are transformed as they are read, or both.
+// So many channels that they are processed in chunks, that weights are transformed as they are read, or both.
 INSTANTIATE_TEST_SUITE_P(ManyChannels, Conv2dTest,
                          testing::ValuesIn(std::vector<Case>{
                              {2, 15, 13, 320, 70, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 3},
@@ -182,8 +171,8 @@ INSTANTIATE_TEST_SUITE_P(ManyChannels, Conv2dTest,
 TEST(Conv2dPacking, LeavesManyWeightsOfWinogradsUntransformed) {
   const Conv2d many = Problem({1, 4, 4, 128, 128, {3, 3}, {1, 1}, {1, 1}}).op;
   const Conv2d few = Problem({1, 4, 4, 64, 64, {3, 3}, {1, 1}, {1, 1}}).op;
-  EXPECT_EQ(conv2d_cpu_winograd_floats(many), conv2d_cpu_direct_floats(many));
-  EXPECT_EQ(conv2d_cpu_winograd_floats(few), 4 * conv2d_cpu_direct_floats(few));
+  EXPECT_EQ(conv2d_cpu_winograd.packed_floats(many), conv2d_cpu_direct.packed_floats(many));
+  EXPECT_EQ(conv2d_cpu_winograd.packed_floats(few), 4 * conv2d_cpu_direct.packed_floats(few));
 }
 
 TEST(Conv2dTiles, OfWinogradFitTheScratchMemory) {
@@ -201,35 +190,35 @@ TEST(Conv2dTiles, OfWinogradFitTheScratchMemory) {
         Conv2d op{};
         op.x.c = c, op.y = {Space::arena, Type::f32, 0, n, side, side, k, k};
         op.kernel = {3, 3}, op.stride = {stride, stride}, op.dilation = {1, 1}, op.groups = 1;
-        if (!conv2d_cpu_has_winograd(op)) continue;
-        const WinogradTiling tiling(op, threads);
-        const int points = winograd_form(stride).pass_points(), of_tile = tiling.patches_of_tile;
+        if (!conv2d_cpu_winograd.supports(op)) continue;
+        const Conv2dWinogradPlan plan = winograd_plan(op, threads);
+        const int points = winograd_variant(stride).points_per_pass(), per_tile = plan.patches_per_tile;
         const std::size_t results =
-            static_cast<std::size_t>(of_tile * tiling.blocks_of_tile * kConv2dBlock) *
-            static_cast<std::size_t>(kWinogradOut * kWinogradOut + (tiling.chunk < c ? points : 0));
-        ASSERT_GE(of_tile, 1);
-        const auto values = static_cast<std::size_t>(points * (of_tile * tiling.chunk + kWinogradPadding));
+            static_cast<std::size_t>(per_tile * plan.ranges.blocks * kConv2dBlock) *
+            static_cast<std::size_t>(kWinogradOut * kWinogradOut + (plan.chunk < c ? points : 0));
+        ASSERT_GE(per_tile, 1);
+        const auto values = static_cast<std::size_t>(winograd_values(points, per_tile, plan.chunk));
         EXPECT_LE(values + results, std::size_t{kWinogradRoom});
-        EXPECT_GE(of_tile, std::min(tiling.patches, 4)) << "chains of multiply-adds";
-        EXPECT_LE(points * of_tile, kWinogradProducts);
-        EXPECT_TRUE(tiling.chunk <= kWinogradChunk || !conv2d_cpu_winograd_keeps_taps(op)) << "room for weights";
-        EXPECT_GE(tiling.patches_of_tile * tiling.runs, tiling.patches);
-        EXPECT_GE(tiling.blocks_of_tile * tiling.block_ranges, tiling.blocks.count);
+        EXPECT_GE(per_tile, std::min(plan.patches, 4)) << "chains of multiply-adds";
+        EXPECT_LE(points * per_tile, kWinogradProducts);
+        EXPECT_TRUE(plan.chunk <= kWinogradChunk || !winograd_keeps_taps(op)) << "room for weights";
+        EXPECT_GE(per_tile * plan.runs, plan.patches);
+        EXPECT_GE(plan.ranges.blocks * plan.ranges.count, plan.blocks.count);
       }
 }
 
 TEST(Conv2dTiles, AreEnoughForSeveralThreadsButWorthTheirWhile) {
-  EXPECT_EQ(conv2d_cpu_direct_tiles(Problem({1, 1, 1, 1, 1, {1, 1}}).op, 4), 1);
+  EXPECT_EQ(conv2d_cpu_direct.plan(Problem({1, 1, 1, 1, 1, {1, 1}}).op, 4).tiles, 1);
   const Conv2d large = Problem({1, 40, 40, 64, 64, {3, 3}, {1, 1}, {1, 1}}).op;
   const Conv2d pointwise = Problem({1, 20, 20, 256, 128, {1, 1}}).op;
   const Conv2d small = Problem({1, 20, 20, 128, 128, {3, 3}, {1, 1}, {1, 1}}).op;
   for (const int threads : {1, 2, 3, 4, 8}) {
-    EXPECT_GE(conv2d_cpu_direct_tiles(large, threads), 8 * threads);
-    EXPECT_LE(conv2d_cpu_direct_tiles(large, threads), std::max(32 * threads, 64));
-    EXPECT_GE(conv2d_cpu_direct_tiles(pointwise, threads), 8 * threads);
-    EXPECT_LE(conv2d_cpu_direct_tiles(pointwise, threads), std::max(16 * threads, 32));
+    EXPECT_GE(conv2d_cpu_direct.plan(large, threads).tiles, 8 * threads);
+    EXPECT_LE(conv2d_cpu_direct.plan(large, threads).tiles, std::max(32 * threads, 64));
+    EXPECT_GE(conv2d_cpu_direct.plan(pointwise, threads).tiles, 8 * threads);
+    EXPECT_LE(conv2d_cpu_direct.plan(pointwise, threads).tiles, std::max(16 * threads, 32));
     for (const Conv2d& op : {large, small}) {
-      const int tiles = conv2d_cpu_winograd_tiles(op, threads);
+      const int tiles = conv2d_cpu_winograd.plan(op, threads).tiles;
       EXPECT_GE(tiles, threads);
       EXPECT_LE(ceil_div(tiles, threads) * threads, tiles * 4 / 3) << "threads that wait for others";
       EXPECT_LE(tiles, 4 * threads);
@@ -237,27 +226,29 @@ TEST(Conv2dTiles, AreEnoughForSeveralThreadsButWorthTheirWhile) {
   }
 }
 
-TEST(Conv2dCpu, RunsWinogradsKernelWhereThereIsOne) {
-  const auto winograd = [](const Case& t) {
+TEST(Conv2dCpu, UsesWinogradWhereItIsSupported) {
+  const auto uses_winograd = [](const Case& t) {
     const Problem problem(t);
-    const bool has = conv2d_cpu_has_winograd(problem.op);
-    const std::vector<float> direct = problem.run_at_once(kDirect);
-    EXPECT_EQ(problem.run_at_once(kPicked), has ? problem.run_at_once(kWinograd) : direct);
-    if (has) {
-      EXPECT_NE(problem.run_at_once(kPicked), direct);
-    }
-    return has;
+    const Conv2dCpuPlan plan = conv2d_cpu_plan(problem.op, Problem::kThreads);
+    EXPECT_EQ(plan.kernel, &conv2d_cpu_kernel(problem.op));
+    EXPECT_TRUE(plan.kernel->supports(problem.op));
+    EXPECT_EQ(plan.tiles, plan.kernel->plan(problem.op, Problem::kThreads).tiles);
+    const bool winograd = plan.kernel == &conv2d_cpu_winograd;
+    EXPECT_EQ(problem.run(*plan.kernel) != problem.run(conv2d_cpu_direct), winograd) << "rounding differs";
+    return winograd;
   };
-  EXPECT_TRUE(winograd({1, 20, 20, 32, 40, {3, 3}, {1, 1}, {1, 1}}));
-  EXPECT_TRUE(winograd({1, 2, 2, 16, 16, {3, 3}, {1, 1}, {1, 1}})) << "all but a quarter of the patch sticks out";
-  EXPECT_TRUE(winograd({1, 9, 9, 32, 16, {3, 3}, {2, 2}, {1, 1}}));
-  EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {3, 3}, {2, 2}, {1, 1}})) << "transforms take what products save";
-  EXPECT_FALSE(winograd({1, 8, 8, 32, 16, {3, 3}, {2, 1}, {1, 1}}));
-  EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {1, 1}}));
-  EXPECT_FALSE(winograd({1, 8, 8, 24, 16, {3, 3}, {1, 1}, {1, 1}}));
-  EXPECT_TRUE(winograd({1, 8, 8, 2048, 16, {3, 3}, {1, 1}, {1, 1}}));
-  EXPECT_FALSE(winograd({1, 8, 8, 16, 16, {3, 3}, {1, 1}, {2, 2}, {2, 2}}));
-  EXPECT_FALSE(winograd({1, 8, 8, 64, 64, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 4}));
+  EXPECT_TRUE(uses_winograd({1, 20, 20, 32, 40, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_TRUE(uses_winograd({1, 2, 2, 16, 16, {3, 3}, {1, 1}, {1, 1}}))
+      << "three quarters of the patch are outside of the image";
+  EXPECT_TRUE(uses_winograd({1, 9, 9, 32, 16, {3, 3}, {2, 2}, {1, 1}}));
+  EXPECT_FALSE(uses_winograd({1, 8, 8, 16, 16, {3, 3}, {2, 2}, {1, 1}}))
+      << "the transforms take the time that the products save";
+  EXPECT_FALSE(uses_winograd({1, 8, 8, 32, 16, {3, 3}, {2, 1}, {1, 1}}));
+  EXPECT_FALSE(uses_winograd({1, 8, 8, 16, 16, {1, 1}}));
+  EXPECT_FALSE(uses_winograd({1, 8, 8, 24, 16, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_TRUE(uses_winograd({1, 8, 8, 2048, 16, {3, 3}, {1, 1}, {1, 1}}));
+  EXPECT_FALSE(uses_winograd({1, 8, 8, 16, 16, {3, 3}, {1, 1}, {2, 2}, {2, 2}}));
+  EXPECT_FALSE(uses_winograd({1, 8, 8, 64, 64, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 4}));
 }
 
 std::vector<std::size_t> nans(const std::vector<float>& values) {
@@ -267,7 +258,7 @@ std::vector<std::size_t> nans(const std::vector<float>& values) {
   return at;
 }
 
-// A NaN in the input is in all outputs whose window holds it, and in no other: padding must not spread it.
+// A NaN in the input reaches all outputs whose window holds it, and no other: padding must not spread it.
 TEST(Conv2dNaN, ReachesWhatDependsOnIt) {
   for (const Case& t :
        {Case{2, 9, 11, 6, 20, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 2, kSilu, true, 3},
@@ -276,22 +267,22 @@ TEST(Conv2dNaN, ReachesWhatDependsOnIt) {
       Problem problem(t);
       constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
       problem.arena.at(problem.op.x, 0, row, column, t.c - 1) = kNaN;
-      if (t.spare > 0) problem.arena.at(problem.op.x, 0, 4, 5, -1) = kNaN;  // beside the slice: no one's input
+      if (t.spare > 0) problem.arena.at(problem.op.x, 0, 4, 5, -1) = kNaN;  // outside of the slice: not an input
       problem.solve();
       ASSERT_GT(nans(problem.want).size(), 1u);  // the input's own, and outputs
       for (const std::string& name : instruction_sets()) {
         const Target target(name);
-        EXPECT_EQ(nans(problem.run_at_once(kDirect)), nans(problem.want)) << name << ": " << t;
+        EXPECT_EQ(nans(problem.run(conv2d_cpu_direct)), nans(problem.want)) << name << ": " << t;
       }
     }
 }
 
-// Winograd's kernel: it reaches what depends on it too, and besides at the most the patches that it is read for.
+// With the Winograd kernel, it also reaches all outputs that depend on it, and at most the patches that read it.
 TEST(Conv2dNaN, StaysInThePatchesOfWinogradThatReadIt) {
-  constexpr std::pair<int, int> kPlaces[] = {{0, 0}, {4, 5}, {3, 8}, {8, 10}, {0, 10}};
+  constexpr std::pair<int, int> kPixels[] = {{0, 0}, {4, 5}, {3, 8}, {8, 10}, {0, 10}};
   for (int i = 0; i < 20; ++i) {
-    const auto [row, column] = kPlaces[i / 4];
-    const int stride = i % 2 + 1, c = i % 4 < 2 ? 32 : 912;  // 912 go chunk by chunk
+    const auto [row, column] = kPixels[i / 4];
+    const int stride = i % 2 + 1, c = i % 4 < 2 ? 32 : 912;  // 912 go in chunks
     const Case t{2, 9, 11, c, 20, {3, 3}, {stride, stride}, {1, 1}, {1, 1}, 1, kSilu, true, 3};
     Problem problem(t);
     problem.arena.at(problem.op.x, 1, row, column, 7) = std::numeric_limits<float>::quiet_NaN();
@@ -299,7 +290,7 @@ TEST(Conv2dNaN, StaysInThePatchesOfWinogradThatReadIt) {
     std::vector<std::size_t> allowed = nans(problem.arena.values);
     const auto reads = [stride](int output, int input) {
       const int first = output / kWinogradOut * kWinogradOut * stride - 1;
-      return first <= input && input < first + winograd_form(stride).in;
+      return first <= input && input < first + winograd_variant(stride).in;
     };
     for (int v = 0; v < t.outputs().h; ++v)
       for (int u = 0; u < t.outputs().w; ++u)
@@ -311,7 +302,7 @@ TEST(Conv2dNaN, StaysInThePatchesOfWinogradThatReadIt) {
     for (const std::string& name : instruction_sets()) {
       const Target target(name);
       SCOPED_TRACE(name + (": " + testing::PrintToString(t)));
-      const std::vector<std::size_t> got = nans(problem.run_at_once(kWinograd)), want = nans(problem.want);
+      const std::vector<std::size_t> got = nans(problem.run(conv2d_cpu_winograd)), want = nans(problem.want);
       EXPECT_TRUE(std::includes(got.begin(), got.end(), want.begin(), want.end()));
       EXPECT_TRUE(std::includes(allowed.begin(), allowed.end(), got.begin(), got.end()));
     }
@@ -330,7 +321,7 @@ TEST(Conv2dSilu, IsExactToItsStatedErrorAtAnyArgument) {
   problem.solve();
   for (const std::string& name : instruction_sets()) {
     const Target target(name);
-    const std::vector<float> got = problem.run_at_once(kDirect);
+    const std::vector<float> got = problem.run(conv2d_cpu_direct);
     for (std::size_t i = 0; i < arguments.size(); ++i) {
       const double x = arguments[i], want = x / (1 + std::exp(-x)), y = got[problem.op.y.offset / sizeof(float) + i];
       const double bound = (4e-7 + 1e-7 * std::abs(x)) * std::abs(want) + 4e-37;  // zero below −88.4

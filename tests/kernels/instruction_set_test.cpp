@@ -1,5 +1,5 @@
-// The choice of an instruction set; and the tests of kernels and networks on each set, by this program once more with
-// CUDET_ISA in its environment, which limits all that it runs.
+// The choice of an instruction set. Also runs the tests of kernels and networks on each set, in a child process of this
+// program whose environment variable CUDET_ISA selects the set.
 #include "kernels/instruction_set.h"
 
 #include <gtest/gtest.h>
@@ -74,7 +74,7 @@ TEST(InstructionSet, IsRefusedInOneLineThatListsThoseThereAre) {
   EXPECT_EQ(instruction_set(), before);
 }
 
-// All but the best, which the tests run on anyway.
+// All but the best, on which the tests run anyway.
 std::vector<std::string> others() {
   std::vector<std::string> names = instruction_sets(), missing = missing_instruction_sets();
   names.erase(names.begin());
@@ -90,7 +90,7 @@ TEST_P(EachInstructionSet, PassesTheTestsOfKernelsAndNetworks) {
       std::find(missing.begin(), missing.end(), GetParam()) != missing.end())
     GTEST_SKIP() << "NOT RUN: this machine lacks " << GetParam()
                  << ", for which the kernels were compiled; nothing here tells whether they work on it";
-  // The tests of single convolutions go through all sets themselves.
+  // The tests of single convolutions iterate over all sets themselves.
   const std::string command =
       "env -u GTEST_OUTPUT -u GTEST_TOTAL_SHARDS -u GTEST_SHARD_INDEX CUDET_ISA=" + GetParam() + " '" +
       std::filesystem::read_symlink("/proc/self/exe").string() +
@@ -99,10 +99,10 @@ TEST_P(EachInstructionSet, PassesTheTestsOfKernelsAndNetworks) {
       "*Fusion*:*Golden*:*TinyNetwork*:Network.*:Codes.*' 2>&1";
   std::FILE* child = popen(command.c_str(), "r");
   ASSERT_NE(child, nullptr);
-  std::string said;
+  std::string output;
   char part[4096];
-  while (const std::size_t count = std::fread(part, 1, sizeof part, child)) said.append(part, count);
-  EXPECT_EQ(pclose(child), 0) << said;
+  while (const std::size_t count = std::fread(part, 1, sizeof part, child)) output.append(part, count);
+  EXPECT_EQ(pclose(child), 0) << output;
 }
 
 INSTANTIATE_TEST_SUITE_P(Others, EachInstructionSet, testing::ValuesIn(others()),

@@ -1,4 +1,4 @@
-// Memory::scratch of a thread that calls the CPU's convolutions itself.
+// Memory::scratch for tests that call the CPU's convolutions.
 #pragma once
 #include <cstring>
 
@@ -8,7 +8,7 @@ namespace cudet::test {
 
 class Scratch {
  public:
-  Scratch() { std::memset(bytes_, 0xff, sizeof bytes_); }  // NaN: what is read before it is written shows
+  Scratch() { std::memset(bytes_, 0xff, sizeof bytes_); }  // NaN, which reveals reads of uninitialised memory
   std::byte* data() { return bytes_; }
 
  private:

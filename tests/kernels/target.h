@@ -1,4 +1,4 @@
-// Kernels of each instruction set in turn.
+// Selects an instruction set for a scope.
 #pragma once
 #include <string>
 
@@ -11,7 +11,7 @@ class Target {
  public:
   explicit Target(const std::string& name) { use_instruction_set(name); }
   ~Target() { use_instruction_set(before_); }
-  Target(const Target&) = delete;  // the choice is the process's
+  Target(const Target&) = delete;  // the choice is global to the process
 
  private:
   const std::string before_ = instruction_set();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "kernels/conv2d/cpu/kernels.h"
 #include "tests/apps/bench/programs.h"
 #include "tests/temporary.h"
 
@@ -88,7 +89,7 @@ TEST(StepShape, IsAllThatAConvolutionNeeds) {
   std::size_t arena = 0, weights = 0;
   for (const Tensor& t : {op.x, op.y, op.residual}) expect_dense(t, arena);
   expect_dense(op.weight, weights);
-  EXPECT_GE(op.bias.offset, conv2d_cpu_packed_floats(op) * sizeof(float)) << "packed, weights are larger";
+  EXPECT_GE(op.bias.offset, conv2d_cpu_kernel(op).packed_floats(op) * sizeof(float)) << "packed, weights are larger";
   expect_dense(op.bias, weights);
 }
 

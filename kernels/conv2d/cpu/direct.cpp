@@ -1,12 +1,12 @@
-// Implicit GEMM: a register tile of output pixels by a block of output channels, summed over taps and input channels.
-// Compiled once for each instruction set (Highway), picked at run time.
+// The direct kernel, an implicit GEMM: a register tile of output pixels by a block of output channels is summed over
+// the kernel's taps and the input channels. Compiled once per instruction set (Highway); the best one is picked at run
+// time.
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 
-#include "kernels/conv2d/cpu/tiling.h"
+#include "kernels/conv2d/cpu/kernels.h"
 
-// Arrays of vectors are the register tile, and SVE's vectors cannot be in arrays: NEON serves those machines.
+// The register tile is an array of vectors, and SVE's vectors cannot be in arrays: those machines run the NEON version.
 #undef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #undef HWY_TARGET_INCLUDE
@@ -21,75 +21,42 @@ namespace HWY_NAMESPACE {
 namespace {
 
 constexpr int kZeroChannels = 1024;
-alignas(64) constexpr float kZeros[kZeroChannels] = {};  // what taps outside of the picture read
+alignas(64) constexpr float kZeros[kZeroChannels] = {};  // what taps outside of the image read
 
-// How a convolution walks through x, in floats, so that a register tile has little left to reckon before its sums.
-struct Steps {
-  std::ptrdiff_t across, down, origin;               // between first taps of neighbouring outputs; to output (0, 0)'s
-  int rows, taps, count;                             // of the kernel; in a row, runs of channels, and of a run
-  std::ptrdiff_t row, tap, weight;                   // from one to the next; weights of a run
-  bool single;                                       // each value is read but once
-  int first_row, end_row, first_column, end_column;  // of outputs all taps of which are inside of the picture
-
-  explicit Steps(const Conv2d& op) {
-    const int c = op.x.c / op.groups;
-    const std::ptrdiff_t pitch = op.x.pitch, row_pitch = op.x.w * pitch;
-    const bool dense = pitch == c && op.dilation.w == 1;  // then the taps of a kernel's row are one run
-    across = op.stride.w * pitch;
-    down = op.stride.h * row_pitch;
-    origin = op.pad.h * row_pitch + op.pad.w * pitch;
-    rows = op.kernel.h;
-    taps = dense ? 1 : op.kernel.w;
-    count = dense ? op.kernel.w * c : c;
-    row = op.dilation.h * row_pitch;
-    tap = op.dilation.w * pitch;
-    weight = static_cast<std::ptrdiff_t>(count) * kConv2dBlock;
-    single = op.kernel == Extent{1, 1};
-    const auto end = [](int size, int reach, int stride, int pad) {
-      const int last = size - 1 - reach + pad;
-      return last < 0 ? 0 : last / stride + 1;
-    };
-    first_row = ceil_div(op.pad.h, op.stride.h);
-    first_column = ceil_div(op.pad.w, op.stride.w);
-    end_row = end(op.x.h, (op.kernel.h - 1) * op.dilation.h, op.stride.h, op.pad.h);
-    end_column = end(op.x.w, (op.kernel.w - 1) * op.dilation.w, op.stride.w, op.pad.w);
-  }
-};
-
-// One image, one group, one block (or kBlocks neighbours): what its register tiles have in common.
+// One image and one block, or kBlocks neighbours: what its register tiles have in common.
 struct Job {
   const Conv2d& op;
-  const Steps& steps;
-  int c;                     // of the group
+  const Conv2dStrides& strides;
+  int c;                     // input channels of the group
   const float* x;            // the group's first channel of the image's first pixel
-  const float* weight;       // R, S, C/groups, kConv2dBlock, once a block
-  std::size_t block_floats;  // from block to block
+  const float* weight;       // R, S, C/groups, kConv2dBlock, per block
+  std::size_t block_floats;  // from one block's weights to the next
   const float* bias;         // kBlocks · kConv2dBlock
   float* y;                  // the block's first channel of the image's first pixel
   const float* residual;     // as y
-  int channels;              // of the output, in these blocks
+  int channels;              // output channels of these blocks that exist
 };
 
-// Sums of output pixels (v, u), …, (v, u + kM − 1), no tap of which is outside of the picture.
+// Adds the sums of output pixels (v, u), …, (v, u + kM − 1), whose taps are all inside of the image.
 template <int kM, int kB>
 HWY_INLINE void sum_inside(const Job& job, int v, int u, Floats (&sums)[kM][kB * kVectors]) {
-  const Steps& steps = job.steps;
-  const float* row = job.x + (v * steps.down + u * steps.across - steps.origin);  // tap (0, 0)
+  const Conv2dStrides& strides = job.strides;
+  const float* row = job.x + (v * strides.down + u * strides.across - strides.origin);  // tap (0, 0)
   const float* weight = job.weight;
-  for (int r = 0; r < steps.rows; ++r, row += steps.row) {
+  for (int r = 0; r < strides.rows; ++r, row += strides.row) {
     const float* tap = row;
-    for (int s = 0; s < steps.taps; ++s, tap += steps.tap, weight += steps.weight) {
+    for (int s = 0; s < strides.runs; ++s, tap += strides.tap, weight += strides.weight) {
       const float* x[kM];
-      for (int m = 0; m < kM; ++m) x[m] = tap + m * steps.across;
-      if (steps.single)
-        accumulate<kM, kB, true>(x, weight, job.block_floats, steps.count, sums, kM * steps.across);
+      for (int m = 0; m < kM; ++m) x[m] = tap + m * strides.across;
+      if (strides.reads_once)
+        accumulate<kM, kB, true>(x, weight, job.block_floats, strides.run, sums, kM * strides.across);
       else
-        accumulate<kM, kB>(x, weight, job.block_floats, steps.count, sums);
+        accumulate<kM, kB>(x, weight, job.block_floats, strides.run, sums);
     }
   }
 }
 
-// Sums of any kM output pixels from (v, u) on: they may go on in the next row, and taps be outside of the picture.
+// Adds the sums of any kM output pixels from (v, u) on: they may continue in the next row, and taps may be outside.
 template <int kM, int kB>
 HWY_INLINE void sum_anywhere(const Job& job, int v, int u, Floats (&sums)[kM][kB * kVectors]) {
   const Conv2d& op = job.op;
@@ -118,7 +85,7 @@ HWY_INLINE void sum_anywhere(const Job& job, int v, int u, Floats (&sums)[kM][kB
       }
 }
 
-// Output pixels [pixel, pixel + kM) of the job.
+// Computes output pixels [pixel, pixel + kM) of the job.
 template <int kM, int kB>
 HWY_INLINE void register_tile(const Job& job, int pixel) {
   const Conv2d& op = job.op;
@@ -130,8 +97,8 @@ HWY_INLINE void register_tile(const Job& job, int pixel) {
   }
 
   const int v = pixel / op.y.w, u = pixel % op.y.w;
-  const Steps& steps = job.steps;
-  if (v >= steps.first_row && v < steps.end_row && u >= steps.first_column && u + kM <= steps.end_column)
+  const Conv2dStrides& inside = job.strides;
+  if (v >= inside.first_row && v < inside.end_row && u >= inside.first_column && u + kM <= inside.end_column)
     sum_inside<kM, kB>(job, v, u, sums);
   else
     sum_anywhere<kM, kB>(job, v, u, sums);
@@ -147,61 +114,33 @@ HWY_INLINE void register_tile(const Job& job, int pixel) {
   }
 }
 
-// Output pixels [first, last) of the job: as many register tiles of kM pixels as go, then smaller ones.
-template <int kM, int kB>
-void run_of_pixels(const Job& job, int first, int last) {
-  for (; last - first >= kM; first += kM) register_tile<kM, kB>(job, first);
-  if constexpr (kM > 4)
-    run_of_pixels<4, kB>(job, first, last);
-  else if constexpr (kM > 1)
-    run_of_pixels<kM / 2, kB>(job, first, last);
-}
-
-template <int kB>
-void blocks_of_job(Job job, const float* bias, int first, int last) {
-  float padded[kB * kConv2dBlock] = {};
-  std::memcpy(padded, bias, job.channels * sizeof(float));
-  job.bias = padded;
-  run_of_pixels<kPixels, kB>(job, first, last);
-}
-
-void direct_tile(const Conv2d& op, const Memory& memory, const Conv2dTiling& tiling, const Steps& steps, int tile) {
-  const int run = tile % tiling.runs, i = tile / tiling.runs % op.y.n, range = tile / tiling.runs / op.y.n;
-  const int first = run * tiling.pixels_of_tile, last = std::min(first + tiling.pixels_of_tile, tiling.pixels);
-  const int c_of_group = op.x.c / op.groups, k_of_group = op.y.c / op.groups;
-  const int end = std::min((range + 1) * tiling.blocks_of_tile, tiling.blocks.count);
-  for (int block = range * tiling.blocks_of_tile, width; block < end; block += width) {
-    const int group = block / tiling.blocks.of_group, of_group = block % tiling.blocks.of_group;
-    width = std::min({kBlocks, end - block, tiling.blocks.of_group - of_group});
-    const int k = of_group * kConv2dBlock, channels = std::min(width * kConv2dBlock, k_of_group - k);
-    const int output = group * k_of_group + k;
+void direct_tile(const Conv2d& op, const Conv2dDirectPlan& plan, const Memory& memory, int tile) {
+  const int run = tile % plan.runs, i = tile / plan.runs % op.y.n, range = tile / plan.runs / op.y.n;
+  const int first = run * plan.pixels_per_tile, last = std::min(first + plan.pixels_per_tile, plan.pixels);
+  const int c = op.x.c / op.groups;
+  for_each_block(plan.blocks, plan.ranges, range, [&](auto width, int block) HWY_ATTR {
+    constexpr int kB = decltype(width)::value;
+    const BlockChannels k(op, plan.blocks, block, kB);
+    const PaddedBias<kB> bias(memory, op.bias, k.first, k.count);
     const Job job{op,
-                  steps,
-                  c_of_group,
-                  arena_data<float>(memory, op.x) + op.x.pixel(i, 0, 0) + group * c_of_group,
-                  weights_data<float>(memory, op.weight) + block * tiling.blocks.floats,
-                  tiling.blocks.floats,
-                  nullptr,
-                  arena_data<float>(memory, op.y) + op.y.pixel(i, 0, 0) + output,
-                  op.add ? arena_data<float>(memory, op.residual) + op.residual.pixel(i, 0, 0) + output : nullptr,
-                  channels};
-    const float* bias = weights_data<float>(memory, op.bias) + output;
-    if (width == kBlocks)
-      blocks_of_job<kBlocks>(job, bias, first, last);
-    else
-      blocks_of_job<1>(job, bias, first, last);
-  }
+                  plan.strides,
+                  c,
+                  arena_data<float>(memory, op.x) + op.x.pixel(i, 0, 0) + k.group * c,
+                  weights_data<float>(memory, op.weight) + block * plan.blocks.floats,
+                  plan.blocks.floats,
+                  bias.values,
+                  arena_data<float>(memory, op.y) + op.y.pixel(i, 0, 0) + k.first,
+                  op.add ? arena_data<float>(memory, op.residual) + op.residual.pixel(i, 0, 0) + k.first : nullptr,
+                  k.count};
+    for_each_tile<kPixels>(first, last, [&job](auto pixels, int pixel) HWY_ATTR {
+      register_tile<decltype(pixels)::value, kB>(job, pixel);
+    });
+  });
 }
 
-void direct_tiles(const Conv2d& op, const Memory& memory, int threads, int first, int last) {
-  const Conv2dTiling tiling(op, threads);
-  Conv2d as_row = op;
-  constexpr Extent kOne{1, 1}, kNone{0, 0};
-  if (op.kernel == kOne && op.stride == kOne && op.pad == kNone)  // pointwise: rows and their ends mean nothing
-    for (Tensor* t : {&as_row.x, &as_row.y, &as_row.residual})
-      *t = {t->space, t->type, t->offset, t->n, 1, t->h * t->w, t->c, t->pitch};
-  const Steps steps(as_row);
-  for (int tile = first; tile < last; ++tile) direct_tile(as_row, memory, tiling, steps, tile);
+void direct_tiles(const Conv2d& op, const Conv2dDirectPlan& plan, const Memory& memory, int first, int last) {
+  const Conv2d as_row = pointwise_as_row(op);
+  for (int tile = first; tile < last; ++tile) direct_tile(as_row, plan, memory, tile);
 }
 
 }  // namespace
@@ -214,14 +153,87 @@ namespace cudet {
 
 HWY_EXPORT(direct_tiles);
 
-int conv2d_cpu_direct_tiles(const Conv2d& op, int threads) {
-  const Conv2dTiling tiling(op, threads);
-  return tiling.block_ranges * op.y.n * tiling.runs;
+namespace {
+
+bool supports(const Conv2d&) {
+  return true;
 }
 
-void conv2d_cpu_direct(const Conv2d& op, const Memory& memory, int threads, int first, int last) {
-  HWY_DYNAMIC_DISPATCH(direct_tiles)(op, memory, threads, first, last);
+std::size_t packed_floats(const Conv2d& op) {
+  const Conv2dBlocks blocks(op);
+  return static_cast<std::size_t>(blocks.count) * blocks.floats;
 }
+
+void pack(const Conv2d& op, const float* weight, float* packed) {
+  const Conv2dBlocks blocks(op);
+  const int k_per_group = op.y.c / op.groups;
+  const std::size_t depth = blocks.depth;
+  for (int block = 0; block < blocks.count; ++block, packed += blocks.floats) {
+    const int first = block % blocks.per_group * kConv2dBlock;
+    const int k = block / blocks.per_group * k_per_group + first;
+    pack_block(weight + k * depth, depth, std::min(kConv2dBlock, k_per_group - first), depth, packed, kConv2dBlock);
+  }
+}
+
+Conv2dStrides strides_of(const Conv2d& op) {
+  const int c = op.x.c / op.groups;
+  const std::ptrdiff_t pitch = op.x.pitch, row_pitch = op.x.w * pitch;
+  const bool dense = pitch == c && op.dilation.w == 1;  // then a kernel row's taps are one run
+  Conv2dStrides strides{};
+  strides.across = op.stride.w * pitch;
+  strides.down = op.stride.h * row_pitch;
+  strides.origin = op.pad.h * row_pitch + op.pad.w * pitch;
+  strides.rows = op.kernel.h;
+  strides.runs = dense ? 1 : op.kernel.w;
+  strides.run = dense ? op.kernel.w * c : c;
+  strides.row = op.dilation.h * row_pitch;
+  strides.tap = op.dilation.w * pitch;
+  strides.weight = static_cast<std::ptrdiff_t>(strides.run) * kConv2dBlock;
+  strides.reads_once = op.kernel == Extent{1, 1};
+  const auto end = [](int size, int reach, int stride, int pad) {
+    const int last = size - 1 - reach + pad;
+    return last < 0 ? 0 : last / stride + 1;
+  };
+  strides.first_row = ceil_div(op.pad.h, op.stride.h);
+  strides.first_column = ceil_div(op.pad.w, op.stride.w);
+  strides.end_row = end(op.x.h, (op.kernel.h - 1) * op.dilation.h, op.stride.h, op.pad.h);
+  strides.end_column = end(op.x.w, (op.kernel.w - 1) * op.dilation.w, op.stride.w, op.pad.w);
+  return strides;
+}
+
+Conv2dCpuPlan plan(const Conv2d& op, int threads) {
+  constexpr std::size_t kWeightBytes = 160 << 10;  // of a tile: they stay in the second-level cache
+  constexpr int kStep = 24;                        // pixels: whole register tiles of every instruction set
+  constexpr double kWork = 3e6;                    // multiply-adds of a tile: about 60 µs
+  constexpr double kEpilogue = 30;                 // multiply-adds that take as long as an output's SiLU and store
+  constexpr int kTiles = 8;                        // minimum per thread, if a layer is small
+  const Conv2dBlocks blocks(op);
+  const int pixels = op.y.h * op.y.w, steps = ceil_div(pixels, kStep);
+
+  const std::size_t cached = std::max<std::size_t>(kWeightBytes / (blocks.floats * sizeof(float)), 1);
+  const int ranges = ceil_div(kTiles * threads, steps * op.y.n);  // needed if an image has few steps
+  const BlockRanges block_ranges(blocks.count,
+                                 static_cast<int>(std::min<std::size_t>(cached, ceil_div(blocks.count, ranges))));
+
+  // A run is large enough to be worth a tile, but there are enough runs for the threads to end together.
+  const double work_per_step = (blocks.depth + kEpilogue) * kConv2dBlock * block_ranges.blocks * kStep;
+  const double limit =
+      std::min(kWork / work_per_step, static_cast<double>(steps) * block_ranges.count * op.y.n / (kTiles * threads));
+  const int steps_per_tile = static_cast<int>(std::clamp(limit, 1.0, static_cast<double>(steps)));
+  const int pixels_per_tile = ceil_div(steps, ceil_div(steps, steps_per_tile)) * kStep;
+  const int runs = ceil_div(pixels, pixels_per_tile);
+
+  return {&conv2d_cpu_direct, block_ranges.count * op.y.n * runs,
+          Conv2dDirectPlan{blocks, block_ranges, pixels, pixels_per_tile, runs, strides_of(pointwise_as_row(op))}};
+}
+
+void run(const Conv2d& op, const Conv2dCpuPlan& plan, const Memory& memory, int first, int last) {
+  HWY_DYNAMIC_DISPATCH(direct_tiles)(op, std::get<Conv2dDirectPlan>(plan.division), memory, first, last);
+}
+
+}  // namespace
+
+const Conv2dCpuKernel conv2d_cpu_direct = {"direct", supports, packed_floats, pack, plan, run};
 
 }  // namespace cudet
 #endif

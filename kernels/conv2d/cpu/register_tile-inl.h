@@ -1,4 +1,5 @@
-// The register tile of conv2d_cpu's kernels, for Highway. Included once a target: the guard below toggles.
+// The register tile of the CPU's convolution kernels, and the loops that cover a tile of work with register tiles, for
+// Highway. Included once per target: the guard below toggles.
 #if defined(CUDET_KERNELS_CONV2D_CPU_REGISTER_TILE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef CUDET_KERNELS_CONV2D_CPU_REGISTER_TILE_INL_H
 #undef CUDET_KERNELS_CONV2D_CPU_REGISTER_TILE_INL_H
@@ -6,9 +7,13 @@
 #define CUDET_KERNELS_CONV2D_CPU_REGISTER_TILE_INL_H
 #endif
 
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
 #include "hwy/highway.h"
 #include "kernels/activation-inl.h"
-#include "kernels/conv2d/cpu/tiling.h"
+#include "kernels/conv2d/cpu/blocks.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cudet {
@@ -20,16 +25,70 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr hn::CappedTag<float, kConv2dBlock> kFloats;
 using Floats = hn::Vec<decltype(kFloats)>;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(kFloats));
-constexpr int kVectors = kConv2dBlock / kLanes;  // of a block
+constexpr int kVectors = kConv2dBlock / kLanes;  // per block
 static_assert(kConv2dBlock % kLanes == 0, "a block is whole vectors");
 
-// The register tile: kPixels · kBlocks · kVectors sums, and room for the operands, within 32 registers (AVX-512, NEON)
-// or 16. More than 8 sums hide the latency of the multiply-add, more pixels save loads of weights.
+// A register tile holds the sums of kPixels pixels by kBlocks blocks, in kPixels · kBlocks · kVectors registers. With
+// the operands it fits 32 registers (AVX-512, NEON) or 16. More than 8 sums hide the latency of the multiply-add; more
+// pixels save loads of weights.
 constexpr int kBlocks = kLanes == 16 ? 2 : 1;
 constexpr int kPixels = kLanes == 16 ? 8 : kLanes == 8 ? 6 : kLanes == 4 ? (HWY_ARCH_ARM_A64 ? 6 : 2) : 1;
 
-// sums += x[pixel][0, count) · weight[0, count). With kStream, what lies so far ahead in x is fetched into the cache:
-// where each value is read but once, a processor sees no stream in a few short rows at a time.
+template <int kN>
+using Constant = std::integral_constant<int, kN>;
+
+// Covers pixels [first, last) with calls of tile(Constant<M>, pixel), each for M pixels from `pixel` on: with M = kM as
+// long as so many are left, then with smaller ones.
+template <int kM, class Tile>
+HWY_INLINE void for_each_tile(int first, int last, const Tile& tile) {
+  for (; last - first >= kM; first += kM) tile(Constant<kM>(), first);
+  if constexpr (kM > 4)
+    for_each_tile<4>(first, last, tile);
+  else if constexpr (kM > 1)
+    for_each_tile<kM / 2>(first, last, tile);
+}
+
+// The output channels of one block, or of kBlocks neighbours, of one group.
+struct BlockChannels {
+  int group, first, count;  // first: of y's channels
+
+  BlockChannels(const Conv2d& op, const Conv2dBlocks& blocks, int block, int width) : group(block / blocks.per_group) {
+    const int k_per_group = op.y.c / op.groups, k = block % blocks.per_group * kConv2dBlock;
+    first = group * k_per_group + k;
+    count = std::min(width * kConv2dBlock, k_per_group - k);
+  }
+};
+
+// Covers the blocks of a range, or of [first, last), with calls of body(Constant<B>, block), each for B neighbours of
+// one group from `block` on; B is kBlocks or 1.
+template <class Body>
+HWY_INLINE void for_each_block(const Conv2dBlocks& blocks, int first, int last, const Body& body) {
+  for (int block = first, width; block < last; block += width) {
+    width = std::min({kBlocks, last - block, blocks.per_group - block % blocks.per_group});
+    if (width == kBlocks)
+      body(Constant<kBlocks>(), block);
+    else
+      body(Constant<1>(), block);
+  }
+}
+template <class Body>
+HWY_INLINE void for_each_block(const Conv2dBlocks& blocks, const BlockRanges& ranges, int range, const Body& body) {
+  for_each_block(blocks, range * ranges.blocks, std::min((range + 1) * ranges.blocks, blocks.count), body);
+}
+
+// The bias of up to kB blocks, padded with zeros.
+template <int kB>
+struct PaddedBias {
+  float values[kB * kConv2dBlock] = {};
+
+  PaddedBias(const Memory& memory, const Tensor& bias, int first, int count) {
+    std::memcpy(values, weights_data<float>(memory, bias) + first, count * sizeof(float));
+  }
+};
+
+// sums += x[pixel][0, count) · weight[0, count). `block_floats`: from a block's weights to those of the next. With
+// kStream, prefetches what lies `ahead` floats ahead in x: if each value is read only once, in a few short rows at a
+// time, processors detect no stream.
 template <int kM, int kB, bool kStream = false>
 HWY_INLINE void accumulate(const float* const (&x)[kM], const float* weight, std::size_t block_floats, int count,
                            Floats (&sums)[kM][kB * kVectors], std::ptrdiff_t ahead = 0) {
@@ -63,7 +122,7 @@ HWY_INLINE void activate(const Conv2d& op, Floats (&sums)[kN]) {
   for (int n = 0; n < kN; ++n) sums[n] = silu(kFloats, sums[n]);
 }
 
-// The end of a convolution for kVs vectors of one output pixel: y = sums + residual. `channels` of them exist.
+// y = sums + residual, for kVs vectors of one output pixel, of which `channels` channels exist.
 template <int kVs>
 HWY_INLINE void store_pixel(const Conv2d& op, Floats* sums, const float* residual, float* y, int channels) {
   if (channels == kVs * kLanes) {

@@ -1,19 +1,19 @@
-// Winograd's kernel (cpu_tiling.h): transformed patches of the input times transformed weights, point by point.
-// Compiled once for each instruction set (Highway), picked at run time.
+// The Winograd kernel (winograd_plan.h): transformed patches of the input times transformed weights, point by point.
+// Compiled once per instruction set (Highway); the best one is picked at run time.
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 
-#include "kernels/conv2d/cpu/tiling.h"
+#include "kernels/conv2d/cpu/kernels.h"
 
-// Arrays of vectors are the register tile, and SVE's vectors cannot be in arrays: NEON serves those machines.
+// The register tile is an array of vectors, and SVE's vectors cannot be in arrays: those machines run the NEON version.
 #undef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/conv2d/cpu/winograd.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
-#include "kernels/conv2d/cpu/winograd-inl.h"
+#include "kernels/conv2d/cpu/winograd_patches-inl.h"
+#include "kernels/conv2d/cpu/winograd_transforms-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cudet {
@@ -22,151 +22,116 @@ namespace {
 
 static_assert(kWinogradChannels % kLanes == 0 && kWinogradChunk % kWinogradChannels == 0, "channels are whole vectors");
 
-// Weights of a pass that are transformed here: of a chunk, point after point with padding between.
+// Weights that a tile transforms for one pass and chunk: weight, padding after each, channel, kConv2dBlock.
 constexpr int kTransformedPoint = kWinogradChunk * kConv2dBlock + kWinogradPadding;
 constexpr int kTransformedBlock = kWinogradWeightRows * kWinogradSide * kTransformedPoint;
 
-// Of a tile: its room (WinogradTiling); products of the blocks at hand, where no other chunk adds to them; weights of
-// these blocks.
+// A tile's memory.
 struct Scratch {
-  alignas(64) float room[kWinogradRoom];
-  alignas(64) float products[kWinogradProducts * kBlocks * kConv2dBlock];
-  alignas(64) float weights[kBlocks * kTransformedBlock];
+  alignas(64) float room[kWinogradRoom];                                   // winograd_values
+  alignas(64) float products[kWinogradProducts * kBlocks * kConv2dBlock];  // of the current blocks, if one chunk
+  alignas(64) float weights[kBlocks * kTransformedBlock];                  // of the current blocks
 };
-constexpr std::size_t kScratch = sizeof(Scratch);
-static_assert(kScratch <= kCpuScratch, "it has room in Memory::scratch");
+static_assert(sizeof(Scratch) <= kCpuScratch, "it fits Memory::scratch");
 
-// What the patches of a tile have in common.
+// A tile's patches, and the chunk of input channels that is transformed.
 struct Patches {
   const Conv2d& op;
-  const WinogradTiling& tiling;
-  int image, first, count;
-  int c, channels;    // the chunk of input channels: first and how many
-  std::size_t point;  // floats from a point of `values` to the next: count · channels and padding
+  const Conv2dWinogradPlan& plan;
+  PatchRun run;
+  int c = 0, channels = 0;  // the chunk's first channel, and how many
+  std::size_t point = 0;    // floats from one point's values to the next: count · channels and padding
 };
 
-// A pass's points of channels [c, c + kLanes) of one patch.
-template <class Form, int kPass, bool kInside>
-HWY_INLINE void transform_channels(const Tensor& x, const float* corner, int top, int left, int c, float* values,
-                                   std::size_t point) {
-  constexpr int kIn = Form::kIn, kRows = Form::kRows;
-  const std::ptrdiff_t pitch = x.pitch, row_pitch = x.w * pitch;
+// Transforms channels [c, c + kLanes) of one patch: a pass's points of Bᵀ d B.
+template <class Variant, int kPass, bool kInside>
+HWY_INLINE void transform_channels(const PatchInput<float>& patch, int c, float* values, std::size_t point) {
+  constexpr int kIn = Variant::kIn, kRows = Variant::kRows;
   Floats half[kRows][kIn];  // Bᵀ d
   HWY_UNROLL(9)
   for (int j = 0; j < kIn; ++j) {
     Floats d[kIn], rows[kRows];
     HWY_UNROLL(9)
     for (int i = 0; i < kIn; ++i) {
-      if (!Form::reads(kPass, i)) continue;
-      const bool inside = kInside || (top + i >= 0 && top + i < x.h && left + j >= 0 && left + j < x.w);
-      const float* from = corner + i * row_pitch + j * pitch + c;
-      d[i] = inside ? hn::LoadU(kFloats, from) : hn::Zero(kFloats);
+      if (!Variant::reads(kPass, i)) continue;
+      d[i] = kInside || patch.contains(i, j) ? hn::LoadU(kFloats, patch.pixel(i, j) + c) : hn::Zero(kFloats);
     }
-    Form::template points<kPass>(d, rows);
+    Variant::template points<kPass>(d, rows);
     HWY_UNROLL(4)
     for (int i = 0; i < kRows; ++i) half[i][j] = rows[i];
   }
   HWY_UNROLL(4)
   for (int i = 0; i < kRows; ++i) {
     Floats row[kIn];
-    Form::all_points(half[i], row);
+    Variant::all_points(half[i], row);
     HWY_UNROLL(9)
     for (int j = 0; j < kIn; ++j) hn::StoreU(row[j], kFloats, values + (i * kIn + j) * point + c);
   }
 }
 
-// A pass's points of Bᵀ d B of each patch: values are point, patch, channel of the chunk.
-template <class Form, int kPass>
+// Transforms the chunk of each patch: a pass's points of Bᵀ d B. Values are point, patch, channel.
+template <class Variant, int kPass>
 void transform_patches(const Patches& patches, const Memory& memory, float* values) {
-  constexpr int kIn = Form::kIn, kStep = kOut * Form::kStride;
-  const Conv2d& op = patches.op;
-  const Tensor& x = op.x;
-  const float* image = arena_data<float>(memory, x) + x.pixel(patches.image, 0, 0) + patches.c;
-  for (int t = 0; t < patches.count; ++t, values += patches.channels) {
-    const int patch = patches.first + t;
-    const int top = patch / patches.tiling.across * kStep - op.pad.h;
-    const int left = patch % patches.tiling.across * kStep - op.pad.w;
-    const float* corner = image + (static_cast<std::ptrdiff_t>(top) * x.w + left) * x.pitch;
-    const bool inside = top >= 0 && top + kIn <= x.h && left >= 0 && left + kIn <= x.w;
-    for (int c = 0; c < patches.channels; c += kLanes)
-      if (inside)
-        transform_channels<Form, kPass, true>(x, corner, top, left, c, values, patches.point);
-      else
-        transform_channels<Form, kPass, false>(x, corner, top, left, c, values, patches.point);
-  }
+  const Tensor& x = patches.op.x;
+  const float* image = arena_data<float>(memory, x) + x.pixel(patches.run.image, 0, 0) + patches.c;
+  const std::size_t channels = patches.channels, point = patches.point;
+  for_each_input<Variant::kIn, Variant::kStride, kLanes>(
+      patches.run, patches.op, image, patches.channels,
+      [=](auto inside, const PatchInput<float>& patch, int t, int c) HWY_ATTR {
+        transform_channels<Variant, kPass, decltype(inside)::value>(patch, c, values + t * channels, point);
+      });
 }
 
-// A pass's weights for a chunk, once a block: weight, channel, kConv2dBlock.
+// A pass's weights for a chunk, per block: weight, channel, kConv2dBlock.
 struct Weights {
   const float* first;
   std::size_t point, block;  // floats from one to the next
 };
 
-// products[0, kM) = x[0, kM) · weight, or added to them: a row of kB blocks a patch.
-template <int kM, int kB>
-HWY_INLINE void multiply_few(const float* values, int c, const float* weight, std::size_t block_floats, bool added,
-                             float* products) {
-  const float* x[kM];
-  for (int m = 0; m < kM; ++m) x[m] = values + m * c;
-  Floats sums[kM][kB * kVectors];
-  HWY_UNROLL(16)
-  for (int m = 0; m < kM; ++m) {
-    HWY_UNROLL(16)
-    for (int n = 0; n < kB * kVectors; ++n)
-      sums[m][n] = added ? hn::Load(kFloats, products + (m * kB * kVectors + n) * kLanes) : hn::Zero(kFloats);
+struct Product {
+  using Value = float;
+  using Weight = float;
+  using Sum = float;
+  static constexpr auto kSums = kFloats;
+  template <int kM, int kB>
+  static HWY_INLINE void accumulate(const float* const (&x)[kM], const float* weight, std::size_t block, int channels,
+                                    Floats (&sums)[kM][kB * kVectors]) {
+    HWY_NAMESPACE::accumulate<kM, kB, true>(x, weight, block, channels, sums, kM * channels);
   }
-  accumulate<kM, kB, true>(x, weight, block_floats, c, sums, kM * c);
-  HWY_UNROLL(16)
-  for (int m = 0; m < kM; ++m) {
-    HWY_UNROLL(16)
-    for (int n = 0; n < kB * kVectors; ++n) hn::Store(sums[m][n], kFloats, products + (m * kB * kVectors + n) * kLanes);
-  }
-}
+};
 
-template <int kM, int kB>
-HWY_INLINE void multiply_fewer(int m, const float* values, int c, const float* weight, std::size_t block_floats,
-                               bool added, float* products) {
-  if (m == kM)
-    multiply_few<kM, kB>(values, c, weight, block_floats, added, products);
-  else if constexpr (kM > 1)
-    multiply_fewer<kM - 1, kB>(m, values, c, weight, block_floats, added, products);
-}
-
-// Products are a pass's point, patch, channel of the kB blocks.
+// Multiplies the chunk of all patches by kB blocks, at a pass's points. Products are point, patch, channel of the
+// blocks.
 template <int kB>
-void multiply(const Patches& patches, const WinogradForm& form, int pass, const float* values, const Weights& weights,
-              float* products) {
-  const int c = patches.channels, steps = ceil_div(patches.count, kPixels);
-  for (int p = 0; p < form.pass_points(); ++p, values += patches.point) {
-    const float* of_point = weights.first + static_cast<std::size_t>(form.weight(pass, p)) * weights.point;
-    for (int step = 0, t = 0; step < steps; ++step) {
-      const int m = (patches.count - t + steps - step - 1) / (steps - step);  // as even as can be
-      multiply_fewer<kPixels, kB>(m, values + static_cast<std::size_t>(t) * c, c, of_point, weights.block,
-                                  patches.c > 0, products + static_cast<std::size_t>(t) * kB * kConv2dBlock);
-      t += m;
-    }
-    products += static_cast<std::size_t>(patches.count) * kB * kConv2dBlock;
+void multiply(const Patches& patches, const WinogradVariant& variant, int pass, const float* values,
+              const Weights& weights, float* products) {
+  const int count = patches.run.count;
+  for (int p = 0; p < variant.points_per_pass(); ++p, values += patches.point) {
+    const float* weight = weights.first + variant.weight(pass, p) * weights.point;
+    multiply_point<Product, kB>(values, count, patches.channels, weight, weights.block, patches.c > 0, products);
+    products += static_cast<std::size_t>(count) * kB * kConv2dBlock;
   }
 }
 
-// A pass's part of Aᵀ m A of one patch and kLanes channels is added to `sums`: kOut · kOut vectors.
-template <class Form, int kPass>
+// Adds a pass's part of Aᵀ m A, for one patch and kLanes channels, to `sums`: kOut · kOut vectors. The last pass
+// returns the sums in `y`.
+template <class Variant, int kPass>
 HWY_INLINE void add_pass(const float* products, std::size_t point, float* sums, Floats (&y)[kOut][kOut]) {
-  constexpr int kIn = Form::kIn, kRows = Form::kRows;
+  constexpr int kIn = Variant::kIn, kRows = Variant::kRows;
   Floats half[kRows][kOut];  // m A
   HWY_UNROLL(4)
   for (int i = 0; i < kRows; ++i) {
     Floats m[kIn];
     HWY_UNROLL(9)
     for (int j = 0; j < kIn; ++j) m[j] = hn::Load(kFloats, products + (i * kIn + j) * point);
-    Form::outputs(m, half[i]);
+    Variant::outputs(m, half[i]);
   }
   HWY_UNROLL(4)
   for (int j = 0; j < kOut; ++j) {
     Floats m[kRows], column[kOut];
     HWY_UNROLL(4)
     for (int i = 0; i < kRows; ++i) m[i] = half[i][j];
-    Form::template add<kPass>(m, sums + j * kLanes, column);
+    Variant::template add<kPass>(m, sums + j * kLanes, column);
     if constexpr (kPass == kLast) {
       HWY_UNROLL(4)
       for (int i = 0; i < kOut; ++i) y[i][j] = column[i];
@@ -174,7 +139,7 @@ HWY_INLINE void add_pass(const float* products, std::size_t point, float* sums, 
   }
 }
 
-// The epilogue of one patch and kLanes channels. `y` and `residual` are at the patch's first pixel.
+// Applies the epilogue to one patch and kLanes channels. `y` and `residual` are at the patch's first pixel.
 template <bool kWhole>
 HWY_INLINE void store_patch(const Conv2d& op, const Floats (&sums)[kOut][kOut], Floats bias, Extent extent,
                             int channels, const float* residual, float* y) {
@@ -183,7 +148,7 @@ HWY_INLINE void store_patch(const Conv2d& op, const Floats (&sums)[kOut][kOut], 
     Floats row[kOut];
     HWY_UNROLL(4)
     for (int j = 0; j < kOut; ++j) row[j] = hn::Add(sums[i][j], bias);
-    activate(op, row);  // before any is stored: chains of some 15 instructions overlap
+    activate(op, row);  // before any is stored: chains of about 15 instructions overlap
     HWY_UNROLL(4)
     for (int j = 0; j < kOut; ++j) {
       if (!kWhole && (i >= extent.h || j >= extent.w)) continue;
@@ -194,111 +159,110 @@ HWY_INLINE void store_patch(const Conv2d& op, const Floats (&sums)[kOut][kOut], 
   }
 }
 
-// Adds a pass's products of kB blocks to the sums; after the last pass, these become outputs.
-template <class Form, int kPass, int kB>
-void transform_back(const Patches& patches, const Memory& memory, const float* products, const float* bias, int first,
-                    int channels, float* sums) {
+// Adds a pass's products of kB blocks to the sums; the last pass computes the outputs from them.
+template <class Variant, int kPass, int kB>
+void transform_back(const Patches& patches, const Memory& memory, const float* products, const BlockChannels& k,
+                    float* sums) {
   const Conv2d& op = patches.op;
-  float* image = arena_data<float>(memory, op.y) + op.y.pixel(patches.image, 0, 0) + first;
+  const PaddedBias<kB> bias(memory, op.bias, k.first, k.count);
+  float* image = arena_data<float>(memory, op.y) + op.y.pixel(patches.run.image, 0, 0) + k.first;
   const float* residual =
-      op.add ? arena_data<float>(memory, op.residual) + op.residual.pixel(patches.image, 0, 0) + first : nullptr;
-  const std::size_t point = static_cast<std::size_t>(patches.count) * kB * kConv2dBlock;
-  for (int t = 0; t < patches.count; ++t) {
-    const int patch = patches.first + t;
-    const int top = patch / patches.tiling.across * kOut, left = patch % patches.tiling.across * kOut;
-    const Extent extent{std::min(kOut, op.y.h - top), std::min(kOut, op.y.w - left)};
-    const std::size_t pixel = static_cast<std::size_t>(top) * op.y.w + left;
-    for (int k = 0; k < kB * kConv2dBlock; k += kLanes, products += kLanes, sums += kOut * kOut * kLanes) {
+      op.add ? arena_data<float>(memory, op.residual) + op.residual.pixel(patches.run.image, 0, 0) + k.first : nullptr;
+  const std::size_t point = static_cast<std::size_t>(patches.run.count) * kB * kConv2dBlock;
+  for (int t = 0; t < patches.run.count; ++t) {
+    const PatchOutput patch(patches.run, t, op.y);
+    for (int n = 0; n < kB * kConv2dBlock; n += kLanes, products += kLanes, sums += kOut * kOut * kLanes) {
       Floats y[kOut][kOut];
-      add_pass<Form, kPass>(products, point, sums, y);
-      if (kPass != kLast || k >= channels) continue;
-      const Floats b = hn::LoadU(kFloats, bias + k);
-      const int of_vector = std::min(channels - k, kLanes);
-      const float* added = op.add ? residual + pixel * op.residual.pitch + k : nullptr;
-      float* to = image + pixel * op.y.pitch + k;
-      if (extent.h == kOut && extent.w == kOut && of_vector == kLanes)
-        store_patch<true>(op, y, b, extent, of_vector, added, to);
+      add_pass<Variant, kPass>(products, point, sums, y);
+      if (kPass != kLast || n >= k.count) continue;
+      const Floats b = hn::LoadU(kFloats, bias.values + n);
+      const int channels = std::min(k.count - n, kLanes);
+      const float* added = op.add ? residual + patch.pixel * op.residual.pitch + n : nullptr;
+      float* to = image + patch.pixel * op.y.pitch + n;
+      if (patch.whole() && channels == kLanes)
+        store_patch<true>(op, y, b, patch.extent, channels, added, to);
       else
-        store_patch<false>(op, y, b, extent, of_vector, added, to);
+        store_patch<false>(op, y, b, patch.extent, channels, added, to);
     }
   }
 }
 
-// Where conv2d_cpu_pack has them, or transformed into `transformed`.
-template <class Form, int kPass, int kB>
+// The packed weights of a pass, which are transformed into `transformed` if the packed ones are plain taps.
+template <class Variant, int kPass, int kB>
 HWY_INLINE Weights weights_of_pass(const Patches& patches, const Memory& memory, int block, float* transformed) {
   const Conv2d& op = patches.op;
   const std::size_t point = static_cast<std::size_t>(op.x.c) * kConv2dBlock;
   const std::size_t chunk = static_cast<std::size_t>(patches.c) * kConv2dBlock;
   const float* packed = weights_data<float>(memory, op.weight);
-  if (!conv2d_cpu_winograd_keeps_taps(op)) {
-    packed +=
-        (static_cast<std::size_t>(block) * kWinogradWeights + Form::kForm.weight_row[kPass] * kWinogradSide) * point;
+  if (!winograd_keeps_taps(op)) {
+    const int row = Variant::kVariant.weight_row[kPass];
+    packed += (static_cast<std::size_t>(block) * kWinogradWeights + row * kWinogradSide) * point;
     return {packed + chunk, point, kWinogradWeights * point};
   }
   for (int b = 0; b < kB; ++b)
-    transform_weights<Form, kPass>(packed + 9 * ((block + b) * point + chunk), patches.channels,
-                                   transformed + b * kTransformedBlock, kTransformedPoint);
+    transform_weights<Variant, kPass>(packed + 9 * ((block + b) * point + chunk), patches.channels,
+                                      transformed + b * kTransformedBlock, kTransformedPoint);
   return {transformed, kTransformedPoint, kTransformedBlock};
 }
 
-template <class Form, int kPass, int kB>
-void blocks_of_pass(const Patches& patches, const Memory& memory, int block, const float* values, float* transformed,
-                    float* products, float* sums) {
+// One pass over the patches, for blocks [first, last).
+template <class Variant, int kPass>
+void run_pass(Patches& patches, const Memory& memory, int first, int last, Scratch& scratch) {
   const Conv2d& op = patches.op;
-  const Weights weights = weights_of_pass<Form, kPass, kB>(patches, memory, block, transformed);
-  multiply<kB>(patches, Form::kForm, kPass, values, weights, products);
-  if (patches.c + patches.channels < op.x.c) return;
-  const int first = block * kConv2dBlock, channels = std::min(kB * kConv2dBlock, op.y.c - first);
-  float bias[kB * kConv2dBlock] = {};
-  std::memcpy(bias, weights_data<float>(memory, op.bias) + first, channels * sizeof(float));
-  transform_back<Form, kPass, kB>(patches, memory, products, bias, first, channels, sums);
-}
-
-template <class Form, int kPass>
-void pass(Patches& patches, const Memory& memory, int first, int last, Scratch& scratch) {
-  const Conv2d& op = patches.op;
-  const WinogradTiling& tiling = patches.tiling;
-  constexpr int kPoints = Form::kForm.pass_points();
-  const std::size_t of_block = static_cast<std::size_t>(patches.count) * kConv2dBlock;
-  float* sums = scratch.room + WinogradTiling::values_floats(kPoints, patches.count, tiling.chunk);
-  float* products = sums + (last - first) * of_block * kOut * kOut;
+  const Conv2dWinogradPlan& plan = patches.plan;
+  const int count = patches.run.count;
+  constexpr int kPoints = Variant::kVariant.points_per_pass();
+  const std::size_t outputs = static_cast<std::size_t>(count) * kConv2dBlock;  // per block, in patches
+  float* sums = scratch.room + winograd_values(kPoints, count, plan.chunk);
+  float* products = sums + (last - first) * outputs * kOut * kOut;
   for (patches.c = 0; patches.c < op.x.c; patches.c += patches.channels) {
-    patches.channels = std::min(tiling.chunk, op.x.c - patches.c);
-    patches.point = static_cast<std::size_t>(patches.count) * patches.channels + kWinogradPadding;
-    transform_patches<Form, kPass>(patches, memory, scratch.room);
-    for (int block = first, width; block < last; block += width) {
-      width = std::min(kBlocks, last - block);
-      const std::size_t before = (block - first) * of_block;
-      float* of_products = tiling.one_chunk(op) ? scratch.products : products + before * kPoints;
-      float* of_sums = sums + before * kOut * kOut;
-      if (width == kBlocks)
-        blocks_of_pass<Form, kPass, kBlocks>(patches, memory, block, scratch.room, scratch.weights, of_products,
-                                             of_sums);
-      else
-        blocks_of_pass<Form, kPass, 1>(patches, memory, block, scratch.room, scratch.weights, of_products, of_sums);
-    }
+    patches.channels = std::min(plan.chunk, op.x.c - patches.c);
+    patches.point = static_cast<std::size_t>(count) * patches.channels + kWinogradPadding;
+    transform_patches<Variant, kPass>(patches, memory, scratch.room);
+    for_each_block(plan.blocks, first, last, [&](auto width, int block) HWY_ATTR {
+      constexpr int kB = decltype(width)::value;
+      const std::size_t before = (block - first) * outputs;
+      float* block_products = plan.one_chunk(op) ? scratch.products : products + before * kPoints;
+      const Weights weights = weights_of_pass<Variant, kPass, kB>(patches, memory, block, scratch.weights);
+      multiply<kB>(patches, Variant::kVariant, kPass, scratch.room, weights, block_products);
+      if (patches.c + patches.channels == op.x.c)
+        transform_back<Variant, kPass, kB>(patches, memory, block_products, BlockChannels(op, plan.blocks, block, kB),
+                                           sums + before * kOut * kOut);
+    });
   }
 }
 
-template <class Form>
-void tiles_of_form(const Conv2d& op, const Memory& memory, int threads, int first, int last) {
-  const WinogradTiling tiling(op, threads);
+template <class Variant>
+void run_tiles(const Conv2d& op, const Conv2dWinogradPlan& plan, const Memory& memory, int first, int last) {
   Scratch& scratch = *reinterpret_cast<Scratch*>(memory.scratch);
   for (int tile = first; tile < last; ++tile) {
-    const int run = tile % tiling.runs, image = tile / tiling.runs % op.y.n, range = tile / tiling.runs / op.y.n;
-    Patches patches{op, tiling, image, run * tiling.patches_of_tile, 0, 0, 0, 0};
-    patches.count = std::min(tiling.patches_of_tile, tiling.patches - patches.first);
-    const int block = range * tiling.blocks_of_tile, end = std::min(block + tiling.blocks_of_tile, tiling.blocks.count);
-    pass<Form, 0>(patches, memory, block, end, scratch);
-    pass<Form, 1>(patches, memory, block, end, scratch);
-    pass<Form, 2>(patches, memory, block, end, scratch);
+    const int run = tile % plan.runs, image = tile / plan.runs % op.y.n, range = tile / plan.runs / op.y.n;
+    const int patch = run * plan.patches_per_tile, count = std::min(plan.patches_per_tile, plan.patches - patch);
+    Patches patches{op, plan, {image, patch, count, plan.patches_per_row}};
+    const int block = range * plan.ranges.blocks, end = std::min(block + plan.ranges.blocks, plan.blocks.count);
+    run_pass<Variant, 0>(patches, memory, block, end, scratch);
+    run_pass<Variant, 1>(patches, memory, block, end, scratch);
+    run_pass<Variant, 2>(patches, memory, block, end, scratch);
   }
 }
 
-void winograd_tiles(const Conv2d& op, const Memory& memory, int threads, int first, int last) {
-  op.stride.h == Stride1::kStride ? tiles_of_form<Stride1>(op, memory, threads, first, last)
-                                  : tiles_of_form<Stride2>(op, memory, threads, first, last);
+void winograd_tiles(const Conv2d& op, const Conv2dWinogradPlan& plan, const Memory& memory, int first, int last) {
+  op.stride.h == 1 ? run_tiles<Stride1>(op, plan, memory, first, last)
+                   : run_tiles<Stride2>(op, plan, memory, first, last);
+}
+
+// Transforms all weights of `count` channels and one block.
+template <class Variant>
+void transform_taps(const float* taps, std::size_t count, float* to, std::size_t point) {
+  constexpr WinogradVariant kVariant = Variant::kVariant;
+  const std::size_t row = kWinogradSide * point;
+  transform_weights<Variant, 0>(taps, count, to + kVariant.weight_row[0] * row, point);
+  transform_weights<Variant, 1>(taps, count, to + kVariant.weight_row[1] * row, point);
+  transform_weights<Variant, 2>(taps, count, to + kVariant.weight_row[2] * row, point);
+}
+
+void transform_block(int stride, const float* taps, std::size_t count, float* to, std::size_t point) {
+  stride == 1 ? transform_taps<Stride1>(taps, count, to, point) : transform_taps<Stride2>(taps, count, to, point);
 }
 
 }  // namespace
@@ -310,15 +274,51 @@ HWY_AFTER_NAMESPACE();
 namespace cudet {
 
 HWY_EXPORT(winograd_tiles);
+HWY_EXPORT(transform_block);
 
-int conv2d_cpu_winograd_tiles(const Conv2d& op, int threads) {
-  const WinogradTiling tiling(op, threads);
-  return op.y.n * tiling.runs * tiling.block_ranges;
+namespace {
+
+bool supports(const Conv2d& op) {
+  constexpr Extent kOne{1, 1}, kTwo{2, 2}, kThree{3, 3};
+  constexpr int kMinChannels2 = 32;  // with stride 2: for fewer, the transforms take the time that the products save
+  if (op.kernel != kThree || op.dilation != kOne || op.groups != 1 || op.x.c % kWinogradChannels != 0) return false;
+  return op.stride == kOne || (op.stride == kTwo && op.x.c >= kMinChannels2);
 }
 
-void conv2d_cpu_winograd(const Conv2d& op, const Memory& memory, int threads, int first, int last) {
-  HWY_DYNAMIC_DISPATCH(winograd_tiles)(op, memory, threads, first, last);
+std::size_t packed_floats(const Conv2d& op) {
+  const Conv2dBlocks blocks(op);
+  const int weights = winograd_keeps_taps(op) ? 9 : kWinogradWeights;
+  return static_cast<std::size_t>(blocks.count) * weights * op.x.c * kConv2dBlock;
 }
+
+void pack(const Conv2d& op, const float* weight, float* packed) {
+  constexpr std::size_t kChannels = kWinogradChannels;
+  const bool keeps_taps = winograd_keeps_taps(op);
+  const std::size_t channels = op.x.c, depth = 9 * channels, point = channels * kConv2dBlock;
+  for (int k = 0; k < op.y.c; k += kConv2dBlock, packed += (keeps_taps ? 9 : kWinogradWeights) * point)
+    for (std::size_t c = 0; c < channels; c += kChannels) {
+      float buffer[9 * kChannels * kConv2dBlock];
+      float* taps = keeps_taps ? packed + 9 * c * kConv2dBlock : buffer;
+      for (std::size_t t = 0; t < 9; ++t)
+        pack_block(weight + k * depth + t * channels + c, depth, std::min(kConv2dBlock, op.y.c - k), kChannels,
+                   taps + t * kConv2dBlock, 9 * kConv2dBlock);
+      if (!keeps_taps)
+        HWY_DYNAMIC_DISPATCH(transform_block)(op.stride.h, taps, kChannels, packed + c * kConv2dBlock, point);
+    }
+}
+
+Conv2dCpuPlan plan(const Conv2d& op, int threads) {
+  const Conv2dWinogradPlan division = winograd_plan(op, threads);
+  return {&conv2d_cpu_winograd, op.y.n * division.runs * division.ranges.count, division};
+}
+
+void run(const Conv2d& op, const Conv2dCpuPlan& plan, const Memory& memory, int first, int last) {
+  HWY_DYNAMIC_DISPATCH(winograd_tiles)(op, std::get<Conv2dWinogradPlan>(plan.division), memory, first, last);
+}
+
+}  // namespace
+
+const Conv2dCpuKernel conv2d_cpu_winograd = {"winograd", supports, packed_floats, pack, plan, run};
 
 }  // namespace cudet
 #endif

@@ -1,4 +1,5 @@
-// The register tile of conv2d_int8_cpu's kernels, for Highway. Included once a target: the guard below toggles.
+// The register tile and the epilogue of the CPU's 8-bit convolution kernels, for Highway. Included once per target: the
+// guard below toggles.
 #if defined(CUDET_KERNELS_CONV2D_INT8_CPU_REGISTER_TILE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef CUDET_KERNELS_CONV2D_INT8_CPU_REGISTER_TILE_INL_H
 #undef CUDET_KERNELS_CONV2D_INT8_CPU_REGISTER_TILE_INL_H
@@ -28,7 +29,7 @@ using Ints = hn::Vec<decltype(kInts)>;
 HWY_INLINE Ints add_products(Ints sums, Ints a, Ints b) {
 #if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128 && HWY_TARGET != HWY_SCALAR
   constexpr hn::Repartition<std::int16_t, decltype(kInts)> kShorts;
-  Ints none = hn::Zero(kInts);  // x86 adds pairs of neighbours, and leaves the second sum alone
+  Ints none = hn::Zero(kInts);  // x86 adds pairs of neighbours and does not use the second sum
   return hn::ReorderWidenMulAccumulate(kInts, hn::BitCast(kShorts, a), hn::BitCast(kShorts, b), sums, none);
 #else
   const auto odd = [](Ints v) { return hn::ShiftRight<16>(v); };
@@ -58,8 +59,9 @@ HWY_INLINE void accumulate_pairs(const std::int16_t* const (&x)[kM], const std::
   }
 }
 
-// x · σ(x) for a result of 8 bits: within 5e-4 · |x|, an eighth of its step. As activation-inl.h's, with a shorter
-// polynomial (least largest relative error of its degree: 7.5e-5) and a reciprocal of 11 bits or more.
+// x · σ(x) for an 8-bit result: within 5e-4 · |x|, an eighth of its quantisation step. Works as silu of
+// activation-inl.h, with a shorter polynomial (minimax relative error 7.5e-5) and an approximate reciprocal of 11 bits
+// or more.
 HWY_INLINE Floats rough_silu(Floats x) {
   const Floats round = hn::Set(kFloats, 0x1.8p23f + 127);
   const Floats power =
@@ -72,13 +74,13 @@ HWY_INLINE Floats rough_silu(Floats x) {
   p = hn::MulAdd(p, f, hn::Set(kFloats, 0.99992807f));
   const Floats divisor = hn::MulAdd(p, whole, hn::Set(kFloats, 1.0f));
   Floats inverse = hn::ApproximateReciprocal(divisor);
-#if HWY_ARCH_ARM  // 8 bits: Newton's step doubles them
+#if HWY_ARCH_ARM  // 8 bits: a Newton step doubles them
   inverse = hn::Mul(inverse, hn::NegMulAdd(divisor, inverse, hn::Set(kFloats, 2.0f)));
 #endif
   return hn::Mul(x, inverse);
 }
 
-// What ends a convolution.
+// The operations after the sums: activation, residual, quantisation.
 struct Epilogue {
   Activation activation;
   bool add, bytes;  // residual; y is u8
@@ -93,7 +95,8 @@ struct Epilogue {
         scale(hn::Set(kFloats, 1 / op.y.scale)),
         zero(hn::Set(kFloats, kRound + static_cast<float>(op.y.zero))) {}
 
-  /// What all but a few of a quantised network's convolutions do, without a question for each vector.
+  /// Whether it is SiLU and an 8-bit result, as for all but a few of a quantised network's convolutions, which
+  /// store_usual serves without a branch for each vector.
   bool usual() const { return activation == Activation::silu && bytes; }
 
   HWY_INLINE Floats added(Floats value, const std::uint8_t* residual) const {
@@ -111,7 +114,7 @@ struct Epilogue {
   static constexpr float kRound = 0x1.8p23f;
 };
 
-// y = SiLU(value) + residual, of 8 bits: a whole vector of an output pixel.
+// Stores y = SiLU(value) + residual in 8 bits: a whole vector of an output pixel.
 template <bool kAdd>
 HWY_INLINE void store_usual(const Epilogue& end, Floats value, const std::uint8_t* residual, std::byte* y) {
   value = rough_silu(value);
@@ -119,25 +122,25 @@ HWY_INLINE void store_usual(const Epilogue& end, Floats value, const std::uint8_
   hn::StoreU(end.quantized(value), kBytes, reinterpret_cast<std::uint8_t*>(y));
 }
 
-// y = act(value) + residual of any kind: a vector of which `channels` exist. y and residual: the first's element, of
-// the tensor's type.
+// Stores y = act(value) + residual of any kind: a vector of which `channels` channels exist. y and residual point to
+// the first channel's element, of the tensor's type.
 HWY_INLINE void store_vector(const Epilogue& end, Floats value, const std::uint8_t* residual, std::byte* y,
                              int channels) {
   if (end.activation == Activation::silu) value = end.bytes ? rough_silu(value) : silu(kFloats, value);
   const std::size_t count = static_cast<std::size_t>(std::min(channels, kLanes));
   if (end.add) {
-    HWY_ALIGN std::uint8_t few[kLanes] = {};
-    std::memcpy(few, residual, count);
-    value = end.added(value, few);
+    HWY_ALIGN std::uint8_t vector[kLanes] = {};
+    std::memcpy(vector, residual, count);
+    value = end.added(value, vector);
   }
   if (end.bytes) {
-    HWY_ALIGN std::uint8_t few[kLanes];
-    hn::StoreU(end.quantized(value), kBytes, few);
-    std::memcpy(y, few, count);
+    HWY_ALIGN std::uint8_t vector[kLanes];
+    hn::StoreU(end.quantized(value), kBytes, vector);
+    std::memcpy(y, vector, count);
   } else {
-    HWY_ALIGN float few[kLanes];
-    hn::StoreU(value, kFloats, few);
-    std::memcpy(y, few, sizeof(float) * count);
+    HWY_ALIGN float vector[kLanes];
+    hn::StoreU(value, kFloats, vector);
+    std::memcpy(y, vector, sizeof(float) * count);
   }
 }
 

@@ -1,20 +1,22 @@
-// Winograd's F(4×4, 3×3) (conv2d/cpu_tiling.h) on integers: transformed patches of the input, exact in 16 bits, times
-// transformed weights of 16 bits, summed in 32. Compiled once for each instruction set (Highway), picked at run time.
+// The Winograd kernel of the 8-bit convolution, F(4×4, 3×3) (conv2d/cpu/winograd_plan.h): transformed patches of the
+// input, exact in 16 bits, times transformed weights of 16 bits, summed in 32. Compiled once per instruction set
+// (Highway); the best one is picked at run time.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
-#include "kernels/conv2d_int8/cpu/tiling.h"
+#include "kernels/conv2d_int8/cpu/kernels.h"
+#include "kernels/conv2d_int8/cpu/winograd_packing.h"
 
-// Arrays of vectors are the register tile, and SVE's vectors cannot be in arrays: NEON serves those machines.
+// The register tile is an array of vectors, and SVE's vectors cannot be in arrays: those machines run the NEON version.
 #undef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/conv2d_int8/cpu/winograd.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
-#include "kernels/conv2d/cpu/winograd-inl.h"
+#include "kernels/conv2d/cpu/winograd_patches-inl.h"
+#include "kernels/conv2d/cpu/winograd_transforms-inl.h"
 #include "kernels/conv2d_int8/cpu/register_tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -23,21 +25,22 @@ namespace HWY_NAMESPACE {
 namespace {
 
 constexpr int kIn = kInt8WinogradIn, kPoints = kInt8WinogradPoints;
-constexpr std::size_t kPointPadding = 32;  // values: points of a patch would else lie in the same sets of the cache
+constexpr std::size_t kPointPadding = 32;  // values between points, which would otherwise share sets of the cache
 
 constexpr hn::CappedTag<std::int16_t, 16> kValues;  // C is whole vectors
 using Values = hn::Vec<decltype(kValues)>;
 constexpr int kValueLanes = static_cast<int>(hn::MaxLanes(kValues));
 
-// A tile's patches by all input channels, and by the output channels of one job.
+// A tile's memory: all input channels of its patches, and the output channels of kBlocks blocks.
 struct Scratch {
-  alignas(64) std::int16_t values[Int8WinogradTiling::kValueShorts + kPoints * kPointPadding];
-  alignas(64) std::int32_t products[kPoints * Int8WinogradTiling::kMostPatches * kBlocks * kConv2dBlock];
+  alignas(64) std::int16_t values[Int8WinogradPlan::kMaxValues + kPoints * kPointPadding];
+  alignas(64) std::int32_t products[kPoints * Int8WinogradPlan::kMaxPatches * kBlocks * kConv2dBlock];
 };
-constexpr std::size_t kScratch = sizeof(Scratch);
-static_assert(kScratch <= kCpuScratch, "it has room in Memory::scratch");
+static_assert(sizeof(Scratch) <= kCpuScratch, "it fits Memory::scratch");
+static_assert(kPoints * Int8WinogradPlan::kMaxChannels <= Int8WinogradPlan::kMaxValues, "a patch always fits");
 
-// Bᵀ d, in place; points in the order of Stride1. What leaves 16 bits on the way comes back: the result fits.
+// Bᵀ d, in place, with the points in the order of Stride1. Intermediate values may overflow 16 bits; they wrap around,
+// and the results, which fit 16 bits, are right.
 HWY_INLINE void transform_input(Values (&d)[kIn]) {
   const auto four = [](Values v) { return hn::ShiftLeft<2>(v); };
   const Values even = hn::Sub(d[4], four(d[2])), odd = hn::Sub(d[3], four(d[1]));
@@ -52,29 +55,27 @@ HWY_INLINE void transform_input(Values (&d)[kIn]) {
   d[5] = at_infinity;
 }
 
-// What the patches of a tile have in common.
+// A tile's patches.
 struct Patches {
   const Conv2dInt8& op;
-  const Int8WinogradTiling& tiling;
-  int image, first, count;
-  std::size_t point;  // values from a point of `values` to the next: count · C and padding
+  const Int8WinogradPlan& plan;
+  PatchRun run;
+  std::size_t point;  // values from one point to the next: count · C and padding
 };
 
-// Channels [c, c + kValueLanes) of one patch.
+// Transforms channels [c, c + kValueLanes) of one patch: Bᵀ d B.
 template <bool kInside>
-HWY_INLINE void transform_channels(const Tensor& x, Values zero, const std::uint8_t* corner, int top, int left, int c,
-                                   std::int16_t* values, std::size_t point) {
+HWY_INLINE void transform_channels(const PatchInput<std::uint8_t>& patch, Values zero, int c, std::int16_t* values,
+                                   std::size_t point) {
   constexpr hn::Rebind<std::uint8_t, decltype(kValues)> bytes;
-  const std::ptrdiff_t pitch = x.pitch, row_pitch = x.w * pitch;
   Values half[kIn][kIn];  // Bᵀ d, by column
   HWY_UNROLL(6)
   for (int j = 0; j < kIn; ++j) {
     HWY_UNROLL(6)
-    for (int i = 0; i < kIn; ++i) {
-      const bool inside = kInside || (top + i >= 0 && top + i < x.h && left + j >= 0 && left + j < x.w);
-      const std::uint8_t* from = corner + i * row_pitch + j * pitch + c;
-      half[j][i] = inside ? hn::Sub(hn::PromoteTo(kValues, hn::LoadU(bytes, from)), zero) : hn::Zero(kValues);
-    }
+    for (int i = 0; i < kIn; ++i)
+      half[j][i] = kInside || patch.contains(i, j)
+                       ? hn::Sub(hn::PromoteTo(kValues, hn::LoadU(bytes, patch.pixel(i, j) + c)), zero)
+                       : hn::Zero(kValues);
     transform_input(half[j]);
   }
   HWY_UNROLL(6)
@@ -86,85 +87,70 @@ HWY_INLINE void transform_channels(const Tensor& x, Values zero, const std::uint
   }
 }
 
-// Bᵀ d B of each patch: values are point, patch, C.
+// Transforms all patches: Bᵀ d B. Values are point, patch, C.
 void transform_patches(const Patches& patches, const Memory& memory, std::int16_t* values) {
-  const Conv2d& conv = patches.op.conv;
-  const Tensor& x = conv.x;
+  const Tensor& x = patches.op.conv.x;
   const Values zero = hn::Set(kValues, static_cast<std::int16_t>(patches.op.x.zero));
-  const std::uint8_t* image = arena_data<std::uint8_t>(memory, x) + x.pixel(patches.image, 0, 0);
-  for (int t = 0; t < patches.count; ++t, values += x.c) {
-    const int patch = patches.first + t;
-    const int top = patch / patches.tiling.across * kOut - conv.pad.h;
-    const int left = patch % patches.tiling.across * kOut - conv.pad.w;
-    const std::uint8_t* corner = image + (static_cast<std::ptrdiff_t>(top) * x.w + left) * x.pitch;
-    const bool inside = top >= 0 && top + kIn <= x.h && left >= 0 && left + kIn <= x.w;
-    for (int c = 0; c < x.c; c += kValueLanes)
-      if (inside)
-        transform_channels<true>(x, zero, corner, top, left, c, values, patches.point);
-      else
-        transform_channels<false>(x, zero, corner, top, left, c, values, patches.point);
-  }
+  const std::uint8_t* image = arena_data<std::uint8_t>(memory, x) + x.pixel(patches.run.image, 0, 0);
+  const std::size_t channels = x.c, point = patches.point;
+  for_each_input<kIn, 1, kValueLanes>(
+      patches.run, patches.op.conv, image, x.c,
+      [=](auto inside, const PatchInput<std::uint8_t>& patch, int t, int c)
+          HWY_ATTR { transform_channels<decltype(inside)::value>(patch, zero, c, values + t * channels, point); });
 }
 
-// products[0, kM) = x[0, kM) · weight, a row of kB blocks a patch.
-template <int kM, int kB>
-HWY_INLINE void multiply_few(const std::int16_t* values, int c, const std::int32_t* weight, std::size_t block_pairs,
-                             std::int32_t* products) {
-  const std::int16_t* x[kM];
-  for (int m = 0; m < kM; ++m) x[m] = values + m * c;
-  Ints sums[kM][kB * kVectors];
-  HWY_UNROLL(16)
-  for (int m = 0; m < kM; ++m) {
-    HWY_UNROLL(16)
-    for (int n = 0; n < kB * kVectors; ++n) sums[m][n] = hn::Zero(kInts);
+struct Product {
+  using Value = std::int16_t;
+  using Weight = std::int32_t;  // a pair
+  using Sum = std::int32_t;
+  static constexpr auto kSums = kInts;
+  template <int kM, int kB>
+  static HWY_INLINE void accumulate(const std::int16_t* const (&x)[kM], const std::int32_t* weight,
+                                    std::size_t block_pairs, int channels, Ints (&sums)[kM][kB * kVectors]) {
+    accumulate_pairs<kM, kB>(x, weight, block_pairs, channels / 2, sums);
   }
-  accumulate_pairs<kM, kB>(x, weight, block_pairs, c / 2, sums);
-  HWY_UNROLL(16)
-  for (int m = 0; m < kM; ++m) {
-    HWY_UNROLL(16)
-    for (int n = 0; n < kB * kVectors; ++n) hn::Store(sums[m][n], kInts, products + (m * kB * kVectors + n) * kLanes);
-  }
-}
+};
 
-template <int kM, int kB>
-HWY_INLINE void multiply_fewer(int m, const std::int16_t* values, int c, const std::int32_t* weight,
-                               std::size_t block_pairs, std::int32_t* products) {
-  if (m == kM)
-    multiply_few<kM, kB>(values, c, weight, block_pairs, products);
-  else if constexpr (kM > 1)
-    multiply_fewer<kM - 1, kB>(m, values, c, weight, block_pairs, products);
-}
-
-// Products are point, patch, channel of the kB blocks.
+// Multiplies all patches by kB blocks. Products are point, patch, channel of the blocks.
 template <int kB>
 void multiply(const Patches& patches, const std::int16_t* values, const std::int32_t* weight, std::int32_t* products) {
-  const int c = patches.op.conv.x.c, steps = ceil_div(patches.count, kPixels);
-  for (int p = 0; p < kPoints; ++p, values += patches.point, weight += static_cast<std::size_t>(c) / 2 * kConv2dBlock) {
-    for (int step = 0, t = 0; step < steps; ++step) {
-      const int m = (patches.count - t + steps - step - 1) / (steps - step);  // as even as can be
-      multiply_fewer<kPixels, kB>(m, values + static_cast<std::size_t>(t) * c, c, weight, patches.tiling.block_pairs,
-                                  products + static_cast<std::size_t>(t) * kB * kConv2dBlock);
-      t += m;
-    }
-    products += static_cast<std::size_t>(patches.count) * kB * kConv2dBlock;
+  const int channels = patches.op.conv.x.c, count = patches.run.count;
+  for (int p = 0; p < kPoints; ++p) {
+    multiply_point<Product, kB>(values, count, channels, weight, patches.plan.block_pairs, false, products);
+    values += patches.point;
+    weight += static_cast<std::size_t>(channels) / 2 * kConv2dBlock;
+    products += static_cast<std::size_t>(count) * kB * kConv2dBlock;
   }
 }
+
+// One patch and kLanes channels of the output.
+struct PatchEnd {
+  const Conv2d& conv;
+  const Epilogue& end;
+  const std::int32_t* products;  // of the first point
+  std::size_t point;             // products from one point to the next
+  const float* multiplier;       // of the first point
+  Floats bias;
+  Extent extent;                 // output pixels that exist
+  int channels;                  // that exist
+  const std::uint8_t* residual;  // of the patch's first pixel, as y
+  std::byte* y;
+};
 
 enum class Finish : unsigned char { usual, usual_added, any };  // whole patches and vectors (Epilogue::usual), or not
 
-// Aᵀ m A of one patch and kLanes channels, and the epilogue. `y` and `residual` are at the patch's first pixel.
+// Computes Aᵀ m A and applies the epilogue.
 template <Finish kFinish>
-HWY_INLINE void finish_patch(const Conv2d& conv, const Epilogue& end, const std::int32_t* products, std::size_t point,
-                             const float* multiplier, Floats bias, Extent extent, int channels,
-                             const std::uint8_t* residual, std::byte* y) {
+HWY_INLINE void finish_patch(const PatchEnd& patch) {
+  const Conv2d& conv = patch.conv;
   Floats half[kIn][kOut];  // Aᵀ m, by column
   HWY_UNROLL(6)
   for (int j = 0; j < kIn; ++j) {
     Floats m[kIn];
     HWY_UNROLL(6)
     for (int i = 0; i < kIn; ++i)
-      m[i] = hn::Mul(hn::ConvertTo(kFloats, hn::Load(kInts, products + (i * kIn + j) * point)),
-                     hn::LoadU(kFloats, multiplier + (i * kIn + j) * kConv2dBlock));
+      m[i] = hn::Mul(hn::ConvertTo(kFloats, hn::Load(kInts, patch.products + (i * kIn + j) * patch.point)),
+                     hn::LoadU(kFloats, patch.multiplier + (i * kIn + j) * kConv2dBlock));
     Stride1::outputs(m, half[j]);
   }
   const std::ptrdiff_t size = kFinish == Finish::any ? static_cast<std::ptrdiff_t>(size_of(conv.y.type)) : 1;
@@ -176,85 +162,79 @@ HWY_INLINE void finish_patch(const Conv2d& conv, const Epilogue& end, const std:
     HWY_UNROLL(4)
     for (int j = 0; j < kOut; ++j) {
       const std::ptrdiff_t pixel = static_cast<std::ptrdiff_t>(i) * conv.y.w + j;
-      const Floats value = hn::Add(sums[j], bias);
-      std::byte* to = y + pixel * conv.y.pitch * size;
+      const Floats value = hn::Add(sums[j], patch.bias);
+      std::byte* to = patch.y + pixel * conv.y.pitch * size;
       if constexpr (kFinish == Finish::usual)
-        store_usual<false>(end, value, nullptr, to);
+        store_usual<false>(patch.end, value, nullptr, to);
       else if constexpr (kFinish == Finish::usual_added)
-        store_usual<true>(end, value, residual + pixel * conv.residual.pitch, to);
-      else if (i < extent.h && j < extent.w)
-        store_vector(end, value, conv.add ? residual + pixel * conv.residual.pitch : nullptr, to, channels);
+        store_usual<true>(patch.end, value, patch.residual + pixel * conv.residual.pitch, to);
+      else if (i < patch.extent.h && j < patch.extent.w)
+        store_vector(patch.end, value, conv.add ? patch.residual + pixel * conv.residual.pitch : nullptr, to,
+                     patch.channels);
     }
   }
 }
 
-// Aᵀ m A of each patch, and the epilogue. `multiplier` is block, point, kConv2dBlock; `bias` kB · kConv2dBlock.
+// Computes the outputs of all patches. `multiplier` is block, point, kConv2dBlock.
 template <int kB>
 void transform_back(const Patches& patches, const Memory& memory, const std::int32_t* products, const float* multiplier,
-                    const float* bias, int first, int channels) {
+                    const BlockChannels& k) {
   const Conv2d& conv = patches.op.conv;
   const Epilogue end(patches.op);
+  const PaddedBias<kB> bias(memory, conv.bias, k.first, k.count);
+  const int i = patches.run.image;
   const std::size_t size = size_of(conv.y.type);
-  std::byte* image = memory.arena + conv.y.offset + (conv.y.pixel(patches.image, 0, 0) + first) * size;
+  std::byte* image = memory.arena + conv.y.offset + (conv.y.pixel(i, 0, 0) + k.first) * size;
   const std::uint8_t* residual =
-      conv.add ? arena_data<std::uint8_t>(memory, conv.residual) + conv.residual.pixel(patches.image, 0, 0) + first
-               : nullptr;
-  const std::size_t point = static_cast<std::size_t>(patches.count) * kB * kConv2dBlock;
-  for (int t = 0; t < patches.count; ++t, products += kB * kConv2dBlock) {
-    const int patch = patches.first + t;
-    const int top = patch / patches.tiling.across * kOut, left = patch % patches.tiling.across * kOut;
-    const Extent extent{std::min(kOut, conv.y.h - top), std::min(kOut, conv.y.w - left)};
-    const std::size_t pixel = static_cast<std::size_t>(top) * conv.y.w + left;
-    for (int k = 0; k < channels; k += kLanes) {
-      const Floats b = hn::LoadU(kFloats, bias + k);
-      const float* m = multiplier + k / kConv2dBlock * kPoints * kConv2dBlock + k % kConv2dBlock;
-      const int of_vector = std::min(channels - k, kLanes);
-      const std::uint8_t* added = conv.add ? residual + pixel * conv.residual.pitch + k : nullptr;
-      std::byte* y = image + (pixel * conv.y.pitch + k) * size;
-      const bool usual = end.usual() && extent == Extent{kOut, kOut} && of_vector == kLanes;
-      if (!usual)
-        finish_patch<Finish::any>(conv, end, products + k, point, m, b, extent, of_vector, added, y);
+      conv.add ? arena_data<std::uint8_t>(memory, conv.residual) + conv.residual.pixel(i, 0, 0) + k.first : nullptr;
+  const std::size_t point = static_cast<std::size_t>(patches.run.count) * kB * kConv2dBlock;
+  for (int t = 0; t < patches.run.count; ++t, products += kB * kConv2dBlock) {
+    const PatchOutput output(patches.run, t, conv.y);
+    for (int n = 0; n < k.count; n += kLanes) {
+      const PatchEnd patch{conv,
+                           end,
+                           products + n,
+                           point,
+                           multiplier + n / kConv2dBlock * kPoints * kConv2dBlock + n % kConv2dBlock,
+                           hn::LoadU(kFloats, bias.values + n),
+                           output.extent,
+                           std::min(k.count - n, kLanes),
+                           conv.add ? residual + output.pixel * conv.residual.pitch + n : nullptr,
+                           image + (output.pixel * conv.y.pitch + n) * size};
+      if (!end.usual() || !output.whole() || patch.channels != kLanes)
+        finish_patch<Finish::any>(patch);
       else if (conv.add)
-        finish_patch<Finish::usual_added>(conv, end, products + k, point, m, b, extent, of_vector, added, y);
+        finish_patch<Finish::usual_added>(patch);
       else
-        finish_patch<Finish::usual>(conv, end, products + k, point, m, b, extent, of_vector, added, y);
+        finish_patch<Finish::usual>(patch);
     }
   }
 }
 
-template <int kB>
-void blocks_of_tile(const Patches& patches, const Memory& memory, int block, Scratch& scratch) {
-  const Conv2d& conv = patches.op.conv;
-  const Int8WinogradTiling& tiling = patches.tiling;
+void winograd_tiles(const Conv2dInt8& op, const Int8WinogradPlan& plan, const Memory& memory, int first, int last) {
+  const Conv2d& conv = op.conv;
+  Scratch& scratch = *reinterpret_cast<Scratch*>(memory.scratch);
   const float* multipliers = weights_data<float>(memory, conv.weight);
   const auto* weights = reinterpret_cast<const std::int32_t*>(
-      multipliers + static_cast<std::size_t>(tiling.blocks.count) * kPoints * kConv2dBlock);
-  const int first = block * kConv2dBlock, channels = std::min(kB * kConv2dBlock, conv.y.c - first);
-  float bias[kB * kConv2dBlock] = {};
-  std::memcpy(bias, weights_data<float>(memory, conv.bias) + first, channels * sizeof(float));
-  multiply<kB>(patches, scratch.values, weights + block * tiling.block_pairs, scratch.products);
-  transform_back<kB>(patches, memory, scratch.products,
-                     multipliers + static_cast<std::size_t>(block) * kPoints * kConv2dBlock, bias, first, channels);
-}
-
-void winograd_tiles(const Conv2dInt8& op, const Memory& memory, int first, int last) {
-  const Int8WinogradTiling tiling(op.conv);
-  Scratch& scratch = *reinterpret_cast<Scratch*>(memory.scratch);
+      multipliers + static_cast<std::size_t>(plan.blocks.count) * kPoints * kConv2dBlock);
   for (int tile = first, transformed = -1; tile < last; ++tile) {
-    const int range = tile % tiling.block_ranges, run = tile / tiling.block_ranges % tiling.runs;
-    Patches patches{op, tiling, tile / tiling.block_ranges / tiling.runs, run * tiling.patches_of_tile, 0, 0};
-    patches.count = std::min(tiling.patches_of_tile, tiling.patches - patches.first);
-    patches.point = static_cast<std::size_t>(patches.count) * op.conv.x.c + kPointPadding;
-    if (transformed != tile / tiling.block_ranges) transform_patches(patches, memory, scratch.values);
-    transformed = tile / tiling.block_ranges;
-    const int end = std::min((range + 1) * tiling.blocks_of_tile, tiling.blocks.count);
-    for (int block = range * tiling.blocks_of_tile, width; block < end; block += width) {
-      width = std::min(kBlocks, end - block);
-      if (width == kBlocks)
-        blocks_of_tile<kBlocks>(patches, memory, block, scratch);
-      else
-        blocks_of_tile<1>(patches, memory, block, scratch);
-    }
+    // Ranges of the same patches are neighbouring tiles, so that one transform may serve them all.
+    const int range = tile % plan.ranges.count, patches_index = tile / plan.ranges.count;
+    const int patch = patches_index % plan.runs * plan.patches_per_tile;
+    const int count = std::min(plan.patches_per_tile, plan.patches - patch);
+    const Patches patches{op,
+                          plan,
+                          {patches_index / plan.runs, patch, count, plan.patches_per_row},
+                          static_cast<std::size_t>(count) * conv.x.c + kPointPadding};
+    if (transformed != patches_index) transform_patches(patches, memory, scratch.values);
+    transformed = patches_index;
+    for_each_block(plan.blocks, plan.ranges, range, [&](auto width, int block) HWY_ATTR {
+      constexpr int kB = decltype(width)::value;
+      multiply<kB>(patches, scratch.values, weights + block * plan.block_pairs, scratch.products);
+      transform_back<kB>(patches, memory, scratch.products,
+                         multipliers + static_cast<std::size_t>(block) * kPoints * kConv2dBlock,
+                         BlockChannels(conv, plan.blocks, block, kB));
+    });
   }
 }
 
@@ -268,14 +248,46 @@ namespace cudet {
 
 HWY_EXPORT(winograd_tiles);
 
-int conv2d_int8_cpu_winograd_tiles(const Conv2dInt8& op) {
-  const Int8WinogradTiling tiling(op.conv);
-  return op.conv.y.n * tiling.runs * tiling.block_ranges;
+namespace {
+
+bool supports(const Conv2d& conv) {
+  constexpr Extent kOne{1, 1}, kThree{3, 3};
+  return conv.kernel == kThree && conv.stride == kOne && conv.dilation == kOne && conv.groups == 1 &&
+         conv.x.c % 16 == 0 && conv.x.c <= Int8WinogradPlan::kMaxChannels;
 }
 
-void conv2d_int8_cpu_winograd(const Conv2dInt8& op, const Memory& memory, int first, int last) {
-  HWY_DYNAMIC_DISPATCH(winograd_tiles)(op, memory, first, last);
+Conv2dInt8CpuPlan plan(const Conv2dInt8& op) {
+  constexpr int kTiles = 8, kMinPatches = 12, kMinBlocks = 4;
+  const Conv2d& conv = op.conv;
+  Int8WinogradPlan plan{};
+  plan.blocks = Conv2dBlocks(conv);
+  plan.patches_per_row = ceil_div(conv.y.w, kWinogradOut);
+  plan.patches = plan.patches_per_row * ceil_div(conv.y.h, kWinogradOut);
+  plan.block_pairs = int8_winograd_block_pairs(conv);
+
+  const int limit =
+      std::clamp(Int8WinogradPlan::kMaxValues / (kInt8WinogradPoints * conv.x.c), 1, Int8WinogradPlan::kMaxPatches);
+  int runs = ceil_div(plan.patches, limit);
+  if (runs * conv.y.n < kTiles)
+    runs = std::max(runs, std::min(ceil_div(plan.patches, kMinPatches), ceil_div(kTiles, conv.y.n)));
+  plan.patches_per_tile = ceil_div(plan.patches, runs);
+  plan.runs = ceil_div(plan.patches, plan.patches_per_tile);
+  // No more ranges than needed: every thread that computes one transforms the input anew.
+  const int ranges = std::clamp(ceil_div(kTiles, plan.runs * conv.y.n), 1, ceil_div(plan.blocks.count, kMinBlocks));
+  plan.ranges = BlockRanges(plan.blocks.count, ceil_div(plan.blocks.count, ranges));
+
+  return {&conv2d_int8_cpu_winograd, conv.y.n * plan.runs * plan.ranges.count, plan};
 }
+
+void run(const Conv2dInt8& op, const Conv2dInt8CpuPlan& plan, const Memory& memory, int first, int last) {
+  HWY_DYNAMIC_DISPATCH(winograd_tiles)(op, std::get<Int8WinogradPlan>(plan.division), memory, first, last);
+}
+
+}  // namespace
+
+const Conv2dInt8CpuKernel conv2d_int8_cpu_winograd = {
+    "winograd", supports, int8_winograd_packed_bytes, int8_winograd_pack, plan, run,
+};
 
 }  // namespace cudet
 #endif

@@ -1,14 +1,15 @@
-// The transforms of Winograd's kernel (cpu_tiling.h) along one axis, for Highway. Included once a target: the guard
-// below toggles.
-#if defined(CUDET_KERNELS_CONV2D_CPU_WINOGRAD_INL_H) == defined(HWY_TARGET_TOGGLE)
-#ifdef CUDET_KERNELS_CONV2D_CPU_WINOGRAD_INL_H
-#undef CUDET_KERNELS_CONV2D_CPU_WINOGRAD_INL_H
+// The transforms of the Winograd kernel (winograd_plan.h) along one axis, for Highway. Included once per target: the
+// guard below toggles.
+#if defined(CUDET_KERNELS_CONV2D_CPU_WINOGRAD_TRANSFORMS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef CUDET_KERNELS_CONV2D_CPU_WINOGRAD_TRANSFORMS_INL_H
+#undef CUDET_KERNELS_CONV2D_CPU_WINOGRAD_TRANSFORMS_INL_H
 #else
-#define CUDET_KERNELS_CONV2D_CPU_WINOGRAD_INL_H
+#define CUDET_KERNELS_CONV2D_CPU_WINOGRAD_TRANSFORMS_INL_H
 #endif
 
 #include "hwy/highway.h"
 #include "kernels/conv2d/cpu/register_tile-inl.h"
+#include "kernels/conv2d/cpu/winograd_plan.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cudet {
@@ -17,7 +18,7 @@ namespace {
 
 constexpr int kOut = kWinogradOut;
 constexpr int kLast = kWinogradPasses - 1;
-constexpr int kRow = kOut * kLanes;  // floats of a patch's sums from row to row
+constexpr int kRow = kOut * kLanes;  // floats from one row of a patch's sums to the next
 
 HWY_INLINE Floats times(float factor, Floats value, Floats added) {
   return hn::MulAdd(hn::Set(kFloats, factor), value, added);
@@ -27,15 +28,15 @@ HWY_INLINE Floats scaled(float factor, Floats value) {
   return hn::Mul(hn::Set(kFloats, factor), value);
 }
 
-// F(4, 3). Points: of the polynomials at 1 and −1, 2 and −2, 0 and ∞.
+// F(4, 3). Interpolation points, by pass: 1 and −1, 2 and −2, 0 and ∞.
 struct Stride1 {
   static constexpr int kStride = 1;
-  static constexpr WinogradForm kForm = winograd_form(kStride);
-  static constexpr int kIn = kForm.in, kRows = kForm.rows;
-  // Whether points of the pass depend on pixel i.
+  static constexpr WinogradVariant kVariant = winograd_variant(kStride);
+  static constexpr int kIn = kVariant.in, kRows = kVariant.rows;
+  // Whether a pass's points depend on pixel i.
   static constexpr bool reads(int pass, int i) { return pass == kLast || (i > 0 && i < kIn - 1); }
 
-  // The points of a pass: Bᵀ d, from `at` on.
+  // Computes the points of a pass, Bᵀ d, into to[at], to[at + 1], …
   template <int kPass, int kN>
   static HWY_INLINE void points(const Floats (&d)[kIn], Floats (&to)[kN], int at = 0) {
     Floats &first = to[at], &second = to[at + 1];
@@ -56,7 +57,7 @@ struct Stride1 {
     points<2>(d, to, 4);
   }
 
-  // G g of three taps: the weights of a pass's points, from `at` on.
+  // Computes the weights of a pass's points, G g, from three taps into to[at], to[at + 1], …
   template <int kPass, int kN>
   static HWY_INLINE void weights(const Floats (&g)[3], Floats (&to)[kN], int at = 0) {
     if constexpr (kPass == kLast) {
@@ -71,7 +72,7 @@ struct Stride1 {
     }
   }
 
-  // Aᵀ m, of products at all points.
+  // Computes the outputs, Aᵀ m, from the products at all points.
   static HWY_INLINE void outputs(const Floats (&m)[kIn], Floats (&y)[kOut]) {
     const Floats sum = hn::Add(m[0], m[1]), difference = hn::Sub(m[0], m[1]);
     const Floats sum2 = hn::Add(m[2], m[3]), difference2 = hn::Sub(m[2], m[3]);
@@ -81,7 +82,7 @@ struct Stride1 {
     y[3] = hn::Add(m[5], times(8, difference2, difference));
   }
 
-  // Aᵀ m pass by pass: adds a pass's part to the sums of four rows, which the last pass returns.
+  // Aᵀ m by passes: adds a pass's part to the sums of four rows. The last pass returns these in `y`.
   template <int kPass>
   static HWY_INLINE void add(const Floats (&m)[kRows], float* sums, Floats (&y)[kOut]) {
     const auto at = [sums](int i) HWY_ATTR { return hn::Load(kFloats, sums + i * kRow); };
@@ -107,12 +108,12 @@ struct Stride1 {
   }
 };
 
-// Pixels 0, 2, 4, 6 and 8 meet the outer two of the three taps: F(4, 2). Pixels 1, 3, 5 and 7 meet the one between, and
-// are points themselves. Points: of the polynomials at 1, −1 and 2; at 0, pixels 1 and 3; at ∞, pixels 5 and 7.
+// The outer two of the three taps read pixels 0, 2, 4, 6 and 8: F(4, 2). The middle tap reads pixels 1, 3, 5 and 7,
+// which are points without a transform. Points, by pass: 1, −1 and 2; 0, pixels 1 and 3; ∞, pixels 5 and 7.
 struct Stride2 {
   static constexpr int kStride = 2;
-  static constexpr WinogradForm kForm = winograd_form(kStride);
-  static constexpr int kIn = kForm.in, kRows = kForm.rows;
+  static constexpr WinogradVariant kVariant = winograd_variant(kStride);
+  static constexpr int kIn = kVariant.in, kRows = kVariant.rows;
   static constexpr bool reads(int pass, int i) {
     if (i % 2 == 1) return pass == i / kOut + 1;
     return (i > 0 || pass == 1) && (i < kIn - 1 || pass == 2);
@@ -137,7 +138,7 @@ struct Stride2 {
     points<2>(d, to, 6);
   }
 
-  // Of the second and the third pass, both have those of pixels.
+  // The second and the third pass both include the middle tap, the weight of the plain pixels.
   template <int kPass, int kN>
   static HWY_INLINE void weights(const Floats (&g)[3], Floats (&to)[kN], int at = 0) {
     if constexpr (kPass == 0) {
@@ -180,12 +181,12 @@ struct Stride2 {
   }
 };
 
-// A pass's weights of `count` channels and one block, G g Gᵀ: `taps` are channel, 9, kConv2dBlock; `to` is weight,
-// `point` floats from one to the next, channel, kConv2dBlock. Each product is rounded by itself (the compiler contracts
-// none, -ffp-contract=off), so that no instruction set differs.
-template <class Form, int kPass>
+// Transforms the weights of `count` channels and one block for a pass: G g Gᵀ. `taps` are channel, 9, kConv2dBlock;
+// `to` is weight, channel, kConv2dBlock, with `point` floats from one weight to the next. Each product is rounded
+// separately (the compiler does not contract, -ffp-contract=off), so that all instruction sets give the same weights.
+template <class Variant, int kPass>
 HWY_INLINE void transform_weights(const float* taps, std::size_t count, float* to, std::size_t point) {
-  constexpr int kRows = Form::kForm.weight_rows[kPass];
+  constexpr int kRows = Variant::kVariant.weight_rows[kPass];
   for (std::size_t e = 0; e < count * kConv2dBlock; e += kLanes) {
     const float* tap = taps + e / kConv2dBlock * 9 * kConv2dBlock + e % kConv2dBlock;
     Floats half[kRows][3];  // G g
@@ -194,16 +195,16 @@ HWY_INLINE void transform_weights(const float* taps, std::size_t count, float* t
       Floats g[3], rows[kRows];
       HWY_UNROLL(3)
       for (int r = 0; r < 3; ++r) g[r] = hn::LoadU(kFloats, tap + (r * 3 + s) * kConv2dBlock);
-      Form::template weights<kPass>(g, rows);
+      Variant::template weights<kPass>(g, rows);
       HWY_UNROLL(3)
       for (int i = 0; i < kRows; ++i) half[i][s] = rows[i];
     }
     HWY_UNROLL(3)
     for (int i = 0; i < kRows; ++i) {
       Floats row[kWinogradSide];
-      Form::template weights<0>(half[i], row, Form::kForm.weight_row[0]);
-      Form::template weights<1>(half[i], row, Form::kForm.weight_row[1]);
-      Form::template weights<2>(half[i], row, Form::kForm.weight_row[2]);
+      Variant::template weights<0>(half[i], row, Variant::kVariant.weight_row[0]);
+      Variant::template weights<1>(half[i], row, Variant::kVariant.weight_row[1]);
+      Variant::template weights<2>(half[i], row, Variant::kVariant.weight_row[2]);
       HWY_UNROLL(6)
       for (int j = 0; j < kWinogradSide; ++j) hn::StoreU(row[j], kFloats, to + (i * kWinogradSide + j) * point + e);
     }
