@@ -56,18 +56,18 @@ void conv2d_cpu_winograd_pack(const Conv2d& op, const float* weight, float* pack
 int conv2d_cpu_winograd_tiles(const Conv2d& op, int threads);
 void conv2d_cpu_winograd(const Conv2d&, const Memory&, int threads, int first, int last);
 
-/// Bytes of the weights as conv2d_cuda reads them: a function of the channels, kernel, stride, pad, dilation, groups
-/// and weight.type of `op` alone, as is their order (cuda_plan.h has it).
+/// Bytes of the weights as conv2d_cuda reads them. They and their order (Conv2dPacking in cuda/plan.h) depend only on
+/// the channels, kernel, stride, pad, dilation, groups and weight.type of `op`.
 std::size_t conv2d_cuda_packed_bytes(const Conv2d& op);
-/// Throws Error where a weight is beyond f16.
+/// Packs weights of layout K, R, S, C/groups. Throws Error if f16 cannot hold a weight.
 void conv2d_cuda_pack(const Conv2d& op, const float* weight, std::byte* packed);
-/// Floats that bias has for CUDA: K, and zeros up to whole blocks of output channels.
+/// Floats of the bias on CUDA: K, then zeros up to whole blocks of output channels.
 std::size_t conv2d_cuda_bias_floats(const Conv2d& op);
-/// Bytes of CudaStream::scratch with which the kernel can split sums among blocks, on a device of so many
-/// multiprocessors.
-std::size_t conv2d_cuda_scratch_bytes(const Conv2d& op, int multiprocessors);
-/// x and weight f32, or both f16; residual of x's type; y of x's type, or f32. Sums are f32. Weight and bias, packed,
-/// start at multiples of 16 bytes; a tensor has fewer than 2^31 elements an image.
-void conv2d_cuda(const Conv2d&, const Memory&, const CudaStream&);
+struct Conv2dCudaPlan;  // cuda/plan.h
+/// Runs the convolution by a plan that conv2d_cuda_plan() made for it. x and weight are both f32 or both f16; the
+/// residual has x's type; y has x's type or is f32. Sums are f32. Packed weight and bias start at multiples of 16
+/// bytes; an image of a tensor has fewer than 2^31 elements. Throws Error if the stream has less scratch memory than
+/// plan.scratch_bytes(), or if CUDA refuses the launch.
+void conv2d_cuda(const Conv2d&, const Conv2dCudaPlan&, const Memory&, const CudaStream&);
 
 }  // namespace cudet

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/conv2d/cuda/plan.h"
+
 namespace cudet {
 namespace {
 
@@ -55,7 +57,7 @@ CudaMemory cuda_memory(const Program& program, int multiprocessors) {
       memory.weights +=
           align_up(conv2d_cuda_packed_bytes(*conv)) + align_up(conv2d_cuda_bias_floats(*conv) * sizeof(float));
       if (std::holds_alternative<Conv2d>(named.step))  // fused with DySample it never splits sums
-        memory.scratch = std::max(memory.scratch, conv2d_cuda_scratch_bytes(*conv, multiprocessors));
+        memory.scratch = std::max(memory.scratch, conv2d_cuda_plan(*conv, multiprocessors).scratch_bytes());
     }
   memory.arena = program.memory.bytes;
   memory.input = program.input.pixel(program.batch, 0, 0) * size_of(program.input.type);
