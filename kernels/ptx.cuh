@@ -1,5 +1,5 @@
-// All that the kernels say in PTX, and the one buffer of shared memory. Words in quotes name the PTX ISA's chapters.
-// tests/simt has a stand-in under the same name, for compilers that make no PTX.
+// All PTX of the kernels, and the buffer of dynamic shared memory. Quoted words are chapters of the PTX ISA. tests/simt
+// has a stand-in of the same name for compilers without PTX.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -9,26 +9,26 @@ namespace cudet {
 
 extern __shared__ __align__(1024) unsigned char dynamic_shared_memory[];
 
-/// Has the compiler keep a value in its register: what is cheap it would rather work out anew in every round of a loop.
+/// Makes the compiler keep a value in its register; it would recompute a cheap value in every round of a loop.
 __device__ __forceinline__ void keep(unsigned& value) {
   asm volatile("" : "+r"(value));
 }
 
-/// The block's dynamic shared memory: as many bytes as the launch gave, 1024-byte aligned. Kernels declare no other.
+/// The block's dynamic shared memory, aligned to 1024 bytes; its size is the launch's. Kernels declare no other.
 __device__ __forceinline__ unsigned char* shared_memory() {
   return dynamic_shared_memory;
 }
 
-/// The address that ldmatrix and cp.async take, for a pointer into shared memory.
+/// Converts a pointer into shared memory to the address that ldmatrix and cp.async take.
 __device__ __forceinline__ unsigned shared_address(const void* p) {
   return static_cast<unsigned>(__cvta_generic_to_shared(p));
 }
 
-// ---- Copies from global to shared memory behind the thread's back ("cp.async"); before sm_80 they are made at once
+// ---- Asynchronous copies from global to shared memory ("cp.async"); before sm_80 they are synchronous
 
-/// Starts a copy of 16 bytes, kTo and kFrom bytes behind the addresses; the last 16 - `bytes` of them become 0 and are
-/// not read (bytes: 0 to 16, the source is valid and 16-byte aligned even where it is 0). Past L1: for what is read
-/// once by this block.
+/// Starts a copy of 16 bytes from byte offset kFrom of `from` to byte offset kTo of `to`. Only the first `bytes` (0 to
+/// 16) are read, the others become 0; the source is valid and 16-byte aligned even if `bytes` is 0. Bypasses L1, since
+/// a block reads its operands once.
 template <int kTo = 0, int kFrom = 0>
 __device__ __forceinline__ void cp_async_16(unsigned to, const void* from, int bytes) {
 #if __CUDA_ARCH__ >= 800
@@ -47,7 +47,7 @@ __device__ __forceinline__ void cp_async_16(unsigned to, const void* from, int b
                : "memory");
 #endif
 }
-/// The same of all 16 bytes.
+/// The same for all 16 bytes.
 template <int kTo = 0, int kFrom = 0>
 __device__ __forceinline__ void cp_async_16(unsigned to, const void* from) {
 #if __CUDA_ARCH__ >= 800
@@ -57,13 +57,14 @@ __device__ __forceinline__ void cp_async_16(unsigned to, const void* from) {
   cp_async_16<kTo, kFrom>(to, from, 16);
 #endif
 }
-/// Closes a group: the copies that the thread has started since it closed the last one.
+/// Closes a group of copies: those that the thread started since it closed the group before.
 __device__ __forceinline__ void cp_async_commit() {
 #if __CUDA_ARCH__ >= 800
   asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
 }
-/// Waits for the thread's own groups but its newest N; a barrier must follow before others read what was copied.
+/// Waits until at most the thread's newest N groups are under way. A barrier must follow before other threads read the
+/// copied data.
 template <int N>
 __device__ __forceinline__ void cp_async_wait() {
 #if __CUDA_ARCH__ >= 800
@@ -73,9 +74,8 @@ __device__ __forceinline__ void cp_async_wait() {
 
 // ---- Tensor cores. All 32 lanes of the warp call these together.
 
-/// Loads 8x8 matrices of 16-bit elements ("ldmatrix"): lane 8i + r names row r of matrix i, 16 bytes of shared memory.
-/// r[i] of lane l: elements 2(l % 4) and 2(l % 4) + 1 of row l / 4; `trans`: of column l / 4. All rows lie kOffset
-/// bytes behind what is named.
+/// Loads four 8x8 matrices of 16-bit elements ("ldmatrix"). `row` of lane 8i + r: shared address of row r of matrix i,
+/// 16 bytes, at byte offset kOffset. r[i] of lane l: elements 2(l % 4) and 2(l % 4) + 1 of row l / 4 of matrix i.
 template <int kOffset = 0>
 __device__ __forceinline__ void ldmatrix_x4(unsigned (&r)[4], unsigned row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4 + %5];"
@@ -83,24 +83,11 @@ __device__ __forceinline__ void ldmatrix_x4(unsigned (&r)[4], unsigned row) {
                : "r"(row), "n"(kOffset)
                : "memory");
 }
-__device__ __forceinline__ void ldmatrix_x4_trans(unsigned (&r)[4], unsigned row) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(row)
-               : "memory");
-}
-/// Two matrices: lanes 0 to 15 name their rows.
-__device__ __forceinline__ void ldmatrix_x2(unsigned (&r)[2], unsigned row) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
-               : "=r"(r[0]), "=r"(r[1])
-               : "r"(row)
-               : "memory");
-}
 
 /// d += a * b ("Matrix Fragments for mma.m16n8k16 with floating point type"): a 16x16 and b 16x8 of f16, d 16x8 of f32.
 /// With g = lane / 4, t = lane % 4: a[0] (g, 2t) (g, 2t+1), a[1] rows + 8, a[2] columns + 8, a[3] both; b[0] (2t, g)
-/// (2t+1, g), b[1] rows + 8; d[0], d[1] (g, 2t) (g, 2t+1), d[2], d[3] rows + 8. So ldmatrix_x4 loads a; x2 loads b from
-/// its columns.
+/// (2t+1, g), b[1] rows + 8; d[0], d[1] (g, 2t) (g, 2t+1), d[2], d[3] rows + 8. So ldmatrix_x4 loads one a from its
+/// rows, or two b from their columns.
 __device__ __forceinline__ void mma_m16n8k16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
 #if __CUDA_ARCH__ >= 800
   asm volatile(
@@ -109,13 +96,13 @@ __device__ __forceinline__ void mma_m16n8k16(float (&d)[4], const unsigned (&a)[
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
-  __trap();  // fp16 needs sm_80: the executor never launches its kernels before that
+  __trap();  // fp16 needs sm_80; the executor does not launch fp16 kernels on older devices
 #endif
 }
 
-// ---- Order between blocks ("Memory Consistency Model"): what a thread wrote before its release, it reads that
-// acquires what was released. A block shares its thread's order by a __syncthreads() before the release and one after
-// the acquire.
+// ---- Order between blocks ("Memory Consistency Model"): a thread that acquires a value sees all writes that the
+// releasing thread made before it released the value. A __syncthreads() before the release and one after the acquire
+// extend this to all threads of the two blocks.
 
 __device__ __forceinline__ unsigned load_acquire(const unsigned* p) {
   unsigned value;
@@ -128,7 +115,8 @@ __device__ __forceinline__ void store_release(unsigned* p, unsigned value) {
 __device__ __forceinline__ void red_release_add(unsigned* p, unsigned value) {
   asm volatile("red.release.gpu.add.u32 [%0], %1;" ::"l"(p), "r"(value) : "memory");
 }
-/// What *p was; both a release and an acquire: for the block that comes last and goes on with what the others left.
+/// Returns the value before the addition. Both a release and an acquire: the block that finishes last goes on with the
+/// results of the others.
 __device__ __forceinline__ unsigned fetch_add_acq_rel(unsigned* p, unsigned value) {
   unsigned before;
   asm volatile("atom.acq_rel.gpu.add.u32 %0, [%1], %2;" : "=r"(before) : "l"(p), "r"(value) : "memory");

@@ -1,4 +1,4 @@
-// Loops whose index is known when they are compiled.
+// Loops over compile-time indices.
 #pragma once
 #include <utility>
 
@@ -8,8 +8,8 @@ template <class F, int... index>
 __device__ __forceinline__ void unroll(F& f, std::integer_sequence<int, index...>) {
   (f(std::integral_constant<int, index>{}), ...);
 }
-/// f(std::integral_constant<int, i>) for i from 0 to kCount - 1: decltype(i)::value is a constant in f, as the offsets
-/// of kernels/ptx.cuh must be.
+/// Calls f(std::integral_constant<int, i>) for i from 0 to kCount - 1. In f, decltype(i)::value is a constant
+/// expression, as the offsets of kernels/ptx.cuh must be.
 template <int kCount, class F>
 __device__ __forceinline__ void unroll(F f) {
   unroll(f, std::make_integer_sequence<int, kCount>{});

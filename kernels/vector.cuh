@@ -1,5 +1,5 @@
-// Channels of a pixel, 16 bytes at a time where a tensor's alignment permits, else one by one: a kernel is a template
-// of Vector, with_vector() picks the instance.
+// A pixel's channels in vectors of 16 bytes if the tensor's alignment permits it, else one by one. Kernels are
+// templates over Vector; with_vector() selects the instance.
 #pragma once
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
@@ -12,7 +12,7 @@
 
 namespace cudet {
 
-/// kLanes neighbouring elements of T (float or __half), as memory holds them: 16 bytes, or one element.
+/// kLanes consecutive elements of T (float or __half), as they are in memory: 16 bytes, or one element.
 template <class T, int kCount = 16 / static_cast<int>(sizeof(T))>
 struct Vector {
   using Element = T;
@@ -20,9 +20,9 @@ struct Vector {
   static constexpr int kWords = kLanes == 1 ? 1 : 4;
   static_assert(kLanes == 1 || kLanes * sizeof(T) == 16, "one access of memory");
 
-  unsigned word[kWords];  // the first element lowest; a single __half is the lower half of its word
+  unsigned word[kWords];  // first element in the lowest bits; a single __half is the lower half of its word
 
-  /// `from` is a multiple of kLanes elements away from 16-byte alignment; one instruction.
+  /// One instruction. `from` is aligned to 16 bytes, or to an element if kLanes is 1.
   static __device__ __forceinline__ Vector load(const T* from) {
     if constexpr (kLanes == 1) {
       if constexpr (sizeof(T) == 2)
@@ -45,7 +45,7 @@ struct Vector {
     }
   }
 
-  /// The elements as f32, exactly.
+  /// Converts the elements to f32, exactly.
   __device__ __forceinline__ void unpack(float (&lane)[kLanes]) const {
     if constexpr (sizeof(T) == 4) {
       for (int l = 0; l < kLanes; ++l) lane[l] = __uint_as_float(word[l]);
@@ -55,13 +55,13 @@ struct Vector {
       for (int w = 0; w < kWords; ++w) {
         __half2 pair;
         memcpy(&pair, &word[w], sizeof pair);
-        const float2 both = __half22float2(pair);
-        lane[2 * w] = both.x;
-        lane[2 * w + 1] = both.y;
+        const float2 floats = __half22float2(pair);
+        lane[2 * w] = floats.x;
+        lane[2 * w + 1] = floats.y;
       }
     }
   }
-  /// The nearest elements of T; ties to even.
+  /// Rounds to the nearest elements of T, ties to even.
   static __device__ __forceinline__ Vector pack(const float (&lane)[kLanes]) {
     Vector vector;
     if constexpr (sizeof(T) == 4) {
@@ -78,12 +78,12 @@ struct Vector {
   }
 };
 
-/// Whether the channels of every pixel divide into whole, aligned vectors.
+/// Whether every pixel consists of whole, aligned 16-byte vectors.
 CUDET_HD constexpr bool vectorizable(const Tensor& t) {
   return in_vectors(t, t.c);
 }
 
-/// Calls f with a Vector (its value means nothing) for elements of `type`: of 16 bytes if `whole`, else of one element.
+/// Calls f with a Vector of `type` (only its type matters): 16 bytes if `whole`, else one element.
 template <class F>
 void with_vector(Type type, bool whole, F f) {
   if (type == Type::f16)
@@ -92,38 +92,39 @@ void with_vector(Type type, bool whole, F f) {
     whole ? f(Vector<float>{}) : f(Vector<float, 1>{});
 }
 
-// ---- Kernels whose threads each take one vector of a tensor work in tiles of kThreads vectors of one row, so that a
-// warp goes over neighbouring channels, and even a small map has tiles for many blocks.
+// ---- Kernels with one vector of a tensor per thread. A tile is kThreads vectors of one row, so that a warp accesses
+// neighbouring channels and even a small map has tiles for many blocks.
 
-/// The tiles of tensor t.
+/// Number of tiles of tensor t.
 CUDET_HD inline int vector_tiles(const Tensor& t, int lanes) {
   return t.n * t.h * ((t.w * (t.c / lanes) + kThreads - 1) / kThreads);
 }
 
-/// The calling thread's vector of a tile: channels from k of pixel (image i, row v, column u); none if u is not below
-/// t.w.
-struct VectorPlace {
+/// The calling thread's vector of a tile: the channels from k on of pixel (image i, row v, column u). There is none if
+/// u >= t.w.
+struct VectorCoord {
   int i, v, u, k;
 };
-__device__ __forceinline__ VectorPlace vector_place(const Tensor& t, int lanes, int tile) {
-  const int vectors = t.c / lanes, tiles = (t.w * vectors + kThreads - 1) / kThreads;  // of a pixel, of a row
+__device__ __forceinline__ VectorCoord vector_coord(const Tensor& t, int lanes, int tile) {
+  const int vectors = t.c / lanes, tiles = (t.w * vectors + kThreads - 1) / kThreads;  // per pixel, per row
   const int row = tile / tiles, at = tile % tiles * kThreads + static_cast<int>(threadIdx.x);
   return {row / t.h, row % t.h, at / vectors, at % vectors * lanes};
 }
 
-/// Walks all tiles; Tile::run(op, memory, tile) is one.
+/// Runs Tile::run(op, memory, tile) for all tiles.
 template <class Tile, class Op>
 __global__ void __launch_bounds__(kThreads)
     vector_kernel(const __grid_constant__ Op op, const __grid_constant__ Memory memory, int tiles) {
   for (int tile = static_cast<int>(blockIdx.x); tile < tiles; tile += static_cast<int>(gridDim.x))
     Tile::run(op, memory, tile);
 }
-/// Launches it for the tiles of tensor t in vectors of so many lanes.
+/// Launches vector_kernel for the tiles of tensor t, in vectors of `lanes` elements.
 template <class Tile, class Op>
 void launch_vectors(const char* what, const CudaStream& on, const Tensor& t, int lanes, const Op& op,
                     const Memory& memory) {
   const int tiles = vector_tiles(t, lanes);
-  launch(what, on, std::min(tiles, kBlocksEach * on.multiprocessors), 0, vector_kernel<Tile, Op>, op, memory, tiles);
+  launch(what, on, std::min(tiles, kBlocksPerMultiprocessor * on.multiprocessors), 0, vector_kernel<Tile, Op>, op,
+         memory, tiles);
 }
 
 }  // namespace cudet

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "runtime/compile/memory_plan.h"
-#include "runtime/step.h"
+#include "runtime/compile/planning.h"
 
 namespace cudet {
 
@@ -12,6 +12,7 @@ namespace cudet {
 struct Program {
   struct NamedStep {
     Step step;
+    StepPlan plan;     // for the Target that the Program was compiled for
     std::string name;  // of the module: "model.2.m.0.cv1"
     int row;           // of the network table
   };

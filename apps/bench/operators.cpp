@@ -102,7 +102,8 @@ class Operands {
 using Kernel = std::function<void()>;
 
 Kernel make_cpu(const Step& step, const Operands& operands, CpuExecutor& executor) {
-  return [&step, &executor, memory = operands.packed()] { executor.run(step, memory); };
+  const StepPlan plan = plan_step(step, {Type::f32, false, executor.pool().threads()});
+  return [&step, &executor, plan, memory = operands.packed()] { executor.run(step, plan, memory); };
 }
 
 /// One of the convolution's kernels, whether or not the executor would use it.

@@ -28,19 +28,19 @@ void run_reference(const Conv2d&, const Memory&);  // f32, summed in double
 
 // The CPU's kernels are in kernels/conv2d/cpu/kernels.h.
 
-/// Bytes of the weights as conv2d_cuda reads them. The size and the order (cuda/plan.h) depend on the channels, kernel,
-/// stride, pad, dilation, groups and weight.type of `op` alone.
+/// Bytes of the weights as conv2d_cuda reads them. They and their order (Conv2dPacking in cuda/plan.h) depend only on
+/// the channels, kernel, stride, pad, dilation, groups and weight.type of `op`.
 std::size_t conv2d_cuda_packed_bytes(const Conv2d& op);
-/// Throws Error if a weight is beyond f16.
+/// Packs weights of layout K, R, S, C/groups. Throws Error if f16 cannot hold a weight.
 void conv2d_cuda_pack(const Conv2d& op, const float* weight, std::byte* packed);
-/// Floats of the bias for CUDA: K, padded with zeros to whole blocks of output channels.
+/// Floats of the bias on CUDA: K, then zeros up to whole blocks of output channels.
 std::size_t conv2d_cuda_bias_floats(const Conv2d& op);
-/// Bytes of CudaStream::scratch that the kernel needs to split sums among blocks on a device with `multiprocessors`
-/// multiprocessors.
-std::size_t conv2d_cuda_scratch_bytes(const Conv2d& op, int multiprocessors);
-/// x and weight are both f32 or both f16; residual has x's type; y has x's type, or f32. Sums are f32. Packed weight
-/// and bias start at multiples of 16 bytes; a tensor has fewer than 2^31 elements per image.
-void conv2d_cuda(const Conv2d&, const Memory&, const CudaStream&);
+struct Conv2dCudaPlan;  // cuda/plan.h
+/// Runs the convolution by a plan that conv2d_cuda_plan() made for it. x and weight are both f32 or both f16; the
+/// residual has x's type; y has x's type or is f32. Sums are f32. Packed weight and bias start at multiples of 16
+/// bytes; an image of a tensor has fewer than 2^31 elements. Throws Error if the stream has less scratch memory than
+/// plan.scratch_bytes(), or if CUDA refuses the launch.
+void conv2d_cuda(const Conv2d&, const Conv2dCudaPlan&, const Memory&, const CudaStream&);
 
 StepInfo describe(const Conv2d&);
 void parse_shape(ShapeParser&, Conv2d&);

@@ -17,33 +17,33 @@ namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// e^x for x <= 0; NaN stays NaN, of which Highway would make 0.
+// e^x for x <= 0; NaN for NaN, for which Highway returns 0.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V exp_or_nan(D d, V x) {
   return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
 }
 
-// The mean of a distribution over 0, 1, … given by its logits; NaN where a logit is.
+// The mean of a distribution over 0, 1, … given by its logits; NaN if a logit is NaN.
 HWY_INLINE float mean(const float* logits, int bins) {
-  const hn::CappedTag<float, 8> d;  // wider vectors would leave YOLOv8's 16 bins to too few of them
+  const hn::CappedTag<float, 8> d;  // YOLOv8 has 16 bins, too few for wider vectors
   const hn::CappedTag<float, 1> single;
   const int lanes = static_cast<int>(hn::Lanes(d)), whole = bins / lanes * lanes;
 
-  auto most_lanes = hn::Set(d, logits[0]);
-  for (int b = 0; b < whole; b += lanes) most_lanes = hn::Max(most_lanes, hn::LoadU(d, logits + b));
-  float most = hn::GetLane(hn::MaxOfLanes(d, most_lanes));
-  for (int b = whole; b < bins; ++b) most = std::max(most, logits[b]);
+  auto max_lanes = hn::Set(d, logits[0]);
+  for (int b = 0; b < whole; b += lanes) max_lanes = hn::Max(max_lanes, hn::LoadU(d, logits + b));
+  float max_logit = hn::GetLane(hn::MaxOfLanes(d, max_lanes));
+  for (int b = whole; b < bins; ++b) max_logit = std::max(max_logit, logits[b]);
 
   auto total_lanes = hn::Zero(d), moment_lanes = hn::Zero(d), bin = hn::Iota(d, 0);
   for (int b = 0; b < whole; b += lanes) {
-    const auto e = exp_or_nan(d, hn::Sub(hn::LoadU(d, logits + b), hn::Set(d, most)));
+    const auto e = exp_or_nan(d, hn::Sub(hn::LoadU(d, logits + b), hn::Set(d, max_logit)));
     total_lanes = hn::Add(total_lanes, e);
     moment_lanes = hn::MulAdd(e, bin, moment_lanes);
     bin = hn::Add(bin, hn::Set(d, static_cast<float>(lanes)));
   }
   float total = hn::GetLane(hn::SumOfLanes(d, total_lanes)), moment = hn::GetLane(hn::SumOfLanes(d, moment_lanes));
   for (int b = whole; b < bins; ++b) {
-    const float e = hn::GetLane(exp_or_nan(single, hn::Set(single, logits[b] - most)));
+    const float e = hn::GetLane(exp_or_nan(single, hn::Set(single, logits[b] - max_logit)));
     total += e;
     moment += static_cast<float>(b) * e;
   }

@@ -10,29 +10,29 @@
 namespace cudet {
 namespace {
 
-constexpr int kSides = 4;  // threads that an anchor has: one a side of its box
+constexpr int kSides = 4;  // threads per anchor: one per side of its box
 constexpr int kAnchors = kThreads / kSides;
 constexpr int kWarpAnchors = 32 / kSides;
-// A tile is kAnchors anchors of one image, of whatever levels.
-__host__ __device__ int tiles_of_image(const DetectDecode& op) {
+// A tile is kAnchors anchors of one image, of any levels.
+__host__ __device__ int tiles_per_image(const DetectDecode& op) {
   return (op.y.w + kAnchors - 1) / kAnchors;
 }
 
-// ---- Both kernels must come to the same bits: all that they compute is here, and nothing of it may be contracted.
+// ---- Both kernels must compute the same bits: they share these functions, which allow no contraction.
 
-// 1 where e^-x vanishes, 0 where it overflows.
+// 1 if e^-x underflows, 0 if it overflows.
 __device__ float sigmoid(float x) {
   return __fdiv_rn(1.0f, __fadd_rn(1.0f, expf(-x)));
 }
 
-// The mean of a distribution over 0, 1, … given by its logits; NaN where a logit is.
+// The mean of a distribution over 0, 1, … given by its logits; NaN if a logit is NaN.
 template <class T>
 __device__ float mean(const T* logits, int bins) {
-  float most = static_cast<float>(logits[0]);
-  for (int b = 1; b < bins; ++b) most = max(most, static_cast<float>(logits[b]));
+  float max_logit = static_cast<float>(logits[0]);
+  for (int b = 1; b < bins; ++b) max_logit = max(max_logit, static_cast<float>(logits[b]));
   float total = 0, moment = 0;
   for (int b = 0; b < bins; ++b) {
-    const float e = expf(__fsub_rn(static_cast<float>(logits[b]), most));
+    const float e = expf(__fsub_rn(static_cast<float>(logits[b]), max_logit));
     total = __fadd_rn(total, e);
     moment = __fmaf_rn(static_cast<float>(b), e, moment);
   }
@@ -40,21 +40,21 @@ __device__ float mean(const T* logits, int bins) {
 }
 
 struct Box {
-  float x, y, width, height;  // x, y: of the centre
+  float x, y, width, height;  // x, y: the centre
 };
 
-// The box of pixel `pixel` of a level, counted row by row, from its four threads' means. All lanes of the warp call
-// this together.
-__device__ Box box_of(const DetectDecode::Level& level, int pixel, float mean_of_side) {
-  const float left = __shfl_sync(kWarp, mean_of_side, 0, kSides), top = __shfl_sync(kWarp, mean_of_side, 1, kSides);
-  const float right = __shfl_sync(kWarp, mean_of_side, 2, kSides), bottom = __shfl_sync(kWarp, mean_of_side, 3, kSides);
+// The box of pixel `pixel` of a level, counted row by row, from the means of its four threads. All lanes of the warp
+// call this together.
+__device__ Box anchor_box(const DetectDecode::Level& level, int pixel, float side_mean) {
+  const float left = __shfl_sync(kWarp, side_mean, 0, kSides), top = __shfl_sync(kWarp, side_mean, 1, kSides);
+  const float right = __shfl_sync(kWarp, side_mean, 2, kSides), bottom = __shfl_sync(kWarp, side_mean, 3, kSides);
   const float u = static_cast<float>(pixel % level.box.w) + 0.5f, v = static_cast<float>(pixel / level.box.w) + 0.5f;
   return {__fmul_rn(level.stride_x, __fadd_rn(u, __fmul_rn(__fsub_rn(right, left), 0.5f))),
           __fmul_rn(level.stride_y, __fadd_rn(v, __fmul_rn(__fsub_rn(bottom, top), 0.5f))),
           __fmul_rn(level.stride_x, __fadd_rn(left, right)), __fmul_rn(level.stride_y, __fadd_rn(top, bottom))};
 }
 
-// Where an anchor's numbers are.
+// An anchor's position, and where its numbers are.
 template <class T>
 struct Anchor {
   const DetectDecode::Level& level;
@@ -62,7 +62,7 @@ struct Anchor {
   const T *distributions, *logits;
 };
 template <class T>
-__device__ Anchor<T> find(const DetectDecode& op, const Memory& memory, int image, int anchor) {
+__device__ Anchor<T> find_anchor(const DetectDecode& op, const Memory& memory, int image, int anchor) {
   int l = op.levels - 1;
   while (anchor < op.level[l].first_anchor) --l;
   const DetectDecode::Level& level = op.level[l];
@@ -76,20 +76,20 @@ __device__ Anchor<T> find(const DetectDecode& op, const Memory& memory, int imag
 template <class T>
 __device__ void decode_tile(const DetectDecode& op, const Memory& memory, int tile) {
   const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, side = thread % kSides;
-  const int image = tile / tiles_of_image(op), first = tile % tiles_of_image(op) * kAnchors;
+  const int image = tile / tiles_per_image(op), first = tile % tiles_per_image(op) * kAnchors;
   float* y = arena_data<float>(memory, op.y);
 
   const int anchor = first + thread / kSides;
   const bool inside = anchor < op.y.w;
-  const Anchor<T> at = find<T>(op, memory, image, inside ? anchor : 0);
-  const Box box = box_of(at.level, at.pixel, mean(at.distributions + side * op.bins, op.bins));
+  const Anchor<T> at = find_anchor<T>(op, memory, image, inside ? anchor : 0);
+  const Box box = anchor_box(at.level, at.pixel, mean(at.distributions + side * op.bins, op.bins));
   if (inside)
     y[op.y.pixel(image, 0, anchor) + side] = side == 0 ? box.x : side == 1 ? box.y : side == 2 ? box.width : box.height;
 
-  // Scores: an anchor after the other by the whole warp, so that it writes neighbours.
+  // Scores: the whole warp processes one anchor after the other, so that it writes neighbouring elements.
   const int warp_first = first + thread / 32 * kWarpAnchors;
   for (int a = warp_first; a < min(warp_first + kWarpAnchors, op.y.w); ++a) {
-    const T* logits = find<T>(op, memory, image, a).logits;
+    const T* logits = find_anchor<T>(op, memory, image, a).logits;
     float* scores = y + op.y.pixel(image, 0, a) + 4;
     for (int k = lane; k < op.y.c - 4; k += 32) scores[k] = sigmoid(static_cast<float>(logits[k]));
   }
@@ -98,7 +98,8 @@ __device__ void decode_tile(const DetectDecode& op, const Memory& memory, int ti
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     decode_kernel(const __grid_constant__ DetectDecode op, const __grid_constant__ Memory memory) {
-  for (int tile = static_cast<int>(blockIdx.x); tile < op.y.n * tiles_of_image(op); tile += static_cast<int>(gridDim.x))
+  for (int tile = static_cast<int>(blockIdx.x); tile < op.y.n * tiles_per_image(op);
+       tile += static_cast<int>(gridDim.x))
     decode_tile<T>(op, memory, tile);
 }
 
@@ -111,73 +112,73 @@ struct Found {
   int* count;
 };
 
-// No logit below this has a sigmoid of `score` or more: where that nears 1 the sigmoid's own roundings, less than
-// 2^-22, decide, elsewhere those of the exponential and of this logarithm, far less than 0.01. NaN, which nothing is
-// below, where `score` is negative.
-__device__ float least_logit(float score) {
+// A lower bound: the sigmoid of every smaller logit is less than `score`. Near 1 the sigmoid's own roundings, less than
+// 2^-22, decide; elsewhere those of the exponential and of this logarithm, far less than 0.01. NaN if `score` is
+// negative; no logit is less than NaN.
+__device__ float min_logit(float score) {
   return logf(score / (1.0f - score + 0x1p-22f)) - 0.01f;
 }
 
-__device__ bool finite(float x) {
+__device__ bool is_finite(float x) {
   return (__float_as_uint(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// The best class of an anchor, by its four threads.
+// The best class of an anchor among those that a thread, or its four threads, have seen.
 struct Best {
   float score;
   int class_id;
-  bool sound;  // no score is NaN
+  bool finite;  // all scores are
 
-  // Takes in the three others' bests. All lanes of the warp call this together.
-  __device__ void join() {
+  // Combines the bests of the anchor's four threads. All lanes of the warp call this together.
+  __device__ void combine() {
     for (int lanes = 1; lanes < kSides; lanes *= 2) {
       const float other = __shfl_xor_sync(kWarp, score, lanes);
       const int other_class = __shfl_xor_sync(kWarp, class_id, lanes);
-      const int other_sound = __shfl_xor_sync(kWarp, sound ? 1 : 0, lanes);
-      sound = sound && other_sound != 0;
+      const int other_finite = __shfl_xor_sync(kWarp, finite ? 1 : 0, lanes);
+      finite = finite && other_finite != 0;
       if (other > score || (other == score && other_class < class_id)) score = other, class_id = other_class;
     }
   }
 };
 
-// Nearly no anchor is a candidate, so first come the cheap tests that say so; what goes on past them is decided by the
-// numbers that decode_tile would write.
+// Nearly no anchor is a candidate, so cheap tests come first. The anchors that pass them are decided by the numbers
+// that decode_tile would write.
 template <class V>
 __device__ void candidates_tile(const DetectDecode& op, const Memory& memory, const Found& found, int tile) {
   using T = typename V::Element;
   const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, side = thread % kSides;
-  const int image = tile / tiles_of_image(op), anchor = tile % tiles_of_image(op) * kAnchors + thread / kSides;
+  const int image = tile / tiles_per_image(op), anchor = tile % tiles_per_image(op) * kAnchors + thread / kSides;
   const int classes = op.y.c - 4;
   const float confidence = found.parameters->confidence;
 
   const bool inside = anchor < op.y.w;
-  const Anchor<T> at = find<T>(op, memory, image, inside ? anchor : 0);
-  float most = -INFINITY;
+  const Anchor<T> at = find_anchor<T>(op, memory, image, inside ? anchor : 0);
+  float max_logit = -INFINITY;
   for (int k = side * V::kLanes; k < classes; k += kSides * V::kLanes) {
     float logit[V::kLanes];
     V::load(at.logits + k).unpack(logit);
-    for (int l = 0; l < V::kLanes; ++l) most = max(most, logit[l]);  // NaN is passed over
+    for (int l = 0; l < V::kLanes; ++l) max_logit = max(max_logit, logit[l]);  // ignores NaN
   }
-  for (int lanes = 1; lanes < kSides; lanes *= 2) most = max(most, __shfl_xor_sync(kWarp, most, lanes));
-  bool passes = inside && !(most < least_logit(confidence));
+  for (int lanes = 1; lanes < kSides; lanes *= 2) max_logit = max(max_logit, __shfl_xor_sync(kWarp, max_logit, lanes));
+  bool passes = inside && !(max_logit < min_logit(confidence));
   if (__any_sync(kWarp, passes) == 0) return;
 
   Best best{-1, 0, true};
   if (passes) {
-    const float least = least_logit(sigmoid(most));
+    const float bound = min_logit(sigmoid(max_logit));
     for (int k = side; k < classes; k += kSides) {
       const float logit = static_cast<float>(at.logits[k]);
-      if (logit < least) continue;
+      if (logit < bound) continue;
       const float score = sigmoid(logit);
-      if (!finite(score)) best.sound = false;
+      if (!is_finite(score)) best.finite = false;
       if (score > best.score) best.score = score, best.class_id = k;
     }
   }
-  best.join();
-  passes = passes && best.sound && best.score > confidence && (!found.wanted || found.wanted[best.class_id] != 0);
+  best.combine();
+  passes = passes && best.finite && best.score > confidence && (!found.wanted || found.wanted[best.class_id] != 0);
   if (__any_sync(kWarp, passes) == 0) return;
 
-  const Box box = box_of(at.level, at.pixel, passes ? mean(at.distributions + side * op.bins, op.bins) : 0);
+  const Box box = anchor_box(at.level, at.pixel, passes ? mean(at.distributions + side * op.bins, op.bins) : 0);
   const float half_width = __fmul_rn(box.width, 0.5f), half_height = __fmul_rn(box.height, 0.5f);
   const Candidate candidate{__fsub_rn(box.x, half_width),
                             __fsub_rn(box.y, half_height),
@@ -186,24 +187,26 @@ __device__ void candidates_tile(const DetectDecode& op, const Memory& memory, co
                             best.score,
                             best.class_id,
                             anchor};
-  passes = passes && finite(candidate.x1) && finite(candidate.y1) && finite(candidate.x2) && finite(candidate.y2);
+  passes = passes && is_finite(candidate.x1) && is_finite(candidate.y1) && is_finite(candidate.x2) &&
+           is_finite(candidate.y2);
 
   const unsigned writers = __ballot_sync(kWarp, passes && side == 0);
-  int place = lane == 0 ? atomicAdd(found.count + image, __popc(writers)) : 0;
-  place = __shfl_sync(kWarp, place, 0) + __popc(writers & ((1u << lane) - 1));
-  if (passes && side == 0) found.candidates[static_cast<std::size_t>(image) * op.y.w + place] = candidate;
+  int position = lane == 0 ? atomicAdd(found.count + image, __popc(writers)) : 0;
+  position = __shfl_sync(kWarp, position, 0) + __popc(writers & ((1u << lane) - 1));
+  if (passes && side == 0) found.candidates[static_cast<std::size_t>(image) * op.y.w + position] = candidate;
 }
 
 template <class V>
 __global__ void __launch_bounds__(kThreads)
     candidates_kernel(const __grid_constant__ DetectDecode op, const __grid_constant__ Memory memory,
                       const __grid_constant__ Found found) {
-  for (int tile = static_cast<int>(blockIdx.x); tile < op.y.n * tiles_of_image(op); tile += static_cast<int>(gridDim.x))
+  for (int tile = static_cast<int>(blockIdx.x); tile < op.y.n * tiles_per_image(op);
+       tile += static_cast<int>(gridDim.x))
     candidates_tile<V>(op, memory, found, tile);
 }
 
 int blocks(const DetectDecode& op, const CudaStream& on) {
-  return std::min(op.y.n * tiles_of_image(op), kBlocksEach * on.multiprocessors);
+  return std::min(op.y.n * tiles_per_image(op), kBlocksPerMultiprocessor * on.multiprocessors);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The end of YOLOv8's Detect head: distributions to boxes, logits to scores.
+// The end of YOLOv8's Detect head: converts distributions to boxes and logits to scores.
 #pragma once
 #include "kernels/nms/nms.h"
 #include "kernels/step_info.h"
@@ -27,20 +27,20 @@ struct DetectDecode {
   Level level[kMaxLevels];
   int levels, bins;
   Tensor y;  // N, 1, anchors, 4 + classes
-  int rows;  // of all levels
+  int rows;  // sum over all levels
 
-  /// One tile a row of a level: image by image, in each the rows of level 0, then of level 1, …
+  /// One tile per row of a level: image by image, in each the rows of level 0, then of level 1, …
   CUDET_HD int tiles() const { return y.n * rows; }
 };
 
 void run_reference(const DetectDecode&, const Memory&);                           // f32
 void detect_decode_cpu(const DetectDecode&, const Memory&, int first, int last);  // f32; tiles [first, last)
-/// The decode of nothing but what may become a detection: per image, each anchor whose best class passes the threshold
-/// and is wanted (nms.h says which), in any order. `parameters`, `wanted` (a flag a class, or null), `candidates` (y.n,
-/// y.w) and `found` (y.n, set here) are in device memory. op.y is not written.
+/// Decodes only the candidates for detections: per image each anchor whose best class is above the threshold and wanted
+/// (nms.h has the rule), in any order. `parameters`, `wanted` (a flag per class, or null), `candidates` (y.n, y.w) and
+/// `found` (y.n, set here) are in device memory. op.y is not written. Throws Error if CUDA refuses the launch.
 void detect_candidates_cuda(const DetectDecode& op, const Memory&, const NmsParameters* parameters,
                             const std::uint8_t* wanted, Candidate* candidates, int* found, const CudaStream&);
-/// All of y.
+/// Computes all of y.
 void detect_decode_cuda(const DetectDecode&, const Memory&, const CudaStream&);  // x f32 or f16, y f32
 
 StepInfo describe(const DetectDecode&);

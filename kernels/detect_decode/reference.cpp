@@ -6,12 +6,12 @@
 namespace cudet {
 namespace {
 
-// The mean of a distribution over 0, 1, … given by its logits; NaN where a logit is.
+// The mean of a distribution over 0, 1, … given by its logits; NaN if a logit is NaN.
 double mean(const float* logits, int bins) {
-  const double most = *std::max_element(logits, logits + bins);  // so that no exponential overflows
+  const double max_logit = *std::max_element(logits, logits + bins);  // so that no exponential overflows
   double total = 0, moment = 0;
   for (int b = 0; b < bins; ++b) {
-    const double e = std::exp(logits[b] - most);
+    const double e = std::exp(logits[b] - max_logit);
     total += e;
     moment += b * e;
   }

@@ -1,6 +1,6 @@
-// The convolution that makes the offsets and the sampling at them, in one launch. A block makes the offsets of up to 64
-// pixels with the convolution's own tile and keeps them in shared memory; then it samples around these pixels, 16 of
-// them a round: their points are worked out once, and serve every vector of channels.
+// The convolution that computes the offsets and the sampling at them, in one launch. A block computes the offsets of up
+// to 64 pixels with the convolution's tile and keeps them in shared memory. Then it samples around these pixels, in
+// rounds of 16: the points of a round are computed once and serve every vector of channels.
 #include <type_traits>
 
 #include "kernels/conv2d/cuda/tile.cuh"
@@ -10,19 +10,19 @@
 namespace cudet {
 namespace {
 
-// In shared memory, 16 bytes each; x and y count vectors of channels, or pixels, over all images.
+// In shared memory, 16 bytes each; offsets in vectors or pixels, counted over all images.
 struct alignas(16) TilePixel {
   int v, u;
-  int image;  // the pixel of x that is its image's first
-  int y;      // the first of the pixels of y around it
+  int image;  // offset of its image's first pixel in x
+  int y;      // offset of the first of its scale x scale pixels in y
 };
-struct alignas(16) PointMap {  // a point of any pixel: its group and its place in the square of s x s
+struct alignas(16) PointMap {  // point m of any pixel: its group and its position in the square of scale x scale
   float initial_y, initial_x;
-  int y;  // pixels behind the first one
-  int k;  // vectors before the group's first
+  int y;  // pixels after the first of the square
+  int k;  // vectors of a pixel before the group's first
 };
 struct alignas(16) Point {
-  int x, y;  // vectors to its upper left corner, to its pixel of y
+  int x, y;  // vectors to its upper left corner in x, to its pixel in y
   float row_weight, column_weight;
 };
 
@@ -43,10 +43,10 @@ struct ConvDySampleBlock {
     return reinterpret_cast<Point*>(shared_memory() + layout.points_at) + round % 2 * kConvDySampleRound * plan.points;
   }
 
-  __device__ void keep_offsets(const typename Tile::Sums& sums) const {
+  __device__ void store_offsets(const typename Tile::Sums& sums) const {
     const int thread = static_cast<int>(threadIdx.x), pitch = layout.offset_pitch;
     if constexpr (Tile::kHalf) {
-      // mma's fragment: rows lane / 4 and lane / 4 + 8, columns 2 (lane % 4) and the next.
+      // A thread's part of mma's result: rows lane / 4 and lane / 4 + 8, columns 2 (lane % 4) and the next.
       const int lane = thread % 32;
       float* to = offsets() + (thread / 32 * 16 + lane / 4) * pitch + lane % 4 * 2;
 #pragma unroll
@@ -55,7 +55,7 @@ struct ConvDySampleBlock {
         *reinterpret_cast<float2*>(to + j * 8 + 8 * pitch) = make_float2(sums[j][2], sums[j][3]);
       }
     } else {
-      float* to = offsets() + thread / Tile::kThreadsWide * pitch + thread % Tile::kThreadsWide * 4;
+      float* to = offsets() + thread / Tile::kThreadsPerPixel * pitch + thread % Tile::kThreadsPerPixel * 4;
 #pragma unroll
       for (int v = 0; v < Tile::kVectors; ++v)
         *reinterpret_cast<float4*>(to + v * Tile::kPixelStep * pitch) =
@@ -63,14 +63,14 @@ struct ConvDySampleBlock {
     }
   }
 
-  // Half of the threads fill in the pixels, the others the maps.
+  // Half of the threads fill in the pixels, the other half the maps.
   __device__ void fill_tables(int first) const {
     static_assert(2 * kConvDySamplePixels == kThreads, "a thread has one pixel, or one or more maps");
     const int thread = static_cast<int>(threadIdx.x), s = op.scale;
     if (thread < kConvDySamplePixels) {
-      const int pixel = first + thread, of_image = op.x.h * op.x.w;
-      const int i = pixel / of_image, v = pixel % of_image / op.x.w, u = pixel % op.x.w;
-      pixels()[thread] = {v, u, i * of_image, (i * op.y.h + s * v) * op.y.w + s * u};
+      const int pixel = first + thread, image_pixels = op.x.h * op.x.w;
+      const int i = pixel / image_pixels, v = pixel % image_pixels / op.x.w, u = pixel % op.x.w;
+      pixels()[thread] = {v, u, i * image_pixels, (i * op.y.h + s * v) * op.y.w + s * u};
     } else {
       for (int m = thread - kConvDySamplePixels; m < plan.points; m += kConvDySamplePixels) {
         const int g = m / (s * s), p = m / s % s, q = m % s;
@@ -79,16 +79,16 @@ struct ConvDySampleBlock {
     }
   }
 
-  // A pair (index / size, index % size) that goes on by kThreads at a time.
-  struct Steps {
+  // (index / size, index % size) for index = thread, thread + kThreads, …, without divisions.
+  struct StridedIndex {
     int major, minor;
     int size, major_step, minor_step;
-    __device__ explicit Steps(int of_minor)
-        : major(static_cast<int>(threadIdx.x) / of_minor),
-          minor(static_cast<int>(threadIdx.x) % of_minor),
-          size(of_minor),
-          major_step(kThreads / of_minor),
-          minor_step(kThreads % of_minor) {}
+    __device__ explicit StridedIndex(int minor_size)
+        : major(static_cast<int>(threadIdx.x) / minor_size),
+          minor(static_cast<int>(threadIdx.x) % minor_size),
+          size(minor_size),
+          major_step(kThreads / minor_size),
+          minor_step(kThreads % minor_size) {}
     __device__ void next() {
       major += major_step;
       minor += minor_step;
@@ -96,26 +96,29 @@ struct ConvDySampleBlock {
     }
   };
 
-  // Where the points of `count` pixels of the tile from `first` lie.
-  __device__ void place_points(int first, int count, Steps at, Point* points) const {
-    const int of_axis = plan.points;
+  // Computes the points of `count` pixels of the tile, from `first` on.
+  __device__ void compute_points(int first, int count, StridedIndex at, Point* points) const {
+    const int axis_points = plan.points;
     for (; at.major < count; at.next()) {
       const int m = at.minor;
       const float* offset = offsets() + (first + at.major) * layout.offset_pitch + m;
       const TilePixel pixel = pixels()[first + at.major];
       const PointMap map = maps()[m];
-      const auto a = [&](int axis) { return sample_reach(op.dyscope, [&] { return offset[(2 + axis) * of_axis]; }); };
+      const auto a = [&](int axis) {
+        return sample_reach(op.dyscope, [&] { return offset[(2 + axis) * axis_points]; });
+      };
       const SampleAxis column = sample_axis(pixel.u, map.initial_x, a(0), offset[0], op.x.w);
-      const SampleAxis row = sample_axis(pixel.v, map.initial_y, a(1), offset[of_axis], op.x.h);
+      const SampleAxis row = sample_axis(pixel.v, map.initial_y, a(1), offset[axis_points], op.x.h);
       const int corner = pixel.image + row.low * op.x.w + column.low;
-      points[at.major * of_axis + m] = {corner * (op.x.pitch / V::kLanes) + map.k,
-                                        (pixel.y + map.y) * (op.y.pitch / V::kLanes) + map.k, row.weight,
-                                        column.weight};
+      points[at.major * axis_points + m] = {corner * (op.x.pitch / V::kLanes) + map.k,
+                                            (pixel.y + map.y) * (op.y.pitch / V::kLanes) + map.k, row.weight,
+                                            column.weight};
     }
   }
 
-  // Neighbouring threads take neighbouring vectors of a group, then the next point's; each has two under way.
-  __device__ void sample(const Point* points, int count, Steps at) const {
+  // Samples at `count` points. Neighbouring threads have neighbouring vectors of a group, then of the next point; each
+  // has two loads under way.
+  __device__ void sample(const Point* points, int count, StridedIndex at) const {
     constexpr int kAtOnce = 2;
     const T* x = arena_data<T>(memory, op.x);
     T* y = arena_data<T>(memory, op.y);
@@ -138,14 +141,14 @@ struct ConvDySampleBlock {
     }
   }
 
-  // All around the tile's first `count` pixels.
+  // Samples around the tile's first `count` pixels, round by round.
   __device__ void sample_pixels(int count) const {
-    const Steps point_steps(plan.points), vector_steps(op.x.c / op.groups / V::kLanes);
+    const StridedIndex point_index(plan.points), vector_index(op.x.c / op.groups / V::kLanes);
     for (int round = 0; round * kConvDySampleRound < count; ++round) {
-      const int first = round * kConvDySampleRound, of_round = min(count - first, kConvDySampleRound);
-      place_points(first, of_round, point_steps, points(round));
-      __syncthreads();  // and so all have left the round before, whose place the next one takes
-      sample(points(round), of_round * plan.points, vector_steps);
+      const int first = round * kConvDySampleRound, round_pixels = min(count - first, kConvDySampleRound);
+      compute_points(first, round_pixels, point_index, points(round));
+      __syncthreads();  // points are complete; all have left the round before, whose slot the next one fills
+      sample(points(round), round_pixels * plan.points, vector_index);
     }
   }
 };
@@ -155,16 +158,16 @@ __global__ void __launch_bounds__(kThreads, 4)
     conv_dysample_kernel(const __grid_constant__ ConvDySample op, const __grid_constant__ Memory memory,
                          const __grid_constant__ ConvDySamplePlan plan) {
   using Tile = Conv2dTile<T, Conv2dKind::pointwise, 1, channels>;
-  const Conv2dPlace place(plan.conv, static_cast<int>(blockIdx.x));
-  const int first = place.column, last = min(first + plan.conv.tile_w, op.sample.x.n * op.sample.x.h * op.sample.x.w);
-  Conv2d conv = op.conv;  // where what follows the block's own pixels does not exist, and is not read
+  const Conv2dTileCoord coord(plan.conv, static_cast<int>(blockIdx.x));
+  const int first = coord.column, last = min(first + plan.conv.tile_w, op.sample.x.n * op.sample.x.h * op.sample.x.w);
+  Conv2d conv = op.conv;  // its input ends with the block's own pixels, so that no others are read
   conv.x.n = conv.x.h = 1;
   conv.x.w = last;
   typename Tile::Sums sums;
-  Tile::accumulate(conv, memory, plan.conv, place, sums);
-  __syncthreads();  // others may still read the patches, over which all else lies
+  Tile::accumulate(conv, memory, plan.conv, coord, sums);
+  __syncthreads();  // other warps may still read the patches, which the offsets overwrite
   const ConvDySampleBlock<Tile> sampling{op.sample, memory, plan};
-  sampling.keep_offsets(sums);
+  sampling.store_offsets(sums);
   sampling.fill_tables(first);
   __syncthreads();
   sampling.sample_pixels(last - first);
@@ -178,18 +181,19 @@ void conv_dysample_launch(const ConvDySample& op, const Memory& memory, const Co
 }
 
 template <class T>
-void conv_dysample_launch(const ConvDySample& op, const Memory& memory, const CudaStream& on) {
-  const ConvDySamplePlan plan = conv_dysample_plan(op, on.multiprocessors);
-  conv2d_with_width<type_of<T>>(plan.conv.packing.channels_of_block, [&](auto width) {
+void conv_dysample_launch(const ConvDySample& op, const Memory& memory, const ConvDySamplePlan& plan,
+                          const CudaStream& on) {
+  conv2d_with_width<type_of<T>>(plan.conv.packing.channels_per_block, [&](auto width) {
     conv_dysample_launch<T, decltype(width)::value>(op, memory, plan, on);
   });
 }
 
 }  // namespace
 
-void conv_dysample_cuda(const ConvDySample& op, const Memory& memory, const CudaStream& on) {
-  op.sample.x.type == Type::f16 ? conv_dysample_launch<__half>(op, memory, on)
-                                : conv_dysample_launch<float>(op, memory, on);
+void conv_dysample_cuda(const ConvDySample& op, const ConvDySamplePlan& plan, const Memory& memory,
+                        const CudaStream& on) {
+  op.sample.x.type == Type::f16 ? conv_dysample_launch<__half>(op, memory, plan, on)
+                                : conv_dysample_launch<float>(op, memory, plan, on);
 }
 
 }  // namespace cudet

@@ -6,11 +6,11 @@
 namespace cudet {
 namespace {
 
-constexpr int kFewestPixels = 4;  // of a tile
-// Blocks of a multiprocessor that cost no more time than one: f16's wait for memory, f32's for multiplications.
+constexpr int kMinPixels = 4;  // per tile
+// Blocks per multiprocessor that take no more time than one: f16 waits for memory, f32 for multiplications.
 constexpr int kResidentF16 = 2, kResidentF32 = 1;
 
-/// Whether vectors can be counted in an int.
+/// Whether an int can hold the number of vectors.
 bool countable(const Tensor& t) {
   return t.pixel(t.n, 0, 0) * size_of(t.type) / 16 <= static_cast<std::size_t>(std::numeric_limits<int>::max());
 }
@@ -27,12 +27,12 @@ ConvDySamplePlan conv_dysample_plan(const ConvDySample& op, int multiprocessors)
   const int blocks = (sample.x.type == Type::f16 ? kResidentF16 : kResidentF32) * multiprocessors;
   plan.conv.pixel_blocks = 1;
   plan.conv.tile_w = kConvDySamplePixels;
-  while (plan.conv.tile_w > kFewestPixels && tiles(plan.conv.tile_w / 2) <= blocks) plan.conv.tile_w /= 2;
+  while (plan.conv.tile_w > kMinPixels && tiles(plan.conv.tile_w / 2) <= blocks) plan.conv.tile_w /= 2;
   plan.conv.tiles_x = plan.conv.pixel_tiles = tiles(plan.conv.tile_w);
   plan.points = sample.groups * sample.scale * sample.scale;
   plan.shared_bytes =
       std::max(conv2d_cuda_shared_bytes(plan.conv),
-               static_cast<std::size_t>(ConvDySampleLayout(plan.conv.packing.channels_of_block, plan.points).total));
+               static_cast<std::size_t>(ConvDySampleLayout(plan.conv.packing.channels_per_block, plan.points).total));
   return plan;
 }
 
@@ -42,11 +42,11 @@ bool conv_dysample_fits(const ConvDySample& op) {
   if (!(conv.x == sample.x) || !(conv.y == sample.offset)) return false;
   if (conv.x.type != conv.weight.type || sample.y.type != sample.x.type) return false;
   if (sample.groups < 1 || sample.x.c % sample.groups != 0) return false;
-  const int of_group = sample.x.c / sample.groups;
-  if (!in_vectors(sample.x, of_group) || !in_vectors(sample.y, of_group)) return false;
+  const int group_channels = sample.x.c / sample.groups;
+  if (!in_vectors(sample.x, group_channels) || !in_vectors(sample.y, group_channels)) return false;
   if (!countable(sample.x) || !countable(sample.y)) return false;
   const ConvDySamplePlan plan = conv_dysample_plan(op, 1);
-  return plan.conv.pixel_blocks == 1 && plan.conv.packing.blocks == 1 && plan.shared_bytes <= kSharedByDefault;
+  return plan.conv.pixel_blocks == 1 && plan.conv.packing.channel_blocks == 1 && plan.shared_bytes <= kSharedByDefault;
 }
 
 }  // namespace cudet

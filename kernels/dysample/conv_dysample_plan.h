@@ -1,23 +1,25 @@
-// How conv_dysample_cuda divides its work, and what a block has in shared memory. Host code, so that lowering can ask.
+// How conv_dysample_cuda divides its work, and what a block keeps in shared memory. Host code, so that fusion can ask
+// whether the operators fit.
 #pragma once
 #include "kernels/conv2d/cuda/plan.h"
 #include "kernels/dysample/dysample.h"
 
 namespace cudet {
 
-constexpr int kConvDySamplePixels = 64;  // of x, the most that a tile has
-constexpr int kConvDySampleRound = 16;   // pixels whose points are in shared memory at a time
+constexpr int kConvDySamplePixels = 64;  // maximum pixels of x per tile
+constexpr int kConvDySampleRound = 16;   // pixels per round: their points are in shared memory together
 
-/// Bytes; `points` of a pixel are groups · scale². All lies over what the convolution had there.
+/// A block's shared memory after the convolution, whose operands it overwrites; offsets in bytes. A pixel of x has
+/// `points` = groups · scale² points.
 struct ConvDySampleLayout {
-  int offset_pitch;  // floats of a pixel: the offsets, and as many more as let four pixels in a row fill all banks
-  int points_at;     // two rounds of points, 16 bytes each: one is sampled while the next one is worked out
-  int pixels_at;     // 16 bytes a pixel of the tile
-  int maps_at;       // 16 bytes for each point of a pixel
+  int offset_pitch;  // floats per pixel: the offsets, and padding so that four consecutive pixels use all banks
+  int points_at;     // 16 bytes per point, for two rounds: one is sampled while the next is computed
+  int pixels_at;     // 16 bytes per pixel of the tile
+  int maps_at;       // 16 bytes per point of a pixel
   int total;
 
-  CUDET_HD constexpr ConvDySampleLayout(int channels_of_block, int points)
-      : offset_pitch(channels_of_block + 8),
+  CUDET_HD constexpr ConvDySampleLayout(int channels_per_block, int points)
+      : offset_pitch(channels_per_block + 8),
         points_at(kConvDySamplePixels * offset_pitch * 4),
         pixels_at(points_at + 2 * kConvDySampleRound * points * 16),
         maps_at(pixels_at + kConvDySamplePixels * 16),
@@ -25,12 +27,13 @@ struct ConvDySampleLayout {
 };
 
 struct ConvDySamplePlan {
-  Conv2dCudaPlan conv;  // tiles of tile_w pixels in a row, sums not split; pixel_blocks 0: x cannot be read in vectors
-  int points;           // of a pixel
+  Conv2dCudaPlan conv;  // tiles of tile_w consecutive pixels; sums are not split. pixel_blocks 0: x is not aligned
+  int points;           // per pixel
   std::size_t shared_bytes;
 };
-/// A tile has room for 64 pixels, but on a small map it takes fewer, down to 4, while the multiprocessors have room for
-/// the blocks: products with nothing cost less than multiprocessors without work.
+/// Returns the plan for `multiprocessors` multiprocessors. A tile has room for 64 pixels. On a small map it takes
+/// fewer, down to 4, as long as all blocks are resident together: multiplying padding costs less than idle
+/// multiprocessors.
 ConvDySamplePlan conv_dysample_plan(const ConvDySample& op, int multiprocessors);
 
 }  // namespace cudet

@@ -50,14 +50,14 @@ HWY_INLINE void blend(const T* const* corner, const float* weight, int count, T*
   for (; k < count; ++k) run(hn::CappedTag<float, 1>(), k);
 }
 
-// One row or column of the picture, and how far the point lies towards the next.
+// A coordinate: a row or column of the image, and the weight of the next.
 struct Axis {
   int low;
   float weight;
 };
 
-// The point of image i of x, for `count` channels from `channel`. A corner of weight 0, which may lie outside, is not
-// read.
+// Samples `image` at a point, `count` channels from `channel` on. A corner of weight 0, which may be outside of the
+// image, is not read.
 template <class T>
 HWY_INLINE void sample(const DySample& op, const T* image, Axis row, Axis column, int channel, int count, T* y) {
   const std::size_t right = op.x.pixel(0, 0, 1), below = op.x.pixel(0, 1, 0);
@@ -76,9 +76,9 @@ HWY_INLINE void sample(const DySample& op, const T* image, Axis row, Axis column
   }
 }
 
-constexpr int kChunk = 64;  // points of a pixel of x that are on the stack at a time, and taken through a row
+constexpr int kChunk = 64;  // points per pixel of x that are on the stack at a time, for all pixels of a row
 
-// The points from `start` that each pixel of x makes, in the order of the offset map.
+// The points of a pixel of x from `start` on, in the order of the offset map.
 struct Points {
   Points(const DySample& op, int start) : count(std::min(kChunk, op.groups * op.scale * op.scale - start)) {
     const int s = op.scale;
@@ -93,19 +93,19 @@ struct Points {
   int count;
   float initial_x[kChunk], initial_y[kChunk];
   int channel[kChunk];
-  std::size_t to[kChunk];  // elements from the pixel's first of y
+  std::size_t to[kChunk];  // elements from the first pixel of y around the pixel
 };
 
-// Where the points of one pixel lie along an axis.
-struct Places {
+// The coordinates of a pixel's points along an axis.
+struct Coordinates {
   std::int32_t low[kChunk];
   float weight[kChunk];
 };
 
 // clamp(base + (initial + a · offset), 0, size − 1) with a = ½ σ(scope), or ¼ without a scope. In this order and
-// without a fused multiply-add, so that nearest upsampling comes out exactly.
-HWY_INLINE void place(const float* initial, const float* offset, const float* scope, int base, int size, int count,
-                      Places& places) {
+// without a fused multiply-add, so that nearest upsampling is exact.
+HWY_INLINE void compute_coordinates(const float* initial, const float* offset, const float* scope, int base, int size,
+                                    int count, Coordinates& coordinates) {
   const auto run = [&](auto d, int m) HWY_ATTR {
     const hn::RebindToSigned<decltype(d)> whole;
     const auto a = scope ? hn::Mul(hn::Set(d, 0.5f), sigmoid(d, hn::LoadU(d, scope + m))) : hn::Set(d, 0.25f);
@@ -114,8 +114,8 @@ HWY_INLINE void place(const float* initial, const float* offset, const float* sc
     const auto bounded = hn::Min(at, hn::Set(d, static_cast<float>(size - 1)));
     const auto clamped = hn::IfThenElseZero(hn::Gt(at, hn::Zero(d)), bounded);  // NaN gives 0
     const auto low = hn::ConvertTo(whole, clamped);
-    hn::StoreU(low, whole, places.low + m);
-    hn::StoreU(hn::Sub(clamped, hn::ConvertTo(d, low)), d, places.weight + m);
+    hn::StoreU(low, whole, coordinates.low + m);
+    hn::StoreU(hn::Sub(clamped, hn::ConvertTo(d, low)), d, coordinates.weight + m);
   };
   const hn::ScalableTag<float> d;
   const int lanes = static_cast<int>(hn::Lanes(d));
@@ -125,7 +125,7 @@ HWY_INLINE void place(const float* initial, const float* offset, const float* sc
 }
 
 template <class T>
-void sample_rows_of(const DySample& op, const Memory& memory, int first, int last) {
+void sample_rows_as(const DySample& op, const Memory& memory, int first, int last) {
   const int s = op.scale, all = op.groups * s * s, channels_per_group = op.x.c / op.groups;
   for (int start = 0; start < all; start += kChunk) {
     const Points points(op, start);
@@ -136,9 +136,10 @@ void sample_rows_of(const DySample& op, const Memory& memory, int first, int las
         const float* offset = arena_data<float>(memory, op.offset) + op.offset.pixel(i, v, u) + start;
         const float* scope = op.dyscope ? offset + 2 * all : nullptr;
         T* y = arena_data<T>(memory, op.y) + op.y.pixel(i, s * v, s * u);
-        Places columns, rows;
-        place(points.initial_x, offset, scope, u, op.x.w, points.count, columns);
-        place(points.initial_y, offset + all, scope ? scope + all : nullptr, v, op.x.h, points.count, rows);
+        Coordinates columns, rows;
+        compute_coordinates(points.initial_x, offset, scope, u, op.x.w, points.count, columns);
+        compute_coordinates(points.initial_y, offset + all, scope ? scope + all : nullptr, v, op.x.h, points.count,
+                            rows);
         for (int m = 0; m < points.count; ++m)
           sample(op, image, {rows.low[m], rows.weight[m]}, {columns.low[m], columns.weight[m]}, points.channel[m],
                  channels_per_group, y + points.to[m]);
@@ -148,8 +149,8 @@ void sample_rows_of(const DySample& op, const Memory& memory, int first, int las
 }
 
 void sample_rows(const DySample& op, const Memory& memory, int first, int last) {
-  op.x.type == Type::u8 ? sample_rows_of<std::uint8_t>(op, memory, first, last)
-                        : sample_rows_of<float>(op, memory, first, last);
+  op.x.type == Type::u8 ? sample_rows_as<std::uint8_t>(op, memory, first, last)
+                        : sample_rows_as<float>(op, memory, first, last);
 }
 
 }  // namespace

@@ -3,13 +3,13 @@
 namespace cudet {
 namespace {
 
-// A thread makes one vector of y. Neighbouring threads take neighbouring channels of the same point, or nearly: what
-// they gather from each corner is one run of memory.
+// A thread computes one vector of y. Neighbouring threads have neighbouring channels, mostly of the same point, so what
+// they load from each corner is contiguous.
 template <class V, class O>
 struct DySampleTile {
   static __device__ void run(const DySample& op, const Memory& memory, int tile) {
     using T = typename V::Element;
-    const auto [i, row, column, k] = vector_place(op.y, V::kLanes, tile);
+    const auto [i, row, column, k] = vector_coord(op.y, V::kLanes, tile);
     if (column >= op.y.w) return;
     const int s = op.scale, v = row / s, u = column / s, g = k / (op.x.c / op.groups);
     const O* offsets = arena_data<O>(memory, op.offset) + op.offset.pixel(i, v, u);
@@ -22,7 +22,7 @@ struct DySampleTile {
 }  // namespace
 
 void dysample_cuda(const DySample& op, const Memory& memory, const CudaStream& on) {
-  const bool groups_whole = op.x.c / op.groups * size_of(op.x.type) % 16 == 0;  // no vector lies in two groups
+  const bool groups_whole = op.x.c / op.groups * size_of(op.x.type) % 16 == 0;  // no vector is in two groups
   with_vector(op.x.type, vectorizable(op.x) && vectorizable(op.y) && groups_whole, [&](auto vector) {
     using V = decltype(vector);
     if (op.offset.type == Type::f16)

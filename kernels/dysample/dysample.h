@@ -1,4 +1,4 @@
-// DySample's sampling: upsampling at points that the network has chosen ("Learning to Upsample by Learning to Sample",
+// DySample's sampling: upsampling at points that the network computes ("Learning to Upsample by Learning to Sample",
 // ICCV 2023, arXiv 2308.15085, section 3.2).
 #pragma once
 #include "kernels/conv2d/conv2d.h"
@@ -14,22 +14,22 @@ namespace cudet {
 ///       column clamp(u + ((q − (s−1)/2)/s + a·offset(i, v, u, m(0))), 0, W−1))
 ///
 /// with a = 0.25, or 0.5·σ(offset(i, v, u, 2·G·s² + m(d))) with dyscope. Coordinates in f32, evaluated in this order:
-/// offsets of exactly −4 (p − (s−1)/2)/s give nearest upsampling, bit for bit. A coordinate that is NaN counts as 0,
-/// and a corner of weight 0 not at all, whatever its value. The 1×1 convolution that makes the offsets (style lp; pl by
+/// offsets of exactly −4 (p − (s−1)/2)/s give nearest upsampling, bit for bit. A coordinate that is NaN counts as 0.
+/// A corner of weight 0 is ignored, whatever its value. The 1×1 convolution that computes the offsets (style lp; pl by
 /// expanded weights: layers/dysample.cpp) is a Conv2d.
 struct DySample {
   static constexpr const char* kName = "dysample";
-  Tensor x;       // N, H, W, C; of u8, whose reals y holds alike, sums are rounded to the nearest
+  Tensor x;       // N, H, W, C; u8 has the scale and zero of y, and sums are rounded to nearest
   Tensor offset;  // N, H, W, 2·G·s², or 4·G·s² with dyscope: the offset map, then the scope map before σ
   Tensor y;       // N, s·H, s·W, C
   int scale, groups;
   bool dyscope;
 
-  /// One tile a row of x, which is `scale` rows of y.
+  /// One tile per row of x, which is `scale` rows of y.
   CUDET_HD int tiles() const { return x.n * x.h; }
 };
 
-/// The 1x1 convolution that makes the offsets (op.offset is sample.offset), and the sampling at them.
+/// The 1x1 convolution that computes the offsets (conv.y is sample.offset), and the sampling at them.
 struct ConvDySample {
   static constexpr const char* kName = "conv_dysample";
   Conv2d conv;
@@ -39,9 +39,12 @@ struct ConvDySample {
 void run_reference(const DySample&, const Memory&);                      // f32 or u8
 void run_reference(const ConvDySample&, const Memory&);                  // f32
 void dysample_cpu(const DySample&, const Memory&, int first, int last);  // f32 or u8; tiles [first, last)
-/// Both in one launch, where conv_dysample_fits: offsets stay on chip, in f32. What conv.y would hold is not written.
-void conv_dysample_cuda(const ConvDySample&, const Memory&, const CudaStream&);
+/// Whether one launch can run both operators.
 bool conv_dysample_fits(const ConvDySample&);
+struct ConvDySamplePlan;  // conv_dysample_plan.h
+/// Runs both in one launch, by a plan that conv_dysample_plan() made for them; they must fit. Offsets stay on chip, in
+/// f32, and conv.y is not written. Throws Error if CUDA refuses the launch.
+void conv_dysample_cuda(const ConvDySample&, const ConvDySamplePlan&, const Memory&, const CudaStream&);
 void dysample_cuda(const DySample&, const Memory&, const CudaStream&);  // f32 or f16
 
 StepInfo describe(const DySample&);

@@ -6,7 +6,7 @@
 namespace cudet {
 namespace {
 
-// Two neighbours along an axis and the weight of the second.
+// Two neighbouring rows or columns, and the weight of the second.
 struct Axis {
   int low, high;
   float weight;
@@ -32,10 +32,10 @@ void dysample(const DySample& op, const Memory& memory) {
   T* y = arena_data<T>(memory, op.y);
   const int s = op.scale, channels_per_group = op.x.c / op.groups, maps = 2 * op.groups * s * s;
 
-  // Coordinate along axis d (0: x, 1: y) of sub-pixel (p, q) in group g, whose place along that axis is `position`.
+  // Coordinate along axis d (0: x, 1: y) of the point of sub-pixel (p, q) in group g.
   const auto coordinate = [&](int i, int v, int u, int g, int p, int q, int d) {
-    const float place = static_cast<float>(d == 0 ? q : p), base = static_cast<float>(d == 0 ? u : v);
-    const float initial = (place - static_cast<float>(s - 1) / 2) / static_cast<float>(s);
+    const float position = static_cast<float>(d == 0 ? q : p), base = static_cast<float>(d == 0 ? u : v);
+    const float initial = (position - static_cast<float>(s - 1) / 2) / static_cast<float>(s);
     const float* o = offset + op.offset.pixel(i, v, u);
     const int m = ((d * op.groups + g) * s + p) * s + q;
     const float a = op.dyscope ? 0.5f * (1 / (1 + std::exp(-o[maps + m]))) : 0.25f;
@@ -51,7 +51,7 @@ void dysample(const DySample& op, const Memory& memory) {
               const int g = k / channels_per_group;
               const Axis row = clamp_to(coordinate(i, v, u, g, p, q, 1), op.x.h);
               const Axis column = clamp_to(coordinate(i, v, u, g, p, q, 0), op.x.w);
-              double sum = -0.0;  // the one value that keeps the sign of a zero
+              double sum = -0.0;  // adding to it keeps the sign of a zero
               const auto corner = [&](int r, int c, double weight) {
                 if (weight != 0) sum += weight * x[op.x.pixel(i, r, c) + k];
               };

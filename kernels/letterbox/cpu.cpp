@@ -18,44 +18,45 @@ namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int kChunk = 256;  // columns whose taps are on the stack at a time, and taken through all rows
+constexpr int kChunk = 256;  // columns whose taps are on the stack at a time, for all rows
 
-// Of each column of a chunk the bytes from the row's start to its two pixels, and their weights of 1/2048. Columns past
-// `count` are pixels of no picture, so that vectors need no rest.
+// For each column of a chunk: bytes from the row's start to its two pixels, and their weights, in 1/2048. Columns past
+// `count` are padding, so that vectors need no remainder.
 struct Columns {
   std::size_t first[kChunk], second[kChunk];
   std::int32_t first_weight[kChunk], second_weight[kChunk];
   int count;
-  int roomy;  // columns whose pixels have 4 bytes of the row, so that a 3-byte pixel can be read as 4
+  int roomy;  // columns whose pixels are followed by a byte of the row, so that 3 bytes can be read as 4
 };
 
-// The two pixels of each column in an upper and a lower row; red, green, blue or blue, green, red from the lowest byte.
+// The two pixels of each column in an upper and a lower row: red, green, blue or blue, green, red, from the lowest byte
+// on.
 struct Pixels {
   std::uint32_t first[2][kChunk], second[2][kChunk];
 };
 
-// A row as two rows of the picture and their weights.
+// The two rows of the frame that a row of y blends, and their weights.
 struct Rows {
   const std::uint8_t* row[2];
   const std::uint8_t* chroma[2];  // nv12
   int weight[2];
 };
 
-// Half to even, for |x| < 2^22: the sum has no bits for fractions. Unlike std::nearbyint this vectorises.
+// Rounds half to even, for |x| < 2^22: the sum has no fractional bits. Unlike std::nearbyint this vectorises.
 inline float round_even(float x) {
   return x + 0x1.8p23f - 0x1.8p23f;
 }
 
-// taps() of every column, in a form that vectorises.
+// Computes taps() of every column, in a form that vectorises.
 void find_columns(const Letterbox& op, int start, int count, Columns& columns) {
   const int size = op.frame.width, bytes = channels(op.frame.format);
   const double step = tap_step(op.fit.width, size);
   columns.count = count;
   for (int c = 0; c < count; ++c) {
-    const float place = static_cast<float>((start + c + 0.5) * step - 0.5);
-    const int towards_zero = static_cast<int>(place);
-    const int first = towards_zero - (static_cast<float>(towards_zero) > place);  // floor
-    const float fraction = first < 0 || first >= size - 1 ? 0 : place - static_cast<float>(first);
+    const float coordinate = static_cast<float>((start + c + 0.5) * step - 0.5);
+    const int towards_zero = static_cast<int>(coordinate);
+    const int first = towards_zero - (static_cast<float>(towards_zero) > coordinate);  // floor
+    const float fraction = first < 0 || first >= size - 1 ? 0 : coordinate - static_cast<float>(first);
     columns.first[c] = static_cast<std::size_t>(std::min(std::max(first, 0), size - 1)) * bytes;
     columns.second[c] = static_cast<std::size_t>(std::min(first + 1, size - 1)) * bytes;
     columns.first_weight[c] = static_cast<int>(round_even((1 - fraction) * 2048));
@@ -67,9 +68,9 @@ void find_columns(const Letterbox& op, int start, int count, Columns& columns) {
 }
 
 Rows find_rows(const Letterbox& op, int row) {
-  const Taps of_row = taps(row, tap_step(op.fit.height, op.frame.height), op.frame.height, false);
-  const int from[] = {of_row.first, of_row.second};
-  Rows rows{{}, {}, {of_row.first_weight, of_row.second_weight}};
+  const Taps row_taps = taps(row, tap_step(op.fit.height, op.frame.height), op.frame.height, false);
+  const int from[] = {row_taps.first, row_taps.second};
+  Rows rows{{}, {}, {row_taps.first_weight, row_taps.second_weight}};
   for (int r = 0; r < 2; ++r) {
     rows.row[r] = op.frame.data + from[r] * op.frame.stride;
     if (op.frame.format == PixelFormat::nv12) rows.chroma[r] = chroma_plane(op.frame) + from[r] / 2 * op.frame.stride;
@@ -84,7 +85,7 @@ inline std::uint32_t load_pixel(const std::uint8_t* at) {
   return kBytes == 1 ? pixel * 0x010101u : pixel;
 }
 
-// Pixels of kBytes, read as kRead bytes where that stays within the row.
+// Loads pixels of kBytes, as kRead bytes where these are within the row.
 template <int kBytes, int kRead>
 void load_pixels(const Columns& columns, const Rows& rows, Pixels& pixels) {
   const int roomy = kRead > kBytes ? columns.roomy : 0;
@@ -128,10 +129,10 @@ void load_pixels(PixelFormat format, const Columns& columns, const Rows& rows, P
   }
 }
 
-// Of integers of 0..255 as pixels of y.
+// Converts integers of 0..255 to elements of y.
 template <class D, class V = hn::Vec<hn::RebindToSigned<D>>>
 HWY_INLINE auto to_pixel(D d, V v, float) {
-  // v / 255 as v · 257/65536, which is exact, and v · the small rest: rounded as the quotient for each of 0..255.
+  // v / 255 = v · 257/65536, which is exact, + v · a small rest: rounded like the quotient for each of 0..255.
   const auto value = hn::ConvertTo(d, v);
   return hn::MulAdd(value, hn::Set(d, 257.0f / 65536), hn::Mul(value, hn::Set(d, 1.0f / (255 * 65536.0f))));
 }
@@ -140,7 +141,7 @@ HWY_INLINE auto to_pixel(D, V v, std::uint8_t) {
   return hn::DemoteTo(hn::Rebind<std::uint8_t, D>(), v);
 }
 
-// rgb: kChunk pixels of red, green, blue in 0..1, or 0..255; those past columns.count are of no use.
+// rgb: kChunk pixels of red, green, blue in 0..1, or 0..255; those past columns.count are undefined.
 template <class T>
 void blend(const Columns& columns, const Pixels& pixels, const int* row_weight, bool blue_first, T* rgb) {
   const hn::ScalableTag<float> df;
@@ -191,7 +192,7 @@ void resize_to(const Letterbox& op, T* y, int first, int last) {
   }
 }
 
-// Rows [first, last), which the picture reaches.
+// Computes rows [first, last) of y, which are all rows of the fit.
 void resize(const Letterbox& op, const Memory& memory, int first, int last) {
   const std::size_t image = op.y.pixel(op.image, 0, 0);
   op.y.type == Type::u8 ? resize_to(op, arena_data<std::uint8_t>(memory, op.y) + image, first, last)

@@ -11,14 +11,14 @@
 namespace cudet {
 namespace {
 
-constexpr int kTileRows = 4;  // whose loads a thread has under way together
-constexpr int kGrey = 114;    // outside of the picture
+constexpr int kTileRows = 4;  // rows per tile: a thread has the loads of all of them under way together
+constexpr int kGrey = 114;    // outside of the fit
 
-// How pixels are read. Bytes: the three of red, green and blue, whatever else a pixel has.
+// How pixels are read. bytes: red, green and blue, each by itself; words: 4 bytes in one access.
 enum class Read { grey, bytes, words, nv12 };
 
 struct Source {
-  const std::uint8_t *data, *chroma;  // of rows that are all there, or packed
+  const std::uint8_t *data, *chroma;  // rows of the frame, or packed rows
   std::ptrdiff_t stride;
   PackedPlanes planes;
 };
@@ -28,20 +28,20 @@ struct Job {
   Source source;
   double column_step, row_step;
   int first, last;  // rows of y
-  int top, bottom;  // those of them that have rows of the picture: none unless top < bottom
+  int top, bottom;  // those of them within the fit: none unless top < bottom
   int pixel_bytes;
   bool blue_first;
-  bool quads;  // y's pixels are whole fours of aligned elements
+  bool quads;  // y's pixels are groups of four aligned elements
 
   CUDET_HD int tiles_across() const { return (op.y.w + kThreads - 1) / kThreads; }
   CUDET_HD int tiles() const { return tiles_across() * ((last - first + kTileRows - 1) / kTileRows); }
 };
 
-// A row of y as two rows of the picture and their weights.
+// The two rows of the frame that a row of y blends, and their weights.
 struct Rows {
   const std::uint8_t *data[2], *chroma[2];
   int weight[2];
-  bool within;  // else of the nearest row that is within the picture
+  bool within;  // whether the row is within the fit; otherwise these are of the nearest row that is
 };
 
 __device__ Rows find_rows(const Job& job, int v) {
@@ -93,7 +93,7 @@ __device__ Rgb blend(const Rows& rows, const Taps& x, int bytes) {
   return {sum.r >> 2, sum.g >> 2, sum.b >> 2};
 }
 
-// v / 255 as v * 257/65536, which is exact, and v * the small rest: rounded as the quotient for each of 0..255.
+// v / 255 = v * 257/65536, which is exact, + v * a small rest: rounded like the quotient for each of 0..255.
 __device__ float unit(int value) {
   const float v = static_cast<float>(value);
   return __fmaf_rn(v, 257.0f / 65536, __fmul_rn(v, 1.0f / (255 * 65536.0f)));
@@ -122,25 +122,25 @@ __device__ void store(T* to, int pitch, bool quads, float r, float g, float b) {
   }
 }
 
-// kTileRows rows by a column a thread. The columns' taps serve all rows and the rows' all columns, since what they are
-// made of is double, which most devices are slow at.
+// A tile is kTileRows rows by one column per thread. The taps of a column serve all rows and those of a row all
+// columns, since they are computed in double, at which most devices are slow.
 template <Read kRead, class T>
 __device__ void letterbox_tile(const Job& job, const Memory& memory, int tile) {
   const Letterbox& op = job.op;
   const int thread = static_cast<int>(threadIdx.x), first = job.first + tile / job.tiles_across() * kTileRows;
   const int u = tile % job.tiles_across() * kThreads + thread, column = u - op.fit.left;
-  const bool picture = job.top < job.bottom;
+  const bool any_row = job.top < job.bottom;
   Rows* rows = reinterpret_cast<Rows*>(shared_memory());  // kTileRows
-  __syncthreads();                                        // the last tile's have been read
-  if (thread < kTileRows && picture) rows[thread] = find_rows(job, first + thread);
+  __syncthreads();                                        // all have read the rows of the tile before
+  if (thread < kTileRows && any_row) rows[thread] = find_rows(job, first + thread);
   __syncthreads();
   if (u >= op.y.w) return;
   Rgb pixels[kTileRows];
   for (Rgb& pixel : pixels) pixel = {kGrey, kGrey, kGrey};
-  if (picture && column >= 0 && column < op.fit.width) {
+  if (any_row && column >= 0 && column < op.fit.width) {
     const Taps x = taps(column, job.column_step, op.frame.width, true);
 #pragma unroll
-    for (int r = 0; r < kTileRows; ++r) {  // all loads, without branches, before any store
+    for (int r = 0; r < kTileRows; ++r) {  // all loads come before any store, without branches
       const Rgb pixel = blend<kRead>(rows[r], x, job.pixel_bytes);
       if (rows[r].within) pixels[r] = pixel;
     }
@@ -171,7 +171,8 @@ Read how_to_read(const Frame& frame, const Source& source) {
 
 template <Read kRead>
 void launch_letterbox(const Job& job, const Memory& memory, const CudaStream& on) {
-  launch("letterbox", on, std::min(job.tiles(), kBlocksEach * on.multiprocessors), kTileRows * sizeof(Rows),
+  launch("letterbox", on, std::min(job.tiles(), kBlocksPerMultiprocessor * on.multiprocessors),
+         kTileRows * sizeof(Rows),
          job.op.y.type == Type::f16 ? letterbox_kernel<kRead, __half> : letterbox_kernel<kRead, float>, job, memory);
 }
 

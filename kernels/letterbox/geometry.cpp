@@ -6,7 +6,7 @@
 namespace cudet {
 namespace {
 
-// `size` · gain, rounded half to even as Python's round does.
+// Returns `size` · gain, rounded half to even like Python's round(); at least 1.
 int scaled(int size, double gain) {
   return std::max(static_cast<int>(std::nearbyint(size * gain)), 1);
 }

@@ -1,56 +1,60 @@
-// A picture to the network's input: scaled to fit, centred on grey, RGB in 0..1. As Ultralytics' LetterBox on OpenCV.
+// Converts an image to the network's input: scaled to fit, centred on grey, RGB in 0..1. As Ultralytics' LetterBox with
+// OpenCV.
 #pragma once
 #include "kernels/frame.h"
 #include "kernels/tensor.h"
 
 namespace cudet {
 
-/// Where a picture lies within the network's input.
+/// Where the scaled image is within the network's input.
 struct LetterboxFit {
-  int width, height;  // of the scaled picture, pixels of the input
-  int left, top;      // of its first pixel within the input
+  int width, height;  // of the scaled image, in pixels
+  int left, top;      // its first pixel
 };
 
-/// Fits a picture of at least 1 × 1 into `limit`: gain = min(limit.h / height, limit.w / width), sizes rounded half to
-/// even (at least 1); centred in `input`, which holds it. Of an odd margin, the smaller half is left and above.
+/// Scales an image of at least 1 × 1 to fit into `limit`: gain = min(limit.h / height, limit.w / width), sizes rounded
+/// half to even (at least 1). Centres it in `input`, which is large enough; the smaller half of an odd margin is left
+/// and above.
 LetterboxFit letterbox_fit(int width, int height, Extent limit, Extent input);
-/// The same where the input is the limit.
+/// The same with `input` as the limit.
 LetterboxFit letterbox_fit(int width, int height, Extent input);
 
-/// The least input of whole strides, within `limit` (itself of whole strides), that holds the picture at the gain of
-/// letterbox_fit(width, height, limit). Place the picture by letterbox_fit(width, height, limit, least): the gain of
-/// the least input alone may be smaller, since its sizes are rounded.
+/// Returns the smallest input, in multiples of `stride`, that holds the image at the gain of letterbox_fit(width,
+/// height, limit); `limit` is a multiple of `stride` too. Fit the image with letterbox_fit(width, height, limit,
+/// least): with `least` as the limit the gain could be smaller, since its sizes are rounded.
 Extent least_input(int width, int height, Extent limit, int stride);
 
-/// y(image, v, u, ·) = the picture's RGB, resized by OpenCV's INTER_LINEAR for 8-bit pixels (11-bit weights;
-/// reference.cpp has the rule), divided by 255; 114/255 outside of the placement. Pixels of nv12 are converted first.
+/// y(image, v, u, ·) = the frame's RGB, resized as OpenCV's INTER_LINEAR does for 8-bit pixels (11-bit weights;
+/// reference.cpp has the rule), divided by 255; 114/255 outside of the fit. nv12 is converted to RGB before.
 struct Letterbox {
   Frame frame;
   LetterboxFit fit;
-  Tensor y;   // N, H, W, 3, arena, f32; on devices f32 or f16; on the CPU f32 or u8, then not divided by 255
-  int image;  // which of y's N
+  Tensor y;   // N, H, W, 3, arena; devices: f32 or f16; CPU: f32, or u8 without the division by 255
+  int image;  // index within y's N
 
-  /// One tile a row of the input.
+  /// One tile per row of the input.
   int tiles() const { return y.h; }
 };
 
-/// Rows of y, and how many of the picture's they need: how a picture in host memory reaches a device, strip by strip.
+/// Rows of y, and the number of rows of the frame that they need: frames in host memory are sent to a device strip by
+/// strip.
 struct LetterboxStrip {
   int first, last;  // rows of y
-  int rows;         // of the picture (nv12: of its luma), packed; 0 where the strip is all grey
+  int rows;         // packed rows of the frame (nv12: of its luma); 0 if the strip is all grey
 };
 
-/// The longest strip from y's row `first` whose packed rows take at most `bytes`. Throws Error where one row of y takes
-/// more: two rows of the picture, each rounded up to whole words of 4 bytes, are always enough (nv12: four of luma).
+/// Returns the longest strip from y's row `first` on whose packed rows take at most `bytes`. Throws Error if one row of
+/// y takes more. Two rows of the frame, each rounded up to multiples of 4 bytes, are always enough (nv12: four of
+/// luma).
 LetterboxStrip letterbox_strip(const Letterbox&, int first, std::size_t bytes);
-/// Copies the strip's rows of op.frame (host) to `packed`, each to a whole word from its start; what lies between rows
-/// is not written. Returns how many bytes from start to end.
+/// Copies the strip's rows of op.frame (host) to `packed`, packed_pitch() bytes apart; bytes between rows are not
+/// written. Returns the number of bytes from start to end.
 std::size_t letterbox_pack(const Letterbox&, const LetterboxStrip&, std::uint8_t* packed);
-/// The strip's rows of y from what letterbox_pack made, copied to the device. y: f32 or f16, of pitch >= 3; its
-/// channels from 3 to pitch become 0.
+/// Computes the strip's rows of y from the result of letterbox_pack(), copied to the device. y: f32 or f16, pitch >= 3;
+/// its channels from 3 to pitch become 0. Throws Error if CUDA refuses the launch.
 void letterbox_strip_cuda(const Letterbox&, const LetterboxStrip&, const std::uint8_t* packed, const Memory&,
                           const CudaStream&);
-/// All of y from a frame on the device; y as above.
+/// Computes all of y from a frame on the device; y and errors as above.
 void letterbox_cuda(const Letterbox&, const Memory&, const CudaStream&);
 
 void run_reference(const Letterbox&, const Memory&);                       // f32 or u8

@@ -7,20 +7,20 @@
 namespace cudet {
 namespace {
 
-// Along an axis, what a pixel of the scaled picture is made of: two pixels of the picture, their weights of 1/2048.
+// The two pixels of the frame along an axis that a pixel of the scaled image blends, and their weights, in 1/2048.
 struct Taps {
   int first, second;
   int first_weight, second_weight;
 };
 
-// OpenCV's rule: the place in double, then in float; the weights rounded half to even, each by itself. Of a column
-// outside of the picture the nearest counts fully; of a row outside, its weight is kept, and both rows are the nearest:
-// that differs by a rounding.
+// OpenCV's rule: the coordinate is computed in double and rounded to float; each weight is rounded half to even by
+// itself. For a column outside of the frame the nearest one gets the full weight. For a row outside both taps are the
+// nearest row and the weights stay, which differs by a rounding.
 Taps taps(int destination, int scaled, int size, bool columns) {
   const double step = 1 / (static_cast<double>(scaled) / size);
-  const float place = static_cast<float>((destination + 0.5) * step - 0.5);
-  int first = static_cast<int>(std::floor(place));
-  float fraction = place - static_cast<float>(first);
+  const float coordinate = static_cast<float>((destination + 0.5) * step - 0.5);
+  int first = static_cast<int>(std::floor(coordinate));
+  float fraction = coordinate - static_cast<float>(first);
   if (columns && (first < 0 || first >= size - 1)) fraction = 0;
   const auto weight = [](float part) { return static_cast<int>(std::nearbyint(part * 2048)); };
   return {std::clamp(first, 0, size - 1), std::clamp(first + 1, 0, size - 1), weight(1 - fraction), weight(fraction)};
@@ -41,9 +41,9 @@ int value(const Frame& frame, int row, int column, int channel) {
 
 }  // namespace
 
-// Sums of a row have 19 bits; the 4 lowest are dropped, then 16 of each product, then 2 rounded. A picture of equal
-// size comes out as it is, and one of twice the size in both directions as the average of each 2×2, halves up: the
-// two cases that OpenCV treats apart need no code of their own.
+// Sums of a row have 19 bits; the 4 lowest are dropped, then 16 of each product, and the last 2 are rounded. A frame of
+// equal size is unchanged, and one of twice the size in both directions becomes the average of each 2×2, rounded half
+// up. So the two special cases of OpenCV need no code of their own.
 void run_reference(const Letterbox& op, const Memory& memory) {
   const Frame& frame = op.frame;
   for (int v = 0; v < op.y.h; ++v)

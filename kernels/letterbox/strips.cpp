@@ -9,14 +9,15 @@
 namespace cudet {
 namespace {
 
-// What rows [first, last) of the scaled picture need of a plane, one row of which serves `rows_of_one` of the
-// picture's. Where the scaled picture's rows are more than two of the plane's apart, no two of their pairs meet.
-PackedRows packed_rows(const Letterbox& op, int first, int last, int rows_of_one) {
+// Returns the rows of a plane that rows [first, last) of the scaled image need. A row of the plane covers
+// `rows_per_plane_row` rows of the frame. If rows of the scaled image are more than two rows of the plane apart, their
+// pairs of taps do not overlap.
+PackedRows packed_rows(const Letterbox& op, int first, int last, int rows_per_plane_row) {
   const int height = op.frame.height;
-  if (height > 2L * rows_of_one * op.fit.height) return {true, first, 2 * (last - first)};
+  if (height > 2L * rows_per_plane_row * op.fit.height) return {true, first, 2 * (last - first)};
   const double step = tap_step(op.fit.height, height);
-  const int from = taps(first, step, height, false).first / rows_of_one;
-  return {false, from, taps(last - 1, step, height, false).second / rows_of_one - from + 1};
+  const int from = taps(first, step, height, false).first / rows_per_plane_row;
+  return {false, from, taps(last - 1, step, height, false).second / rows_per_plane_row - from + 1};
 }
 
 std::size_t packed_bytes(const Letterbox& op, int first, int last) {
@@ -24,8 +25,8 @@ std::size_t packed_bytes(const Letterbox& op, int first, int last) {
   return packed_pitch(op.frame) * (static_cast<std::size_t>(planes.luma.count) + planes.chroma.count);
 }
 
-// Copies the plane's rows that the scaled picture's rows [first, last) need; returns where the next plane begins.
-std::uint8_t* pack(const Letterbox& op, const PackedRows& rows, const std::uint8_t* plane, int rows_of_one,
+// Copies the plane's `rows` to `packed`; returns where the next plane begins.
+std::uint8_t* pack(const Letterbox& op, const PackedRows& rows, const std::uint8_t* plane, int rows_per_plane_row,
                    std::size_t row_bytes, std::uint8_t* packed) {
   const std::size_t pitch = packed_pitch(op.frame);
   const double step = tap_step(op.fit.height, op.frame.height);
@@ -33,7 +34,7 @@ std::uint8_t* pack(const Letterbox& op, const PackedRows& rows, const std::uint8
     int row = rows.first + r;
     if (rows.pairs) {
       const Taps pair = taps(rows.first + r / 2, step, op.frame.height, false);
-      row = (r % 2 == 0 ? pair.first : pair.second) / rows_of_one;
+      row = (r % 2 == 0 ? pair.first : pair.second) / rows_per_plane_row;
     }
     std::memcpy(packed, plane + row * op.frame.stride, row_bytes);
   }
@@ -54,16 +55,16 @@ std::size_t packed_pitch(const Frame& frame) {
 }
 
 LetterboxStrip letterbox_strip(const Letterbox& op, int first, std::size_t bytes) {
-  if (const std::size_t least = packed_bytes(op, first, first + 1); least > bytes)
-    throw Error("a picture " + std::to_string(op.frame.width) + " pixels wide needs " + std::to_string(least) +
-                " bytes for a row of the network's input, there is room for " + std::to_string(bytes));
+  if (const std::size_t needed = packed_bytes(op, first, first + 1); needed > bytes)
+    throw Error("an image " + std::to_string(op.frame.width) + " pixels wide needs " + std::to_string(needed) +
+                " bytes per row of the network's input, there is room for " + std::to_string(bytes));
   int last = first + 1;
-  for (int most = op.y.h; last < most;) {  // by halves: longer strips take no fewer bytes
-    const int middle = last + (most - last + 1) / 2;
+  for (int limit = op.y.h; last < limit;) {  // bisection: longer strips take at least as many bytes
+    const int middle = last + (limit - last + 1) / 2;
     if (packed_bytes(op, first, middle) <= bytes)
       last = middle;
     else
-      most = middle - 1;
+      limit = middle - 1;
   }
   return {first, last, packed_planes(op, first, last).luma.count};
 }

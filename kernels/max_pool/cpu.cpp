@@ -13,7 +13,7 @@ namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The window within the picture: `rows` × `columns` pixels from `x`, rows `row_step` elements apart.
+// The part of a window within the image: `rows` × `columns` pixels from `x` on; steps in elements.
 template <class T>
 struct Window {
   const T* x;
@@ -21,13 +21,13 @@ struct Window {
   std::size_t row_step, column_step;
 };
 
-// NaN wins and stays.
+// Returns the larger of both; NaN if either is NaN.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE V greater(D, V value, V most) {
+HWY_INLINE V greater(D, V value, V maximum) {
   if constexpr (hwy::IsFloat<hn::TFromD<D>>())
-    return hn::IfThenElse(hn::Or(hn::Gt(value, most), hn::IsNaN(value)), value, most);
+    return hn::IfThenElse(hn::Or(hn::Gt(value, maximum), hn::IsNaN(value)), value, maximum);
   else
-    return hn::Max(value, most);
+    return hn::Max(value, maximum);
 }
 
 // Calls f(x) for each pixel of the window.
@@ -39,36 +39,36 @@ HWY_INLINE void for_pixels(const Window<T>& window, F f) {
   }
 }
 
-// The maximum for Lanes(d) channels from `channel`.
+// Stores the maximum of Lanes(d) channels from `channel` on.
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE void pool(D d, const Window<T>& window, int channel, T* y) {
-  auto most = hn::LoadU(d, window.x + channel);
-  for_pixels(window, [&](const T* x) HWY_ATTR { most = greater(d, hn::LoadU(d, x + channel), most); });
-  hn::StoreU(most, d, y + channel);
+  auto maximum = hn::LoadU(d, window.x + channel);
+  for_pixels(window, [&](const T* x) HWY_ATTR { maximum = greater(d, hn::LoadU(d, x + channel), maximum); });
+  hn::StoreU(maximum, d, y + channel);
 }
 
-// The same for 4 Lanes(d) channels, whose compares overlap in time.
+// The same for 4 Lanes(d) channels, whose comparisons overlap in time.
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE void pool_4(D d, const Window<T>& window, int channel, T* y) {
   const std::size_t lanes = hn::Lanes(d);
   const T* first = window.x + channel;
-  auto most_0 = hn::LoadU(d, first), most_1 = hn::LoadU(d, first + lanes);
-  auto most_2 = hn::LoadU(d, first + 2 * lanes), most_3 = hn::LoadU(d, first + 3 * lanes);
+  auto max_0 = hn::LoadU(d, first), max_1 = hn::LoadU(d, first + lanes);
+  auto max_2 = hn::LoadU(d, first + 2 * lanes), max_3 = hn::LoadU(d, first + 3 * lanes);
   for_pixels(window, [&](const T* pixel) HWY_ATTR {
     const T* x = pixel + channel;
-    most_0 = greater(d, hn::LoadU(d, x), most_0);
-    most_1 = greater(d, hn::LoadU(d, x + lanes), most_1);
-    most_2 = greater(d, hn::LoadU(d, x + 2 * lanes), most_2);
-    most_3 = greater(d, hn::LoadU(d, x + 3 * lanes), most_3);
+    max_0 = greater(d, hn::LoadU(d, x), max_0);
+    max_1 = greater(d, hn::LoadU(d, x + lanes), max_1);
+    max_2 = greater(d, hn::LoadU(d, x + 2 * lanes), max_2);
+    max_3 = greater(d, hn::LoadU(d, x + 3 * lanes), max_3);
   });
-  hn::StoreU(most_0, d, y + channel);
-  hn::StoreU(most_1, d, y + channel + lanes);
-  hn::StoreU(most_2, d, y + channel + 2 * lanes);
-  hn::StoreU(most_3, d, y + channel + 3 * lanes);
+  hn::StoreU(max_0, d, y + channel);
+  hn::StoreU(max_1, d, y + channel + lanes);
+  hn::StoreU(max_2, d, y + channel + 2 * lanes);
+  hn::StoreU(max_3, d, y + channel + 3 * lanes);
 }
 
 template <class T>
-void pool_rows_of(const MaxPool& op, const Memory& memory, int first, int last) {
+void pool_rows_as(const MaxPool& op, const Memory& memory, int first, int last) {
   const hn::ScalableTag<T> whole;
   const hn::CappedTag<T, 16 / sizeof(T)> small;
   const hn::CappedTag<T, 1> single;
@@ -92,8 +92,8 @@ void pool_rows_of(const MaxPool& op, const Memory& memory, int first, int last) 
 }
 
 void pool_rows(const MaxPool& op, const Memory& memory, int first, int last) {
-  op.x.type == Type::u8 ? pool_rows_of<std::uint8_t>(op, memory, first, last)
-                        : pool_rows_of<float>(op, memory, first, last);
+  op.x.type == Type::u8 ? pool_rows_as<std::uint8_t>(op, memory, first, last)
+                        : pool_rows_as<float>(op, memory, first, last);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace cudet {
 namespace {
 
-// Per word, the sign bits of the elements that are NaN: added to a magnitude, kBelowNan carries from NaN alone.
+// Per word, sets the sign bits of the elements that are NaN: adding kBelowNan to a magnitude carries only from NaN.
 template <class T>
 __device__ __forceinline__ unsigned nan_signs(unsigned word) {
   constexpr unsigned kSigns = sizeof(T) == 2 ? 0x80008000u : 0x80000000u;
@@ -15,23 +15,23 @@ __device__ __forceinline__ unsigned nan_signs(unsigned word) {
   return ((word & ~kSigns) + kBelowNan) & kSigns;
 }
 
-// A maximum in the making, of each of a vector's elements. The device's own maximum passes over NaN, so kNan keeps
-// account of it; where there is none, that can be saved.
+// A running maximum of each of a vector's elements. The device's maximum ignores NaN, so NaN is tracked separately if
+// kNan; without NaN in the input that work can be saved.
 template <class V, bool kNan>
 class Maximum {
  public:
   __device__ __forceinline__ Maximum() {
-    for (unsigned& word : most_.word) word = sizeof(T) == 2 ? 0xfc00fc00u : 0xff800000u;  // -infinity
+    for (unsigned& word : max_.word) word = sizeof(T) == 2 ? 0xfc00fc00u : 0xff800000u;  // -infinity
   }
   __device__ __forceinline__ void add(const V& value) {
     for (int w = 0; w < V::kWords; ++w) {
-      most_.word[w] = larger(most_.word[w], value.word[w]);
+      max_.word[w] = larger(max_.word[w], value.word[w]);
       if constexpr (kNan) nan_[w] |= nan_signs<T>(value.word[w]);
     }
   }
   __device__ __forceinline__ V value() const {
-    V value = most_;
-    if constexpr (kNan)  // where a sign is noted, all bits of the element are set
+    V value = max_;
+    if constexpr (kNan)  // sets all bits of an element whose sign bit is set
       for (int w = 0; w < V::kWords; ++w) value.word[w] |= nan_[w] | (nan_[w] - (nan_[w] >> (8 * sizeof(T) - 1)));
     return value;
   }
@@ -52,48 +52,48 @@ class Maximum {
     }
   }
 
-  V most_;
+  V max_;
   unsigned nan_[V::kWords] = {};  // sign bits
 };
 
-// ---- One pooling: a thread makes one vector of y.
+// ---- One pooling: a thread computes one vector of y.
 
 template <class V>
 struct MaxPoolTile {
   static __device__ void run(const MaxPool& op, const Memory& memory, int tile) {
     using T = typename V::Element;
-    const auto [i, v, u, k] = vector_place(op.y, V::kLanes, tile);
+    const auto [i, v, u, k] = vector_coord(op.y, V::kLanes, tile);
     if (u >= op.y.w) return;
     const int top = v * op.stride - op.pad, bottom = min(top + op.kernel, op.x.h);
     const int left = u * op.stride - op.pad, right = min(left + op.kernel, op.x.w);
-    Maximum<V, true> most;
+    Maximum<V, true> maximum;
     for (int row = max(top, 0); row < bottom; ++row)
       for (int column = max(left, 0); column < right; ++column)
-        most.add(V::load(arena_data<T>(memory, op.x) + op.x.pixel(i, row, column) + k));
-    most.value().store(arena_data<T>(memory, op.y) + op.y.pixel(i, v, u) + k);
+        maximum.add(V::load(arena_data<T>(memory, op.x) + op.x.pixel(i, row, column) + k));
+    maximum.value().store(arena_data<T>(memory, op.y) + op.y.pixel(i, v, u) + k);
   }
 };
 
-// ---- All poolings of a chain in one launch. A tile is a strip of rows of y, of full width, and a few vectors of each
-// pixel. x's part of it and the rows around that the windows reach lie in shared memory; each pooling takes maxima
-// along rows, then along columns, and from one to the next the rows that still matter get fewer.
+// ---- All poolings of a chain in one launch. A tile is a strip of rows of y, of full width, by a few vectors of each
+// pixel. Shared memory holds the strip of x and the rows around it that the windows reach. Each pooling takes maxima
+// along rows, then along columns; each needs fewer rows around the strip than the one before.
 
 struct ChainTiling {
-  int rows;  // of a strip
+  int rows;  // rows per strip
   int log2;  // a tile has 2^log2 vectors of each pixel
 
   CUDET_HD int strips(const MaxPoolChain& op) const { return (op.x.h + rows - 1) / rows; }
-  // Tiles side by side in the channels.
+  // Tiles along the channels.
   CUDET_HD int groups(const MaxPoolChain& op, int lanes) const { return (op.x.c / lanes) >> log2; }
   CUDET_HD int tiles(const MaxPoolChain& op, int lanes) const { return op.x.n * strips(op) * groups(op, lanes); }
-  // Rows of x that the values of one tile come from, at most.
-  CUDET_HD int rows_of_x(const MaxPoolChain& op) const {
+  // Maximum number of rows of x that one tile depends on.
+  CUDET_HD int input_rows(const MaxPoolChain& op) const {
     const int all = rows + 2 * op.count * (op.kernel / 2);
     return all < op.x.h ? all : op.x.h;
   }
-  // Two maps in shared memory: the values, and the maxima along rows.
+  // Of two maps: the values, and the maxima along rows.
   std::size_t shared_bytes(const MaxPoolChain& op) const {
-    return (std::size_t{2} * 16 * rows_of_x(op) * op.x.w) << log2;
+    return (std::size_t{2} * 16 * input_rows(op) * op.x.w) << log2;
   }
 };
 
@@ -109,7 +109,7 @@ class ChainTile {
     last_ = first_ + tiling.rows;
     origin_ = max(first_ - op.count * reach_, 0);
     values_ = reinterpret_cast<T*>(shared_memory());
-    along_rows_ = values_ + static_cast<std::size_t>(tiling.rows_of_x(op)) * run_ * V::kLanes;
+    along_rows_ = values_ + static_cast<std::size_t>(tiling.input_rows(op)) * run_ * V::kLanes;
     const int thread = static_cast<int>(threadIdx.x);
     start_row_ = thread / run_;
     start_at_ = thread % run_;
@@ -135,19 +135,20 @@ class ChainTile {
 
   template <bool kNan>
   __device__ void pool() const {
-    const int step = 1 << log2_;  // from a pixel's vector to the next pixel's
+    const int step = 1 << log2_;  // from one pixel to the next, in vectors
     for (int pooling = 0; pooling < op_.count; ++pooling) {
       for_rows(op_.count - pooling, [&](int row, int at) {
-        const int first = at & (step - 1), last = run_ - step + first;  // of that vector of all pixels
+        const int first = at & (step - 1),
+                  last = run_ - step + first;  // the same vector of the row's first and last pixels
         const int left = max(at - reach_ * step, first), right = min(at + reach_ * step, last);
-        maximum<kNan>(in_shared(values_, row, left), in_shared(values_, row, right), step * V::kLanes)
+        window_maximum<kNan>(in_shared(values_, row, left), in_shared(values_, row, right), step * V::kLanes)
             .store(in_shared(along_rows_, row, at));
       });
       __syncthreads();
       for_rows(op_.count - pooling - 1, [&](int row, int at) {
         const int top = max(row - reach_, 0), bottom = min(row + reach_, op_.x.h - 1);
         const V value =
-            maximum<kNan>(in_shared(along_rows_, top, at), in_shared(along_rows_, bottom, at), run_ * V::kLanes);
+            window_maximum<kNan>(in_shared(along_rows_, top, at), in_shared(along_rows_, bottom, at), run_ * V::kLanes);
         value.store(in_shared(values_, row, at));
         if (row >= first_ && row < last_) value.store(in_arena(op_.y[pooling], row, at));
       });
@@ -155,15 +156,15 @@ class ChainTile {
     }
   }
 
-  // Of the vectors from `first` to `last`, `step` elements apart.
+  // Maximum of the vectors from `first` to `last`, `step` elements apart.
   template <bool kNan>
-  static __device__ __forceinline__ V maximum(const T* first, const T* last, int step) {
-    Maximum<V, kNan> most;
-    for (; first <= last; first += step) most.add(V::load(first));
-    return most.value();
+  static __device__ __forceinline__ V window_maximum(const T* first, const T* last, int step) {
+    Maximum<V, kNan> maximum;
+    for (; first <= last; first += step) maximum.add(V::load(first));
+    return maximum.value();
   }
 
-  // Calls f(row, vector within the row) for all vectors of the rows that matter to the `poolings` still to come.
+  // Calls f(row, vector within the row) for all vectors of the rows that the `poolings` remaining poolings read.
   template <class F>
   __device__ __forceinline__ void for_rows(int poolings, F f) const {
     const int end = min(last_ + poolings * reach_, op_.x.h);
@@ -189,13 +190,13 @@ class ChainTile {
   const MaxPoolChain& op_;
   const Memory& memory_;
   int log2_;
-  int run_;              // vectors of a row
-  int reach_;            // of a window to either side
+  int run_;              // vectors per row
+  int reach_;            // pixels of a window to either side of its centre
   int image_, channel_;  // the tile's
-  int first_, last_;     // rows of the strip, of which the last may lie below the picture
-  int origin_;           // the row that comes first in shared memory
+  int first_, last_;     // rows of the strip; the last may be below the image
+  int origin_;           // first row in shared memory
   T *values_, *along_rows_;
-  int start_row_, start_at_, step_rows_, step_at_;  // the thread's way through the rows, without divisions
+  int start_row_, start_at_, step_rows_, step_at_;  // how the thread steps through the rows without divisions
 };
 
 template <class V>
@@ -207,23 +208,23 @@ __global__ void __launch_bounds__(kThreads)
     ChainTile<V>(op, tiling, memory, tile).run();
 }
 
-// The tiling that keeps the busiest multiprocessor least busy; of equal ones, that of the longest runs of memory. rows
-// is 0 if none has room in shared memory.
+// Returns the tiling with the least work for the busiest multiprocessor; among equals the one with the longest
+// contiguous accesses. `rows` is 0 if no tiling fits into shared memory.
 ChainTiling choose_tiling(const MaxPoolChain& op, int lanes, const CudaStream& on) {
   const std::size_t room = std::min<std::size_t>(kSharedByDefault, static_cast<std::size_t>(on.shared_bytes_per_block));
   ChainTiling best{};
-  long least = 0;
+  long min_work = 0;
   for (int log2 = 2; log2 >= 0; --log2)
     for (int rows = op.x.h; rows >= 1 && (op.x.c / lanes) % (1 << log2) == 0; --rows) {
       const ChainTiling tiling{rows, log2};
       if (tiling.shared_bytes(op) > room) continue;
       const int rounds = (tiling.tiles(op, lanes) + on.multiprocessors - 1) / on.multiprocessors;
-      long passes = tiling.rows_of_x(op);  // rows that one tile reads, and that its poolings go over
+      long passes = tiling.input_rows(op);  // rows that one tile reads and its poolings process
       for (int left = op.count; left > 0; --left) passes += std::min(rows + (2 * left - 1) * (op.kernel / 2), op.x.h);
       const long work = (rounds * passes) << log2;
-      if (best.rows != 0 && work >= least) continue;
+      if (best.rows != 0 && work >= min_work) continue;
       best = tiling;
-      least = work;
+      min_work = work;
     }
   return best;
 }
@@ -245,7 +246,7 @@ void max_pool_chain_cuda(const MaxPoolChain& op, const Memory& memory, const Cud
     for (int i = 0; i < op.count; ++i) max_pool_cuda(op.step(i), memory, on);
     return;
   }
-  const int blocks = std::min(tiling.tiles(op, lanes), kBlocksEach * on.multiprocessors);
+  const int blocks = std::min(tiling.tiles(op, lanes), kBlocksPerMultiprocessor * on.multiprocessors);
   launch("max_pool_chain", on, blocks, tiling.shared_bytes(op),
          op.x.type == Type::f16 ? max_pool_chain_kernel<Vector<__half>> : max_pool_chain_kernel<Vector<float>>, op,
          tiling, memory);

@@ -5,20 +5,20 @@
 
 namespace cudet {
 
-/// y(i, v, u, k) = max over r, s in [0, kernel) of x(i, v·stride − pad + r, u·stride − pad + s, k); what lies outside
-/// of the picture does not count; NaN in a window wins. As torch.nn.MaxPool2d.
+/// y(i, v, u, k) = max over r, s in [0, kernel) of x(i, v·stride − pad + r, u·stride − pad + s, k); pixels
+/// outside of the image do not count; NaN in a window wins. As torch.nn.MaxPool2d.
 struct MaxPool {
   static constexpr const char* kName = "max_pool";
-  Tensor x;                 // N, H, W, C
-  Tensor y;                 // N, V, U, C; V = (H + 2 pad − kernel) / stride + 1, U alike; may not overlap x
+  Tensor x;  // N, H, W, C
+  Tensor y;  // N, V, U, C; V = (H + 2 pad − kernel) / stride + 1, U from W in the same way; may not overlap x
   int kernel, stride, pad;  // pixels; pad <= kernel / 2, so that no window is empty
 
-  /// One tile an output row.
+  /// One tile per output row.
   CUDET_HD int tiles() const { return y.n * y.h; }
 };
 
-/// Poolings of stride 1 one after the other, as in SPPF: y[0] = pool(x), y[i] = pool(y[i - 1]), each with pad kernel
-/// / 2. So y[i] is the maximum over a window of (i + 1)(kernel - 1) + 1.
+/// Consecutive poolings of stride 1, as in SPPF: y[0] = pool(x), y[i] = pool(y[i - 1]), each with pad kernel / 2. So
+/// y[i] is the maximum over a window of (i + 1)(kernel - 1) + 1.
 struct MaxPoolChain {
   static constexpr const char* kName = "max_pool_chain";
   static constexpr int kMost = 4;

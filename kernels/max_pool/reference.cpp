@@ -6,11 +6,11 @@
 namespace cudet {
 namespace {
 
-bool wins(float value, float most) {
-  return value > most || std::isnan(value);
+bool wins(float value, float maximum) {
+  return value > maximum || std::isnan(value);
 }
-bool wins(std::uint8_t value, std::uint8_t most) {
-  return value > most;
+bool wins(std::uint8_t value, std::uint8_t maximum) {
+  return value > maximum;
 }
 
 template <class T>
@@ -22,15 +22,15 @@ void max_pool(const MaxPool& op, const Memory& memory) {
     for (int v = 0; v < op.y.h; ++v)
       for (int u = 0; u < op.y.w; ++u)
         for (int k = 0; k < op.y.c; ++k) {
-          T most = Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
+          T maximum = Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
           for (int r = 0; r < op.kernel; ++r)
             for (int s = 0; s < op.kernel; ++s) {
               const int row = v * op.stride - op.pad + r, column = u * op.stride - op.pad + s;
               if (row < 0 || row >= op.x.h || column < 0 || column >= op.x.w) continue;
               const T value = x[op.x.pixel(i, row, column) + k];
-              if (wins(value, most)) most = value;
+              if (wins(value, maximum)) maximum = value;
             }
-          y[op.y.pixel(i, v, u) + k] = most;
+          y[op.y.pixel(i, v, u) + k] = maximum;
         }
 }
 

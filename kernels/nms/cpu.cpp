@@ -13,16 +13,16 @@
 namespace cudet {
 namespace {
 
-constexpr int kBlock = 64;  // candidates that are held against those that stayed at a time
+constexpr int kBlock = 64;  // candidates that are compared with the kept ones at a time
 
-// Candidates by coordinate, for vectors.
+// Candidates as a structure of arrays, for vectors.
 struct Block {
   float x1[kBlock], y1[kBlock], x2[kBlock], y2[kBlock], area[kBlock];
   float suppressed[kBlock];  // 0 or 1
   std::int32_t class_id[kBlock];
 };
 
-// A candidate as IoU sees it: moved apart from other classes.
+// A candidate's box for IoU: moved apart from other classes.
 struct Box {
   float x1, y1, x2, y2, area;
 
@@ -46,23 +46,23 @@ namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Marks whatever of the block has an IoU above the threshold with any of the candidates that stayed.
-void suppress(const Candidate* stayed, int count, float iou, bool agnostic, Block& block) {
+// Marks the candidates of the block whose IoU with any of the kept ones is above the threshold.
+void suppress(const Candidate* kept, int count, float iou, bool agnostic, Block& block) {
   const hn::ScalableTag<float> d;
   const hn::RebindToSigned<decltype(d)> di;
   const auto zero = hn::Zero(d), threshold = hn::Set(d, iou);
   const int lanes = static_cast<int>(hn::Lanes(d));
   for (int m = 0; m < count; ++m) {
-    const Box c(stayed[m], agnostic);
+    const Box c(kept[m], agnostic);
     const auto x1 = hn::Set(d, c.x1), y1 = hn::Set(d, c.y1), x2 = hn::Set(d, c.x2), y2 = hn::Set(d, c.y2);
     const auto c_area = hn::Set(d, c.area);
-    const auto class_id = hn::Set(di, std::int32_t{stayed[m].class_id});
+    const auto class_id = hn::Set(di, std::int32_t{kept[m].class_id});
     for (int n = 0; n < kBlock; n += lanes) {
       const auto w = hn::Sub(hn::Min(x2, hn::LoadU(d, block.x2 + n)), hn::Max(x1, hn::LoadU(d, block.x1 + n)));
       const auto h = hn::Sub(hn::Min(y2, hn::LoadU(d, block.y2 + n)), hn::Max(y1, hn::LoadU(d, block.y1 + n)));
-      const auto both = hn::Mul(hn::Max(w, zero), hn::Max(h, zero));
-      const auto either = hn::Sub(hn::Add(c_area, hn::LoadU(d, block.area + n)), both);
-      auto over = hn::Gt(hn::Div(both, either), threshold);
+      const auto intersection = hn::Mul(hn::Max(w, zero), hn::Max(h, zero));
+      const auto united = hn::Sub(hn::Add(c_area, hn::LoadU(d, block.area + n)), intersection);
+      auto over = hn::Gt(hn::Div(intersection, united), threshold);
       if (!agnostic) over = hn::And(over, hn::RebindMask(d, hn::Eq(class_id, hn::LoadU(di, block.class_id + n))));
       const auto before = hn::LoadU(d, block.suppressed + n);
       hn::StoreU(hn::IfThenElse(over, hn::Set(d, 1.0f), before), d, block.suppressed + n);
@@ -79,14 +79,14 @@ HWY_AFTER_NAMESPACE();
 namespace cudet {
 namespace {
 
-// Whether any score is above the threshold: nearly no anchor's is, so this loop over all scores has no branch.
+// Whether any score is above the threshold. Nearly no anchor has one, so the loop over all scores has no branch.
 bool any_above(const float* scores, int classes, float threshold) {
   int above = 0;
   for (int k = 0; k < classes; ++k) above |= scores[k] > threshold;
   return above != 0;
 }
 
-// False where any value is infinite or NaN, whose product with 0 is NaN.
+// Whether all values are finite: the product of 0 with infinity or NaN is NaN.
 bool all_finite(const float* values, int count) {
   float sum = 0;
   for (int k = 0; k < count; ++k) sum += values[k] * 0;
@@ -108,8 +108,8 @@ int find_candidates(const Nms& op, Candidate* candidates) {
   return found;
 }
 
-// Lays `count` candidates out for vectors; the rest of the block are boxes of no area.
-Block lay_out(const Candidate* candidates, int count, bool agnostic) {
+// Converts `count` candidates to a Block; its remaining boxes have no area.
+Block make_block(const Candidate* candidates, int count, bool agnostic) {
   Block block{};
   for (int n = 0; n < count; ++n) {
     const Box c(candidates[n], agnostic);
@@ -135,10 +135,10 @@ int nms_cpu(const Nms& op, Candidate* candidates) {
   const int best = std::min(found, Nms::kMaxCandidates);
 
   const auto suppress_by = HWY_DYNAMIC_DISPATCH(suppress);
-  int kept = 0;  // the first of `candidates`: one that stays moves up to their end
+  int kept = 0;  // number of kept candidates, which are moved to the start of `candidates`
   for (int start = 0; start < best && kept < op.max_detections; start += kBlock) {
     const int count = std::min(kBlock, best - start);
-    Block block = lay_out(candidates + start, count, op.agnostic);
+    Block block = make_block(candidates + start, count, op.agnostic);
     suppress_by(candidates, kept, op.iou, op.agnostic, block);
     for (int n = 0; n < count && kept < op.max_detections; ++n) {
       if (block.suppressed[n] != 0) continue;

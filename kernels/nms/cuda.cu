@@ -7,9 +7,9 @@
 namespace cudet {
 namespace {
 
-// ---- Ranks: the place of each candidate is the number of those that come before it
+// ---- Ranking: the rank of a candidate, its position in the sorted order, is the number of candidates before it
 
-constexpr int kRanked = 32;  // candidates that a block ranks at a time, one a lane; each warp compares with some keys
+constexpr int kRanked = 32;  // candidates that a block ranks at a time, one per lane; warps divide the keys
 constexpr int kKeys = 1024;  // keys in shared memory at a time
 
 struct RankShared {
@@ -17,9 +17,8 @@ struct RankShared {
   int before[kWarps][kRanked];
 };
 
-// Rises from one candidate in order to the next: by falling score, then by anchor. Scores aren't negative, so their
-// bits are in their own order.
-__device__ unsigned long long key(const Candidate& c) {
+// Sort key, ascending: by descending score, then by anchor. Scores are not negative, so their bits have their order.
+__device__ unsigned long long sort_key(const Candidate& c) {
   return static_cast<unsigned long long>(~__float_as_uint(c.score)) << 32 | static_cast<unsigned>(c.anchor);
 }
 
@@ -30,12 +29,12 @@ __device__ void rank_tile(const NmsBatch& op, int image, int found, int first) {
   Candidate* sorted = op.sorted + static_cast<std::size_t>(image) * room;
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32, n = first + lane;
 
-  const unsigned long long mine = n < found ? key(candidates[n]) : 0;
+  const unsigned long long mine = n < found ? sort_key(candidates[n]) : 0;
   int before = 0;
   for (int start = 0; start < found; start += kKeys) {
     const int count = min(kKeys, found - start);
-    __syncthreads();  // the keys that were here have served
-    for (int k = thread; k < count; k += kThreads) shared.key[k] = key(candidates[start + k]);
+    __syncthreads();  // all have read the keys of the round before
+    for (int k = thread; k < count; k += kThreads) shared.key[k] = sort_key(candidates[start + k]);
     __syncthreads();
     for (int k = warp; k < count; k += kWarps) before += shared.key[k] < mine ? 1 : 0;
   }
@@ -56,9 +55,9 @@ __global__ void __launch_bounds__(kThreads) rank_kernel(const __grid_constant__ 
   }
 }
 
-// ---- Suppression: one block an image takes the sorted candidates, one a thread, a batch at a time
+// ---- Suppression: one block per image processes the sorted candidates in batches, one candidate per thread
 
-// A candidate as IoU sees it: moved apart from other classes, unless they do not matter.
+// A candidate's box for IoU: moved apart from other classes unless `agnostic`.
 struct Box {
   float4 corners;  // x1, y1, x2, y2
   float area;
@@ -72,19 +71,20 @@ struct Box {
   }
 };
 
-// Whether `a`, which stays, suppresses `b`: nms_reference's operations, each rounded by itself as there.
+// Whether `a`, which is kept, suppresses `b`: the operations of nms_reference, each rounded by itself as there.
 __device__ bool suppresses(const Box& a, const Box& b, float iou) {
   if (a.class_id != b.class_id) return false;
   const float w = max(0.0f, __fsub_rn(min(a.corners.z, b.corners.z), max(a.corners.x, b.corners.x)));
   const float h = max(0.0f, __fsub_rn(min(a.corners.w, b.corners.w), max(a.corners.y, b.corners.y)));
-  const float both = __fmul_rn(w, h);
-  return __fdiv_rn(both, __fsub_rn(__fadd_rn(a.area, b.area), both)) > iou;
+  const float intersection = __fmul_rn(w, h);
+  return __fdiv_rn(intersection, __fsub_rn(__fadd_rn(a.area, b.area), intersection)) > iou;
 }
 
 struct SuppressShared {
   Box kept[kThreads], batch[kThreads];
-  unsigned suppressed[kThreads][kWarps];  // of batch: by which candidate, a bit a later one
-  unsigned stay[kWarps];                  // of batch: a bit a candidate that none of earlier batches suppresses
+  unsigned suppressed[kThreads]
+                     [kWarps];  // row m: the later candidates of the batch that candidate m suppresses, as bits
+  unsigned survivors[kWarps];   // the candidates of the batch that no earlier batch suppresses, as bits
 };
 
 __device__ void suppress_image(const NmsBatch& op, int image) {
@@ -97,38 +97,38 @@ __device__ void suppress_image(const NmsBatch& op, int image) {
   const int max_detections = op.parameters->max_detections;
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32;
 
-  int kept_count = 0;  // the same in all threads, as is whatever decides about it
+  int kept_count = 0;  // equal in all threads, as are all conditions on it
   for (int start = 0; start < found && kept_count < max_detections; start += kThreads) {
-    const int count = found - start;  // of the batch, if it is the last
+    const int count = found - start;  // candidates left; the batch may have fewer than kThreads
     const Candidate candidate = thread < count ? sorted[start + thread] : Candidate{};
     const Box box(candidate, agnostic);
-    bool stays = thread < count;
+    bool survives = thread < count;
 
     for (int first = 0; first < kept_count; first += kThreads) {
       if (first + thread < kept_count) shared.kept[thread] = Box(kept[first + thread], agnostic);
       __syncthreads();
-      for (int m = 0; m < min(kThreads, kept_count - first) && stays; ++m)
-        stays = !suppresses(shared.kept[m], box, iou);
-      if (!__syncthreads_or(stays)) break;
+      for (int m = 0; m < min(kThreads, kept_count - first) && survives; ++m)
+        survives = !suppresses(shared.kept[m], box, iou);
+      if (!__syncthreads_or(survives)) break;
     }
 
     shared.batch[thread] = box;
-    const unsigned stay = __ballot_sync(kWarp, stays);
-    if (thread % 32 == 0) shared.stay[warp] = stay;
+    const unsigned survivors = __ballot_sync(kWarp, survives);
+    if (thread % 32 == 0) shared.survivors[warp] = survivors;
     __syncthreads();
     for (int word = 0; word < kWarps; ++word) {
       unsigned bits = 0;
       const int last = min(count, 32 * (word + 1));
-      for (int m = stays ? max(thread + 1, 32 * word) : last; m < last; ++m)
+      for (int m = survives ? max(thread + 1, 32 * word) : last; m < last; ++m)
         if (suppresses(box, shared.batch[m], iou)) bits |= 1u << m % 32;
       shared.suppressed[thread][word] = bits;
     }
     __syncthreads();
 
-    // Every thread goes over those that stay, and so finds its own place.
-    int place = -1;
+    // Every thread goes through the survivors in order, and so finds the position of its own candidate.
+    int position = -1;
     unsigned left[kWarps];
-    for (int word = 0; word < kWarps; ++word) left[word] = shared.stay[word];
+    for (int word = 0; word < kWarps; ++word) left[word] = shared.survivors[word];
 #pragma unroll
     for (int word = 0; word < kWarps; ++word)
       while (left[word] != 0 && kept_count < max_detections) {
@@ -136,11 +136,11 @@ __device__ void suppress_image(const NmsBatch& op, int image) {
         left[word] &= left[word] - 1;
 #pragma unroll
         for (int later = word; later < kWarps; ++later) left[later] &= ~shared.suppressed[m][later];
-        if (m == thread) place = kept_count;
+        if (m == thread) position = kept_count;
         ++kept_count;
       }
-    if (place >= 0) kept[place] = candidate;
-    __syncthreads();  // what is kept can be read, and the batch has served
+    if (position >= 0) kept[position] = candidate;
+    __syncthreads();  // kept[] can be read, and the batch can be overwritten
   }
   if (thread == 0) op.kept_count[image] = kept_count;
 }

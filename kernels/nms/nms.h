@@ -1,5 +1,4 @@
-// Non-maximum suppression: the boxes that stay, in order of score. As Ultralytics' non_max_suppression, one class a
-// box.
+// Non-maximum suppression: keeps boxes in order of score. As Ultralytics' non_max_suppression with one class per box.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,19 +7,19 @@ namespace cudet {
 
 struct CudaStream;  // kernels/launch.cuh
 
-/// A box that passed the threshold, in pixels of the network's input.
+/// A box above the confidence threshold, in pixels of the network's input.
 struct Candidate {
   float x1, y1, x2, y2, score;
   int class_id, anchor;
 };
 
-/// Per anchor the class of the highest score (the lowest index of equals) counts, where that score is above
-/// `confidence` and the class is wanted. Of the kMaxCandidates best by score, then anchor index, each stays whose
-/// IoU with every one that stayed before it (of its class, or of any class if `agnostic`) is at most `iou`;
-/// `max_detections` of them at most. IoU is f32, as torchvision's nms has it, and unless `agnostic` of boxes moved by
-/// kClassShift pixels a class: that is how Ultralytics keeps classes apart, and its rounding decides at the threshold.
-/// Of two boxes without area IoU is NaN, and both stay. An anchor with a corner or a score that is not finite is
-/// dropped.
+/// An anchor is a candidate if the highest score of its classes (the lowest class of equal ones) is above `confidence`
+/// and that class is wanted. Candidates are ordered by score, then anchor index; the first kMaxCandidates count. In
+/// this order a candidate is kept if its IoU with every kept one (of its class, or of any class if `agnostic`) is at
+/// most `iou`, until `max_detections` are kept. IoU is computed in f32 as in torchvision's nms. Unless `agnostic`,
+/// boxes are first moved by kClassShift pixels times their class: Ultralytics keeps classes apart this way, and the
+/// rounding decides at the threshold. The IoU of two boxes without area is NaN, and both are kept. An anchor with a
+/// corner or a score that is not finite is dropped.
 struct Nms {
   static constexpr int kMaxCandidates = 30000;
   static constexpr float kClassShift = 7680;
@@ -32,27 +31,28 @@ struct Nms {
   int max_detections;
 };
 
-/// What one call wants of the detections; in device memory, so that one captured graph serves every call.
+/// The options of one call, in device memory, so that one captured graph serves every call.
 struct NmsParameters {
   float confidence, iou;
   int max_detections, agnostic;
 };
 
-/// NMS of a batch on the device, of candidates that passed the threshold. All pointers are the device's.
+/// NMS of a batch on the device, for candidates above the threshold. All pointers are to device memory.
 struct NmsBatch {
-  int images, capacity;             // capacity: room for candidates, each image
+  int images, capacity;             // capacity: maximum candidates per image
   const NmsParameters* parameters;  // one
   const Candidate* candidates;      // images, capacity; in any order
-  const int* found;                 // images: how many there are
+  const int* found;                 // images: number of candidates
   Candidate* sorted;                // images, min(capacity, kMaxCandidates): scratch
-  Candidate* kept;                  // images, min(capacity, kMaxCandidates): those that stay, in order
+  Candidate* kept;                  // images, min(capacity, kMaxCandidates): the kept ones, in order
   int* kept_count;                  // images
 };
 
-/// The boxes that stay are the first of `candidates` (room for one an anchor), in order; returns how many.
+/// Writes the kept boxes to the start of `candidates` (room for one per anchor), in order; returns their number.
 int nms_reference(const Nms&, Candidate* candidates);
 int nms_cpu(const Nms&, Candidate* candidates);
-/// As nms_cpu of the rows that the candidates came from, to the bit.
+/// The same result, bit for bit, as nms_cpu on the rows that the candidates came from. Throws Error if CUDA refuses the
+/// launch.
 void nms_cuda(const NmsBatch&, const CudaStream&);
 
 }  // namespace cudet

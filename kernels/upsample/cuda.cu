@@ -4,12 +4,12 @@
 namespace cudet {
 namespace {
 
-// A thread reads one vector of x and writes it to all pixels of y that repeat it: a tile is a piece of a row of x.
+// A thread loads one vector of x and stores it to all pixels of y that repeat it. A tile is a part of a row of x.
 template <class V>
 struct UpsampleTile {
   static __device__ void run(const Upsample& op, const Memory& memory, int tile) {
     using T = typename V::Element;
-    const auto [i, v, u, k] = vector_place(op.x, V::kLanes, tile);
+    const auto [i, v, u, k] = vector_coord(op.x, V::kLanes, tile);
     if (u >= op.x.w) return;
     const V vector = V::load(arena_data<T>(memory, op.x) + op.x.pixel(i, v, u) + k);
     for (int p = 0; p < op.scale; ++p) {

@@ -12,7 +12,7 @@ struct Upsample {
   Tensor y;   // N, scale·H, scale·W, C
   int scale;  // >= 1
 
-  /// One tile an output row.
+  /// One tile per row of y.
   CUDET_HD int tiles() const { return y.n * y.h; }
 };
 

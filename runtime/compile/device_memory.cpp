@@ -39,15 +39,15 @@ NmsBatch CandidateLayout::batch(std::byte* base) const {
   return op;
 }
 
-CudaMemory cuda_memory(const Program& program, int multiprocessors) {
+CudaMemory cuda_memory(const Program& program) {
   CudaMemory memory{};
   memory.scratch = kScratchCounters;
   for (const Program::NamedStep& named : program.steps)
     if (const Conv2d* conv = convolution(named.step)) {
       memory.weights +=
           align_up(conv2d_cuda_packed_bytes(*conv)) + align_up(conv2d_cuda_bias_floats(*conv) * sizeof(float));
-      if (std::holds_alternative<Conv2d>(named.step))  // a convolution fused with DySample never splits its sums
-        memory.scratch = std::max(memory.scratch, conv2d_cuda_scratch_bytes(*conv, multiprocessors));
+      if (const auto* plan = std::get_if<Conv2dCudaPlan>(&named.plan))
+        memory.scratch = std::max(memory.scratch, plan->scratch_bytes());
     }
   memory.arena = program.memory.bytes;
   memory.input = program.input.pixel(program.batch, 0, 0) * size_of(program.input.type);

@@ -41,7 +41,7 @@ struct CudaMemory {
   std::size_t total() const { return weights + arena + input + candidates + scratch + strip; }
 };
 
-/// Computes the memory of a Program compiled for CUDA on a device with `multiprocessors` multiprocessors.
-CudaMemory cuda_memory(const Program& program, int multiprocessors);
+/// Computes the memory of a Program compiled for CUDA.
+CudaMemory cuda_memory(const Program& program);
 
 }  // namespace cudet

@@ -38,14 +38,14 @@ void fuse(std::vector<Program::NamedStep>& steps) {
            extend(chain, std::get<MaxPool>(steps[end].step)))
       ++end;
     if (chain.count > 1) {
-      fused.push_back({chain, steps[i].name, steps[i].row});
+      fused.push_back({chain, {}, steps[i].name, steps[i].row});
       i = end;
       continue;
     }
     const auto* conv = std::get_if<Conv2d>(&steps[i].step);
     const auto* sample = i + 1 < steps.size() ? std::get_if<DySample>(&steps[i + 1].step) : nullptr;
     if (conv && sample && conv->y == sample->offset && conv_dysample_fits({*conv, *sample})) {
-      fused.push_back({ConvDySample{*conv, *sample}, steps[i + 1].name, steps[i + 1].row});
+      fused.push_back({ConvDySample{*conv, *sample}, {}, steps[i + 1].name, steps[i + 1].row});
       i += 2;
       continue;
     }

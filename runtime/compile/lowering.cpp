@@ -34,9 +34,10 @@ class Lowering {
     for (const Node& node : graph_.nodes) {
       node_ = &node;
       std::optional<Step> step = std::visit([&](const auto& op) { return lower(op); }, node.op);
-      if (step) program.steps.push_back({*step, node.name, node.row});
+      if (step) program.steps.push_back({*step, {}, node.name, node.row});
     }
     if (target_.cuda) fuse(program.steps);
+    for (Program::NamedStep& named : program.steps) named.plan = plan_step(named.step, target_);
     program.input = tensor(0);
     program.output = tensor(graph_.output);
     for (const GraphRow& row : graph_.rows) program.rows.push_back(tensor(row.output));

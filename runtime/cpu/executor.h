@@ -12,7 +12,8 @@ class CpuExecutor {
   explicit CpuExecutor(int threads) : pool_(threads), scratch_(static_cast<std::size_t>(threads) * kCpuScratch) {}
 
   void run(const Program& program, const Memory& memory);
-  void run(const Step& step, const Memory& memory);
+  /// Runs one step by the plan that plan_step() made for it with this executor's number of threads, or any other.
+  void run(const Step& step, const StepPlan& plan, const Memory& memory);
 
   ThreadPool& pool() { return pool_; }
   /// Calls body(memory, first, last) as ThreadPool::for_tiles does; memory.scratch belongs to the calling thread.

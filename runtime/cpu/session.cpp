@@ -23,8 +23,8 @@ CpuSession::CpuSession(const Model& model, const Options& options)
 
 const Program& CpuSession::program(int batch, Extent input) {
   if (const Program* cached = programs_.find(batch, input)) return *cached;
-  auto compiled = std::make_unique<Program>(
-      compile(model_.impl().graph, *weights_, batch, input, options_.keep_rows, {options_.type}));
+  auto compiled = std::make_unique<Program>(compile(model_.impl().graph, *weights_, batch, input, options_.keep_rows,
+                                                    {options_.type, false, options_.threads}));
   const std::size_t bytes = compiled->memory.bytes;
   if (bytes > physical_memory())
     throw Error("out of memory: " + std::to_string(bytes >> 20) + " MB are needed for " + std::to_string(batch) +

@@ -29,7 +29,7 @@ class CpuSession {
   void letterbox(const Program& program, const Frame& frame, const LetterboxFit& fit, int image);
   /// Runs all steps, or one step; each reads what the steps before it left in the arena.
   void run(const Program& program) { executor_.run(program, memory()); }
-  void run(const Program::NamedStep& step) { executor_.run(step.step, memory()); }
+  void run(const Program::NamedStep& step) { executor_.run(step.step, step.plan, memory()); }
 
   /// The arena of the last Program asked for, and the weights.
   Memory memory() const { return {arena_.data(), weights_->bytes.data()}; }

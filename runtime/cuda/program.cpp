@@ -7,17 +7,20 @@ namespace {
 
 /// Launches an operator's kernels.
 struct Launcher {
+  const StepPlan& plan;
   const Memory& memory;
   const CudaStream& stream;
 
-  void operator()(const Conv2d& op) const { conv2d_cuda(op, memory, stream); }
+  void operator()(const Conv2d& op) const { conv2d_cuda(op, std::get<Conv2dCudaPlan>(plan), memory, stream); }
   void operator()(const Conv2dInt8&) const { throw Error("int8 runs on the CPU only"); }
   void operator()(const MaxPool& op) const { max_pool_cuda(op, memory, stream); }
   void operator()(const MaxPoolChain& op) const { max_pool_chain_cuda(op, memory, stream); }
   void operator()(const Upsample& op) const { upsample_cuda(op, memory, stream); }
   void operator()(const Copy& op) const { copy_cuda(op, memory, stream); }
   void operator()(const DySample& op) const { dysample_cuda(op, memory, stream); }
-  void operator()(const ConvDySample& op) const { conv_dysample_cuda(op, memory, stream); }
+  void operator()(const ConvDySample& op) const {
+    conv_dysample_cuda(op, std::get<ConvDySamplePlan>(plan), memory, stream);
+  }
   void operator()(const DetectDecode& op) const { detect_decode_cuda(op, memory, stream); }
 };
 
@@ -52,7 +55,7 @@ class Capture {
 
 void launch_step(const Program::NamedStep& step, const Memory& memory, const CudaStream& stream) {
   try {
-    std::visit(Launcher{memory, stream}, step.step);
+    std::visit(Launcher{step.plan, memory, stream}, step.step);
   } catch (const Error& error) {
     throw Error(step.name + ": " + error.what());
   }

@@ -20,9 +20,9 @@ CudaSession::CudaSession(const Model& model, Precision precision)
 
 CudaProgram& CudaSession::program(int batch, Extent input) {
   if (CudaProgram* cached = programs_.find(batch, input)) return *cached;
-  auto compiled =
-      std::make_unique<CudaProgram>(compile(model_.impl().graph, packed_, batch, input, false, {type_, true}));
-  reserve(cuda_memory(*compiled, device_.multiprocessors));
+  auto compiled = std::make_unique<CudaProgram>(
+      compile(model_.impl().graph, packed_, batch, input, false, {type_, true, 1, device_.multiprocessors}));
+  reserve(cuda_memory(*compiled));
   return programs_.add(std::move(compiled));
 }
 

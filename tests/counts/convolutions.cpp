@@ -1,7 +1,7 @@
-// Launches one convolution of a network in f16, on zeros: for devices that count instructions. What a kernel executes
-// does not depend on the values.
+// Launches one convolution of a network in f16, on zeros, for devices that count instructions. The instructions of a
+// kernel do not depend on the values.
 //
-//   convolutions MODEL.json          lists the distinct ones: index, how many, rows x columns x channels to channels, …
+//   convolutions MODEL.json          lists the distinct ones: index, number of them, output rows x columns, channels, …
 //   convolutions MODEL.json INDEX    runs one; prints its plan
 #include <algorithm>
 #include <cstdio>
@@ -57,25 +57,25 @@ std::size_t bytes(const Tensor& t) {
 void run(Conv2d op) {
   op.weight.offset = 0;
   op.bias.offset = (conv2d_cuda_packed_bytes(op) + 255) / 256 * 256;
-  const CudaStream device = default_stream();
-  const std::size_t scratch_bytes = std::max(kScratchCounters, conv2d_cuda_scratch_bytes(op, device.multiprocessors));
+  CudaStream on = default_stream();
+  const Conv2dCudaPlan plan = conv2d_cuda_plan(op, on.multiprocessors);
+  const std::size_t scratch_bytes = std::max(kScratchCounters, plan.scratch_bytes());
   const std::size_t arena_bytes = std::max({bytes(op.x), bytes(op.y), op.add ? bytes(op.residual) : std::size_t{0}});
   const DeviceArray<unsigned char> arena(std::vector<unsigned char>(arena_bytes, 0));
   const DeviceArray<unsigned char> weights(
       std::vector<unsigned char>(op.bias.offset + conv2d_cuda_bias_floats(op) * sizeof(float), 0));
   const DeviceArray<unsigned char> scratch(std::vector<unsigned char>(scratch_bytes, 0));
-  CudaStream on = device;
   on.scratch = reinterpret_cast<std::byte*>(scratch.data());
   on.scratch_bytes = scratch_bytes;
-  conv2d_cuda(op, {reinterpret_cast<std::byte*>(arena.data()), reinterpret_cast<const std::byte*>(weights.data())}, on);
+  conv2d_cuda(op, plan,
+              {reinterpret_cast<std::byte*>(arena.data()), reinterpret_cast<const std::byte*>(weights.data())}, on);
   check(cudaDeviceSynchronize(), "finish");
-  const Conv2dCudaPlan plan = conv2d_cuda_plan(op, on.multiprocessors, scratch_bytes);
-  // Least: the operands once, the outputs once.
+  // Minimum: each operand and output once.
   const double pixels = static_cast<double>(op.x.n) * op.x.h * op.x.w;
-  const double least = 2 * (pixels * op.x.c + static_cast<double>(op.y.c) * op.kernel.h * op.kernel.w * op.x.c +
-                            static_cast<double>(op.y.n) * op.y.h * op.y.w * op.y.c * (op.add ? 2 : 1));
-  std::printf("%dx%dx%d /%d %zu %.0f\n", plan.tile_h, plan.tile_w, plan.packing.channels_of_block, plan.splits,
-              plan.pixel_blocks == 0 ? 0 : conv2d_cuda_shared_bytes(plan), least);
+  const double min_bytes = 2 * (pixels * op.x.c + static_cast<double>(op.y.c) * op.kernel.h * op.kernel.w * op.x.c +
+                                static_cast<double>(op.y.n) * op.y.h * op.y.w * op.y.c * (op.add ? 2 : 1));
+  std::printf("%dx%dx%d /%d %zu %.0f\n", plan.tile_h, plan.tile_w, plan.packing.channels_per_block, plan.splits,
+              plan.pixel_blocks == 0 ? 0 : conv2d_cuda_shared_bytes(plan), min_bytes);
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Counts what the convolutions of a network execute in f16, on the emulated CUDA device: a table in Markdown.
+"""Counts the instructions of a network's convolutions in f16 on the emulated CUDA device; prints a Markdown table.
 
 usage: counts.py CONVOLUTIONS MODEL.json EMULATOR-FOLDER [INDEX...]
 
-One run of CONVOLUTIONS (convolutions.cpp) a convolution. Instructions are a warp's, of PTX. Bytes: 32 for each sector
-that goes to or from the caches, against input, weights and output, each once.
+Runs CONVOLUTIONS (convolutions.cpp) once per convolution. Instructions are PTX instructions of a warp. Bytes: 32 for
+each sector to or from the caches, relative to input, weights and output, each once.
 """
 import json
 import os
@@ -34,7 +34,7 @@ def run(command, environment):
 
 
 def count(program, model, emulator, index, capability, multiprocessors):
-    """One convolution's counters, its plan and the least bytes that it must move."""
+    """One convolution's counters, its plan and the minimum of bytes that it moves."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "stats.json"
         plan = run([program, model, index], {"LD_LIBRARY_PATH": emulator, "EMU_STATS": str(file), "EMU_CC": capability,

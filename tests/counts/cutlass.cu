@@ -1,5 +1,5 @@
-// CUTLASS's implicit GEMM on the same device as convolutions.cpp's kernels: what a good library executes, without
-// activation. Needs its headers (PyPI: nvidia-cutlass), and nothing of cudet.
+// Runs CUTLASS's implicit GEMM, without activation, on the same device as convolutions.cpp, to compare instruction
+// counts with a good library's. Needs CUTLASS's headers (PyPI: nvidia-cutlass), and nothing of cudet.
 //
 //   cutlass TILE ROWS COLUMNS C K KERNEL      TILE: 0 for 128x64x32, 1 for 64x64x64; stride 1, f16, sums in f32
 #include <cutlass/conv/conv2d_problem_size.h>

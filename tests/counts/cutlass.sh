@@ -1,6 +1,6 @@
 #!/bin/bash
-# cutlass.sh NVCC EMULATOR-FOLDER SCRATCH-FOLDER: warp instructions of CUTLASS's implicit GEMM in two tiles, on the
-# emulated device as an A100. CUTLASS's headers come from PyPI into the scratch folder.
+# cutlass.sh NVCC EMULATOR-FOLDER SCRATCH-FOLDER: counts warp instructions of CUTLASS's implicit GEMM with two tile
+# sizes, on the emulated device as an A100. Installs CUTLASS's headers from PyPI into the scratch folder.
 set -euo pipefail
 nvcc=$1 emulator=$2 scratch=$3
 cd "$(dirname "$0")"

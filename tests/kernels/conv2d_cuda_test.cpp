@@ -7,7 +7,7 @@
 namespace cudet::test {
 namespace {
 
-// What the fast kernels are for: whole vectors of channels, tiles that the maps do not fill, tails of every kind.
+// Shapes of the fast kernels: whole vectors of channels, tiles that the maps do not fill, remainders of every kind.
 const std::vector<Case> kFastCases = {
     {1, 30, 44, 3, 16, {3, 3}, {2, 2}, {1, 1}},                               // the stem
     {2, 11, 18, 3, 80, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1, kNone},             // odd rows
@@ -17,8 +17,8 @@ const std::vector<Case> kFastCases = {
     {1, 5, 7, 32, 48, {3, 3}, {1, 1}, {0, 0}, {1, 1}, 1, kNone},              // no padding
     {1, 6, 8, 16, 16, {3, 3}, {1, 1}, {2, 2}},                                // more padding than a border
     {1, 24, 20, 16, 64, {3, 3}, {2, 2}, {1, 1}},                              // between stages
-    {3, 13, 15, 32, 33, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1, kSilu, true, 24},  // 33 channels: a tail of one
-    {1, 3, 2, 48, 16, {3, 3}, {2, 2}, {1, 1}},                                // hardly a tile
+    {3, 13, 15, 32, 33, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1, kSilu, true, 24},  // 33 channels: a remainder of one
+    {1, 3, 2, 48, 16, {3, 3}, {2, 2}, {1, 1}},                                // less than a tile
     {2, 9, 11, 48, 96, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kSilu, true, 16},   // half a chunk at the end
     {1, 20, 20, 256, 128, {1, 1}},                                            // many chunks
     {3, 7, 5, 16, 5, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kNone, false, 8},     // five classes
@@ -26,17 +26,17 @@ const std::vector<Case> kFastCases = {
     {1, 10, 13, 80, 80, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kNone},            // the end of Detect
 };
 
-// A convolution on the device, and what the reference makes of the same values.
+// A convolution on the device, and the reference's result for the same values.
 struct Problem {
-  // `in_front`: slices are the first channels of their tensors, not the last ones.
+  // `in_front`: slices are the first channels of their tensors instead of the last.
   Problem(const Case& t, Type given, bool in_front = false) : type(given), in_front_(in_front) {
     const auto [v, u] = t.outputs();
     op.kernel = t.kernel, op.stride = t.stride, op.pad = t.pad, op.dilation = t.dilation;
     op.groups = t.groups, op.activation = t.activation, op.add = t.add;
-    // The network's input has pixels of pitch 4, of which the last channel is nobody's.
-    const bool picture = t.c == 3 && t.spare == 0;
-    op.x = picture ? arena.place_random(t.n, t.h, t.w, 3, 1, 1)
-                   : slice(arena.place_random(t.n, t.h, t.w, t.c + t.spare, 0, 1), t.c);
+    // The network's input has pixels of pitch 4; the fourth channel is undefined padding.
+    const bool image = t.c == 3 && t.spare == 0;
+    op.x = image ? arena.place_random(t.n, t.h, t.w, 3, 1, 1)
+                 : slice(arena.place_random(t.n, t.h, t.w, t.c + t.spare, 0, 1), t.c);
     op.y = slice(arena.place(t.n, v, u, t.k + t.spare), t.k);
     if (t.add) op.residual = slice(arena.place_random(t.n, v, u, t.k + 2 * t.spare, 0, 2), t.k);
     op.weight = weights.place_random(t.k, t.kernel.h, t.kernel.w, t.c / t.groups, 0, 3);
@@ -48,8 +48,8 @@ struct Problem {
     run_reference(op, {reinterpret_cast<std::byte*>(want.data()), weights.data()});
   }
 
-  // The arena after the kernel on a device that says it has so many multiprocessors; with `wide`, one of f32 that has y
-  // alone, whatever the type of x.
+  // Returns the arena after the kernel, planned for `multiprocessors` multiprocessors. With `wide`, y is f32 in an
+  // arena of its own, which is returned.
   std::vector<float> run(int multiprocessors, bool scratch, bool wide = false) {
     const DeviceSpace space(arena.values, type), other(arena.values, Type::f32);
     Conv2d device = op;
@@ -69,21 +69,22 @@ struct Problem {
     device.bias.offset = bias;
 
     const DeviceArray<unsigned char> constants(packed);
-    const std::size_t needed = std::max(conv2d_cuda_scratch_bytes(device, multiprocessors), kScratchCounters);
+    const Conv2dCudaPlan plan = conv2d_cuda_plan(device, multiprocessors, scratch ? kConv2dScratchLimit : 0);
+    const std::size_t needed = std::max(plan.scratch_bytes(), kScratchCounters);
     const DeviceArray<unsigned char> workspace(needed);
     check(cudaMemset(workspace.data(), 0, kScratchCounters), "clear the counters");
     CudaStream on = default_stream();
-    on.multiprocessors = multiprocessors;
+    on.multiprocessors = multiprocessors;  // of the general kernel's blocks
     on.scratch = scratch ? reinterpret_cast<std::byte*>(workspace.data()) : nullptr;
     on.scratch_bytes = needed;
     const Memory memory{space.data(), reinterpret_cast<const std::byte*>(constants.data())};
-    for (int twice = 0; twice < (scratch ? 2 : 1); ++twice)
-      conv2d_cuda(device, memory, on);  // counters end as they began
+    for (int launch = 0; launch < (scratch ? 2 : 1); ++launch)
+      conv2d_cuda(device, plan, memory, on);  // the first launch resets the counters
     return (wide ? other : space).values();
   }
 
-  // Of the largest value. f32: 1e-5. f16: products are exact in f32 and so summed, so there is the rounding of the
-  // output, 2^-11 of itself, and of `depth` sums 2^-24 of the sum of the products' sizes at most.
+  // Relative to the largest value. f32: 1e-5. f16: products are exact and summed in f32; the output is rounded by 2^-11
+  // of itself, and `depth` sums by at most 2^-24 each of the sum of the products' magnitudes.
   double tolerance() const {
     const double depth = static_cast<double>(op.kernel.h) * op.kernel.w * op.x.c / op.groups;
     return type == Type::f32 ? 1e-5 : 0.0005 + depth * 6e-8;
@@ -132,8 +133,8 @@ TEST_P(Conv2dCuda, IsAsTheReference) {
 INSTANTIATE_TEST_SUITE_P(Odd, Conv2dCuda, testing::ValuesIn(every_type(kCases)));
 INSTANTIATE_TEST_SUITE_P(Fast, Conv2dCuda, testing::ValuesIn(every_type(kFastCases)));
 
-// Where vectors would be aligned but for the last channels, the neighbours' channels behind them stay as they are.
-TEST(Conv2dCudaPlaces, LeaveTheChannelsBehindTheirOwn) {
+// If vectors are aligned but the last one is not full, the neighbours' channels after it are not written.
+TEST(Conv2dCudaSlices, LeaveTheChannelsAfterTheirOwn) {
   for (const Type type : {Type::f32, Type::f16}) {
     if (type == Type::f16 && !why_no_fp16().empty()) GTEST_SKIP() << why_no_fp16();
     for (const Case& t : {Case{2, 9, 11, 16, 18, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kSilu, true, 6},
@@ -149,8 +150,8 @@ TEST(Conv2dCudaPlaces, LeaveTheChannelsBehindTheirOwn) {
   }
 }
 
-// What lies in the fourth channel of the network's input is nobody's: not even NaN gets into a sum.
-TEST(Conv2dCudaPlaces, OfThreeChannelsIgnoreTheFourth) {
+// The fourth channel of the network's input is undefined padding: even NaN there does not reach a sum.
+TEST(Conv2dCudaSlices, OfThreeChannelsIgnoreTheFourth) {
   for (const Type type : {Type::f32, Type::f16}) {
     if (type == Type::f16 && !why_no_fp16().empty()) GTEST_SKIP() << why_no_fp16();
     Problem problem({1, 12, 20, 3, 16, {3, 3}, {2, 2}, {1, 1}}, type);
@@ -165,8 +166,8 @@ TEST(Conv2dCudaPlaces, OfThreeChannelsIgnoreTheFourth) {
   }
 }
 
-// Sums of f16 products go to an f32 tensor unrounded, as offsets of DySample do.
-TEST(Conv2dCudaPlaces, MayBeF32ForF16) {
+// Sums of f16 products can be stored to an f32 tensor without rounding, as the offsets of DySample are.
+TEST(Conv2dCudaOutput, MayBeF32ForF16) {
   if (!why_no_fp16().empty()) GTEST_SKIP() << why_no_fp16();
   for (const Case& t : {Case{1, 20, 20, 64, 32, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kNone},
                         Case{1, 7, 5, 48, 33, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 8},
@@ -178,12 +179,12 @@ TEST(Conv2dCudaPlaces, MayBeF32ForF16) {
 
 class Conv2dCudaSplit : public Conv2dCuda {};
 
-// More multiprocessors than tiles: blocks share sums, whatever order they come in.
+// With more multiprocessors than tiles, blocks share sums; the result does not depend on their order.
 TEST_P(Conv2dCudaSplit, SumsAcrossBlocks) {
   Problem problem(GetParam().shape, GetParam().type);
   Conv2d device = problem.op;
   device.weight.type = device.x.type = device.y.type = GetParam().type;
-  EXPECT_GT(conv2d_cuda_plan(device, 64, std::size_t{8} << 20).splits, 1);
+  EXPECT_GT(conv2d_cuda_plan(device, 64).splits, 1);
   expect_close(problem.run(64, true), problem.want, problem.tolerance());
 }
 
@@ -192,6 +193,27 @@ INSTANTIATE_TEST_SUITE_P(
     testing::ValuesIn(every_type({{1, 20, 20, 512, 64, {1, 1}},
                                   {2, 7, 9, 128, 33, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, true, 8},
                                   {1, 9, 8, 112, 80, {3, 3}, {2, 2}, {1, 1}}})));
+
+// A plan that splits sums needs its scratch memory.
+TEST(Conv2dCudaPlan, RefusesAStreamWithTooLittleScratch) {
+  Conv2d op{};
+  op.x = {Space::arena, Type::f32, 0, 1, 20, 20, 512, 512};
+  op.y = {Space::arena, Type::f32, 0, 1, 20, 20, 64, 64};
+  op.kernel = op.stride = op.dilation = {1, 1};
+  op.groups = 1;
+  const Conv2dCudaPlan plan = conv2d_cuda_plan(op, 64);
+  ASSERT_GT(plan.scratch_bytes(), kScratchCounters);
+  EXPECT_LE(plan.scratch_bytes(), kConv2dScratchLimit);
+  EXPECT_EQ(conv2d_cuda_plan(op, 64, 0).scratch_bytes(), 0u);
+  std::byte scratch{};  // never accessed
+  CudaStream on = default_stream();
+  on.scratch = &scratch;
+  on.scratch_bytes = plan.scratch_bytes() - 1;
+  EXPECT_THROW(conv2d_cuda(op, plan, {}, on), Error);
+  on.scratch = nullptr;
+  on.scratch_bytes = plan.scratch_bytes();
+  EXPECT_THROW(conv2d_cuda(op, plan, {}, on), Error);
+}
 
 TEST(Conv2dCudaPack, RefusesWhatF16CannotHold) {
   Conv2d op{};
@@ -204,7 +226,7 @@ TEST(Conv2dCudaPack, RefusesWhatF16CannotHold) {
   EXPECT_THROW(conv2d_cuda_pack(op, &large, packed.data()), Error);
 }
 
-// The network's maps take the fast kernels, and the input's stem the one for pairs of pixels.
+// YOLOv8's convolutions run on the fast kernels, and its first layer on the stem's.
 TEST(Conv2dCudaKind, IsFastForYolo) {
   const auto kind = [](int c, int kernel, int stride, Type type) {
     Conv2d op{};
@@ -215,13 +237,13 @@ TEST(Conv2dCudaKind, IsFastForYolo) {
   };
   for (const Type type : {Type::f32, Type::f16}) {
     EXPECT_EQ(kind(48, 1, 1, type), Conv2dKind::pointwise);
-    EXPECT_EQ(kind(80, 3, 1, type), Conv2dKind::three);
-    EXPECT_EQ(kind(16, 3, 2, type), Conv2dKind::three_stride2);
+    EXPECT_EQ(kind(80, 3, 1, type), Conv2dKind::conv3x3);
+    EXPECT_EQ(kind(16, 3, 2, type), Conv2dKind::conv3x3_stride2);
     EXPECT_EQ(kind(15, 1, 1, type), Conv2dKind::general);
     EXPECT_EQ(kind(16, 5, 1, type), Conv2dKind::general);
   }
   EXPECT_EQ(kind(3, 3, 2, Type::f16), Conv2dKind::stem);
-  EXPECT_EQ(kind(3, 3, 2, Type::f32), Conv2dKind::three_stride2);
+  EXPECT_EQ(kind(3, 3, 2, Type::f32), Conv2dKind::conv3x3_stride2);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <ostream>
 
 #include "kernels/conv2d/cuda/plan.h"
-#include "kernels/dysample/dysample.h"
+#include "kernels/dysample/conv_dysample_plan.h"
 #include "kernels/upsample/upsample.h"
 #include "tests/kernels/device_arena.h"
 
@@ -15,7 +15,7 @@ struct ConvDySampleCase {
   int n, h, w, c;
   int scale, groups;
   bool dyscope = false;
-  int spare_x = 0, spare_y = 0;  // further channels of the wider tensors, before those of the slices
+  int spare_x = 0, spare_y = 0;  // channels of the wider tensors before those of the slices
 };
 std::ostream& operator<<(std::ostream& out, const ConvDySampleCase& t) {
   return out << t.n << 'x' << t.h << 'x' << t.w << 'x' << t.c << ", scale " << t.scale << ", groups " << t.groups
@@ -34,7 +34,7 @@ const std::vector<ConvDySampleCase> kFitting = {
     {2, 4, 5, 16, 4, 2, false, 0, 8},
     {1, 8, 9, 48, 1, 2},
 };
-// Of 48 and of 80 channels' instances, which f16 alone has.
+// For the instances of 48 and of 80 channels, which only f16 has.
 const std::vector<ConvDySampleCase> kFittingF16 = {
     {1, 17, 3, 48, 3, 2, false, 0, 8},
     {1, 7, 10, 96, 2, 6, false, 8, 0},
@@ -42,7 +42,7 @@ const std::vector<ConvDySampleCase> kFittingF16 = {
     {1, 6, 9, 160, 2, 10, false, 8, 8},
 };
 
-// Both operators on the device, and what the references make of the same values.
+// Both operators on the device, and the references' results for the same values.
 struct Problem {
   Problem(const ConvDySampleCase& t, Type given) : type(given) {
     DySample& sample = op.sample;
@@ -55,8 +55,8 @@ struct Problem {
     op.conv.x = sample.x, op.conv.y = sample.offset;
     op.conv.kernel = op.conv.stride = op.conv.dilation = {1, 1};
     op.conv.groups = 1;
-    const float most = 12 / std::sqrt(static_cast<float>(t.c));  // offsets of 4 or so: a pixel, and over borders
-    op.conv.weight = weights.place_random(maps, 1, 1, t.c, 0, 2, -most, most);
+    const float bound = 12 / std::sqrt(static_cast<float>(t.c));  // offsets of about 4: one pixel, and across borders
+    op.conv.weight = weights.place_random(maps, 1, 1, t.c, 0, 2, -bound, bound);
     for (int m = 0; m < maps; ++m)
       for (int c = 0; c < t.c && type == Type::f16; ++c) weight(m, c) = as_f16(weight(m, c));
     op.conv.bias = weights.place_random(1, 1, 1, maps, 0, 3, -2, 2);
@@ -65,7 +65,7 @@ struct Problem {
   float& weight(int m, int c) { return weights.at(op.conv.weight, m, 0, 0, c); }
   float& bias(int m) { return weights.at(op.conv.bias, 0, 0, 0, m); }
 
-  /// The operators as the device has them.
+  /// The operators with the device's types and packed weights.
   ConvDySample on_device() const {
     ConvDySample typed = op;
     for (Tensor* t : {&typed.conv.x, &typed.conv.y, &typed.sample.x, &typed.sample.offset, &typed.sample.y})
@@ -76,7 +76,7 @@ struct Problem {
     return typed;
   }
 
-  /// The arena after the references, but for the offsets, which the device does not write.
+  /// The arena after the references, without the offsets, which the device does not write.
   std::vector<float> want() {
     Arena result = arena;
     const Memory memory{result.data(), weights.data()};
@@ -90,7 +90,7 @@ struct Problem {
     return result.values;
   }
 
-  /// The arena after the kernel, on a device that says it has so many multiprocessors.
+  /// The arena after the kernel, planned for `multiprocessors` multiprocessors.
   std::vector<float> got(int multiprocessors) {
     const ConvDySample typed = on_device();
     std::vector<unsigned char> constants(typed.conv.bias.offset + conv2d_cuda_bias_floats(typed.conv) * sizeof(float));
@@ -99,17 +99,16 @@ struct Problem {
                 static_cast<std::size_t>(op.conv.y.c) * sizeof(float));
     const DeviceSpace space(arena.values, type);
     const DeviceArray<unsigned char> device_constants(constants);
-    CudaStream on = default_stream();
-    on.multiprocessors = multiprocessors;
-    conv_dysample_cuda(typed, {space.data(), reinterpret_cast<const std::byte*>(device_constants.data())}, on);
+    conv_dysample_cuda(typed, conv_dysample_plan(typed, multiprocessors),
+                       {space.data(), reinterpret_cast<const std::byte*>(device_constants.data())}, default_stream());
     return space.values();
   }
 
-  // Of the largest value, which is near 1; call want() first. A sum of C products, exact in f16 and rounded in f32,
-  // is off by C roundings of 2^-24 of the largest partial sum, some twice the largest offset. A coordinate is off by a
-  // quarter of that; with dyscope by half of it and the scope's σ, of slope 1/4, as often as half the offset. Per pixel
-  // of error a value moves by the neighbours' difference, 2 at most, along two axes. The blend adds 1e-5, and f16 the
-  // rounding of y, 2^-11.
+  // Relative to the largest value, which is near 1; call want() first. A sum of C products, exact in f16 and rounded in
+  // f32, has an error of C roundings of 2^-24 of the largest partial sum, about twice the largest offset. A
+  // coordinate's error is a quarter of that; with dyscope half of it, plus that of the scope's σ, of slope 1/4, times
+  // half the offset. Per pixel of error a value changes by the neighbours' difference, at most 2, along two axes. The
+  // blend adds 1e-5, and f16 the rounding of y, 2^-11.
   double tolerance() const {
     const double sum = op.conv.x.c * 0x1p-24 * 2 * largest_offset;
     const double coordinate = sum * (op.sample.dyscope ? 0.5 + largest_offset / 8 : 0.25);
@@ -152,7 +151,7 @@ class ConvDySampleCuda : public testing::TestWithParam<CudaCase> {
   Problem problem{GetParam().shape, GetParam().type};
 };
 
-// With a block for every tile, and with many.
+// With as many blocks as tiles of 64 pixels, and with more, smaller tiles.
 TEST_P(ConvDySampleCuda, IsAsTheReferences) {
   ASSERT_TRUE(conv_dysample_fits(problem.on_device()));
   const std::vector<float> want = problem.want();
@@ -168,8 +167,8 @@ TEST_P(ConvDySampleCuda, NearestUpsamplingBitForBit) {
   const int s = sample.scale, points = sample.groups * s * s;
   for (int m = 0; m < problem.op.conv.y.c; ++m) {
     for (int c = 0; c < sample.x.c; ++c) problem.weight(m, c) = 0;
-    const int place = m < points ? m % s : m / s % s;
-    const float initial = (static_cast<float>(place) - static_cast<float>(s - 1) / 2) / static_cast<float>(s);
+    const int position = m < points ? m % s : m / s % s;
+    const float initial = (static_cast<float>(position) - static_cast<float>(s - 1) / 2) / static_cast<float>(s);
     problem.bias(m) = m < 2 * points ? -4 * initial : 0;  // σ(0) / 2 = 1/4
   }
   problem.arena.at(sample.x, 0, 0, 0, 0) = -0.0f;
@@ -180,7 +179,7 @@ TEST_P(ConvDySampleCuda, NearestUpsamplingBitForBit) {
     ASSERT_EQ(std::bit_cast<unsigned>(got[e]), std::bit_cast<unsigned>(want.values[e])) << "element " << e;
 }
 
-// Offsets that lead far away, or nowhere.
+// Offsets far outside of the image, infinite, or NaN.
 TEST_P(ConvDySampleCuda, WildOffsetsStayWithin) {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   const float wild[] = {std::numeric_limits<float>::quiet_NaN(), infinity, -infinity, 3e38f, -3e38f, 1e9f, -1e9f, 0};
@@ -193,7 +192,7 @@ TEST_P(ConvDySampleCuda, WildOffsetsStayWithin) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ConvDySampleCuda, testing::ValuesIn(fitting()));
 
-// What has to stay two launches.
+// Operators that need two launches.
 TEST(ConvDySampleFits, RefusesTheRest) {
   const auto fits = [](ConvDySampleCase shape, Type type, const std::function<void(ConvDySample&)>& change) {
     ConvDySample op = Problem(shape, type).on_device();
@@ -207,8 +206,8 @@ TEST(ConvDySampleFits, RefusesTheRest) {
     EXPECT_TRUE(fits(plain, type, as_is));
     EXPECT_FALSE(fits({1, 4, 4, 64, 3, 8}, type, as_is)) << "more offsets than a block has channels";
     EXPECT_FALSE(fits({1, 4, 4, 16, 2, 8}, type, as_is)) << "a group's channels are no whole vectors";
-    EXPECT_FALSE(fits({1, 4, 4, 64, 2, 4, false, 1, 0}, type, as_is)) << "x starts anywhere";
-    EXPECT_FALSE(fits({1, 4, 4, 64, 2, 4, false, 0, 1}, type, as_is)) << "y starts anywhere";
+    EXPECT_FALSE(fits({1, 4, 4, 64, 2, 4, false, 1, 0}, type, as_is)) << "x is not aligned";
+    EXPECT_FALSE(fits({1, 4, 4, 64, 2, 4, false, 0, 1}, type, as_is)) << "y is not aligned";
     EXPECT_FALSE(fits(plain, type, [](ConvDySample& op) { op.conv.activation = Activation::silu; }));
     EXPECT_FALSE(fits(plain, type, [](ConvDySample& op) { op.conv.add = true; }));
     EXPECT_FALSE(fits(plain, type, [](ConvDySample& op) { op.conv.kernel = {3, 3}, op.conv.pad = {1, 1}; }));

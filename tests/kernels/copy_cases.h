@@ -1,4 +1,4 @@
-// What copies are tested on.
+// Cases for copies.
 #pragma once
 #include <vector>
 
@@ -9,7 +9,7 @@ namespace cudet::test {
 
 struct CopyCase {
   int n, h, w, c;
-  int spare_x, spare_y;  // further channels of the wider tensors that x and y are slices of
+  int spare_x, spare_y;  // further channels of the tensors of which x and y are slices
 };
 
 inline const std::vector<CopyCase> kCopyCases = {
@@ -18,9 +18,9 @@ inline const std::vector<CopyCase> kCopyCases = {
 };
 
 struct CopyProblem {
-  explicit CopyProblem(const CopyCase& of) {
-    op.x = arena.place_random(of.n, of.h, of.w, of.c, of.spare_x, 1);
-    op.y = arena.place(of.n, of.h, of.w, of.c, of.spare_y);
+  explicit CopyProblem(const CopyCase& t) {
+    op.x = arena.place_random(t.n, t.h, t.w, t.c, t.spare_x, 1);
+    op.y = arena.place(t.n, t.h, t.w, t.c, t.spare_y);
   }
   Arena arena{Space::arena};
   Copy op{};

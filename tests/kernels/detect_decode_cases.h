@@ -9,9 +9,9 @@ namespace cudet::test {
 
 struct DetectDecodeCase {
   int n;
-  std::vector<Extent> levels;  // their pixels
+  std::vector<Extent> levels;  // rows and columns
   int bins, classes;
-  int spare;  // further channels of the wider tensors that boxes and scores are slices of; half of them come first
+  int spare;  // further channels of the tensors of which boxes and scores are slices; half of them come first
 };
 
 inline const std::vector<DetectDecodeCase> kDetectDecodeCases = {
@@ -24,7 +24,7 @@ inline const std::vector<DetectDecodeCase> kDetectDecodeCases = {
     {1, {{80, 80}, {40, 40}, {20, 20}}, 16, 80, 0},  // YOLOv8 at 640
 };
 
-/// The head of a case with logits from fixed seeds, in an arena where y comes last.
+/// A case's head with logits from fixed seeds, in an arena in which y is last.
 struct DetectHead {
   explicit DetectHead(const DetectDecodeCase& test) {
     op.bins = test.bins;
@@ -52,17 +52,17 @@ struct DetectHead {
   Arena arena{Space::arena};
 
  private:
-  Tensor place(const DetectDecodeCase& test, Extent size, int channels, unsigned seed, float most) {
+  Tensor place(const DetectDecodeCase& test, Extent size, int channels, unsigned seed, float bound) {
     const int before = test.spare / 2;
-    Tensor t = arena.place_random(test.n, size.h, size.w, before + channels, test.spare - before, seed, -most, most);
+    Tensor t = arena.place_random(test.n, size.h, size.w, before + channels, test.spare - before, seed, -bound, bound);
     t.offset += before * sizeof(float);
     t.c = channels;
     return t;
   }
 };
 
-/// Boxes within `tolerance` of the largest number; scores, which count for nothing next to boxes of hundreds of pixels,
-/// each within 1e-6 of itself.
+/// Expects boxes within `tolerance` relative to the largest number, and each score, far smaller than boxes of hundreds
+/// of pixels, within 1e-6 of itself.
 inline void expect_decoded(Arena got, Arena want, const Tensor& y, double tolerance) {
   expect_close(got.values, want.values, tolerance);
   for (int i = 0; i < y.n; ++i)

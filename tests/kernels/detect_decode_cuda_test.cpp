@@ -9,7 +9,7 @@ namespace cudet::test {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN(), kInfinity = std::numeric_limits<float>::infinity();
 
-/// A head on the device: the logits as `type`, and y, which lies behind them, as f32.
+/// A head on the device: the logits as `type`, followed by y as f32.
 class DeviceHead {
  public:
   DeviceHead(const DetectHead& head, Type type) : op(head.op), type_(type), bytes_(encode(head, type)) {
@@ -21,7 +21,7 @@ class DeviceHead {
   }
 
   Memory memory() const { return {reinterpret_cast<std::byte*>(bytes_.data()), nullptr}; }
-  /// The arena, once the device has come to its end.
+  /// The arena after all kernels have finished.
   Arena arena(const DetectHead& head) const {
     check(cudaDeviceSynchronize(), "finish");
     const std::vector<unsigned char> bytes = bytes_.values();
@@ -61,7 +61,7 @@ class DeviceHead {
 
 class DetectDecodeCudaTest : public testing::TestWithParam<DetectDecodeCase> {
  protected:
-  /// Of every level all logits of scores are replaced.
+  /// Replaces all logits of scores of every level.
   template <class F>
   void set_scores(F logit) {
     for (int l = 0; l < head.op.levels; ++l) {
@@ -72,7 +72,7 @@ class DetectDecodeCudaTest : public testing::TestWithParam<DetectDecodeCase> {
             for (int k = 0; k < score.c; ++k) head.arena.at(score, i, v, u, k) = logit();
     }
   }
-  /// Some logits of scores and boxes that are not finite, or of which not all sums are.
+  /// Makes some logits of scores and boxes infinite or NaN, or so large that sums are.
   void spoil() {
     std::mt19937 random(5);
     const float odd[] = {kNan, kInfinity, -kInfinity, 3e38f, -3e38f, 100, -100};
@@ -97,8 +97,8 @@ class DetectDecodeCudaTest : public testing::TestWithParam<DetectDecodeCase> {
   DetectHead head{GetParam()};
 };
 
-// Candidates are those of nms_reference on the rows that detect_decode_cuda writes, and what nms_cuda keeps of them is
-// what nms_cpu keeps of those rows: all to the bit.
+// The candidates are those of nms_reference on the rows that detect_decode_cuda writes, and nms_cuda keeps of them the
+// ones that nms_cpu keeps of those rows, bit for bit.
 void DetectDecodeCudaTest::expect_candidates(Type type, const std::vector<float>& confidences, bool all_classes) {
   SCOPED_TRACE(type == Type::f32 ? "f32" : "f16");
   const CudaStream on = stream_for_few_blocks();
@@ -130,7 +130,7 @@ void DetectDecodeCudaTest::expect_candidates(Type type, const std::vector<float>
     for (int i = 0; i < y.n; ++i) {
       const auto first = all.begin() + static_cast<std::ptrdiff_t>(i) * y.w;
       ASSERT_TRUE(counts[i] >= 0 && counts[i] <= y.w) << counts[i];
-      ASSERT_TRUE(std::all_of(first + counts[i], first + y.w, is_guard)) << "written behind those found";
+      ASSERT_TRUE(std::all_of(first + counts[i], first + y.w, is_guard)) << "written after the last candidate";
       images.emplace_back(first, first + counts[i]);
       want.push_back({&rows.values[y.offset / sizeof(float) + y.pixel(i, 0, 0)], y.w, y.c - 4,
                       all_classes ? nullptr : wanted.data(), confidence, parameters.iou, false,
@@ -143,13 +143,13 @@ void DetectDecodeCudaTest::expect_candidates(Type type, const std::vector<float>
       std::sort(images[i].begin(), images[i].end(), [](const Candidate& a, const Candidate& b) {
         return a.score != b.score ? a.score > b.score : a.anchor < b.anchor;
       });
-      expect_equal(images[i], candidates_of(want[i]));
+      expect_equal(images[i], all_candidates(want[i]));
     }
     if (HasFatalFailure()) return;
   }
 }
 
-class DetectEdgesCudaTest : public DetectDecodeCudaTest {};  // on all cases but the last, which is large
+class DetectEdgesCudaTest : public DetectDecodeCudaTest {};  // on all cases except the last, which is large
 
 TEST_P(DetectEdgesCudaTest, NotFinite) {
   spoil();
@@ -162,7 +162,7 @@ TEST_P(DetectEdgesCudaTest, NotFinite) {
       ++spoilt;
       EXPECT_TRUE(std::isnan(got.values[e])) << e;
       got.values[e] = want.values[e] = 0;
-    } else if (std::abs(want.values[e]) < 1e-37f) {  // e^x overflows, so that f32 has 0
+    } else if (std::abs(want.values[e]) < 1e-37f) {  // e^x overflows, so f32 has 0
       EXPECT_LE(std::abs(got.values[e]), 1e-37f) << e;
       got.values[e] = want.values[e] = 0;
     } else if (std::abs(want.values[e]) > 1e38f) {  // logits
@@ -173,8 +173,8 @@ TEST_P(DetectEdgesCudaTest, NotFinite) {
   expect_close(got.values, want.values, 2e-6);
 }
 
-// Sigmoids that are 1 or 0 or next to that: the lowest class of equal scores, whichever the largest logit; every
-// confidence that decides there.
+// Sigmoids of 1 or 0, or next to them: the lowest class of equal scores wins, whichever has the largest logit. With
+// every confidence that makes a difference there.
 TEST_P(DetectEdgesCudaTest, EqualScores) {
   std::mt19937 random(4);
   set_scores([&] { return static_cast<float>(random() % 9) * 0.5f + 14; });
@@ -185,7 +185,7 @@ TEST_P(DetectEdgesCudaTest, EqualScores) {
   expect_candidates({0.5f, std::nextafter(0.5f, 0.0f), 1 / (1 + std::exp(-1.0f))});
 }
 
-// Confidences that are scores: what is at the threshold is no candidate.
+// Confidences equal to scores: an anchor at the threshold is no candidate.
 TEST_P(DetectEdgesCudaTest, ConfidenceOfAScore) {
   const DeviceHead device(head, Type::f32);
   detect_decode_cuda(device.op, device.memory(), stream_for_few_blocks());
@@ -211,7 +211,7 @@ TEST_P(DetectDecodeCudaTest, F32) {
   expect_decode(Type::f32);
 }
 
-// The reference sees the rounded logits, so what differs is f32's arithmetic alone.
+// The reference reads the rounded logits, so only f32's arithmetic differs.
 TEST_P(DetectDecodeCudaTest, F16) {
   expect_decode(Type::f16);
 }
@@ -220,7 +220,7 @@ TEST_P(DetectDecodeCudaTest, Candidates) {
   expect_candidates({0.001f, 0.99998f});
 }
 
-// Next to nothing passes, as in practice.
+// Nearly no anchor passes, as in practice.
 TEST_P(DetectDecodeCudaTest, FewCandidates) {
   std::mt19937 random(3);
   set_scores([&] { return random() % 500 == 0 ? 2.0f : -10 - static_cast<float>(random() % 64) / 16; });

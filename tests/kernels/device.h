@@ -7,7 +7,7 @@
 
 namespace cudet::test {
 
-/// What a test that is skipped for want of a device says; empty where there is one.
+/// Returns why a test is skipped if there is no device; empty if there is one.
 inline std::string why_no_device() {
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
@@ -16,7 +16,7 @@ inline std::string why_no_device() {
   return std::string("NOT RUN, no CUDA device: ") + (error == cudaSuccess ? "none" : cudaGetErrorString(error));
 }
 
-/// The same for want of tensor cores of compute capability 8.0.
+/// The same if the device has no tensor cores of compute capability 8.0.
 inline std::string why_no_fp16() {
   int major = 0;
   check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0), "device");
@@ -24,7 +24,7 @@ inline std::string why_no_fp16() {
                     : "NOT RUN: fp16 needs compute capability 8.0, this device has " + std::to_string(major) + ".x";
 }
 
-/// Memory on the device, with the vector's values or nobody's.
+/// An array on the device, uninitialised or with the vector's values.
 template <class T>
 class DeviceArray {
  public:
@@ -56,7 +56,7 @@ inline CudaStream default_stream() {
   check(cudaDeviceGetAttribute(&on.shared_bytes_per_block, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0), "device");
   return on;
 }
-/// The same, for launches that reckon with one multiprocessor, so that their few blocks have several tiles each.
+/// The same with one multiprocessor, so that launches have few blocks, with several tiles each.
 inline CudaStream stream_for_few_blocks() {
   CudaStream on = default_stream();
   on.multiprocessors = 1;

@@ -1,4 +1,4 @@
-// A test's tensors on the device: the arena of compare.h, uploaded as f32 or f16, and brought back.
+// A test's tensors on the device: the arena of compare.h, uploaded as f32 or f16, and downloaded again.
 #pragma once
 #include <cuda_fp16.h>
 
@@ -9,25 +9,25 @@
 
 namespace cudet::test {
 
-/// Values as f16 holds them.
+/// Rounds a value to f16.
 inline float as_f16(float value) {
   return __half2float(__float2half_rn(value));
 }
 
-/// The tensor where its space holds elements of `type`.
+/// Returns the tensor in a space whose elements have `type`.
 inline Tensor retyped(Tensor t, Type type) {
   t.offset = t.offset / size_of(t.type) * size_of(type);
   t.type = type;
   return t;
 }
 
-/// A space of floats on the device, every element of it as `type`. Tensors placed in an Arena go by retyped().
+/// An Arena on the device with all elements converted to `type`; retyped() converts its tensors.
 class DeviceSpace {
  public:
   DeviceSpace(const std::vector<float>& values, Type type) : type_(type), bytes_(encode(values, type)) {}
 
   std::byte* data() const { return reinterpret_cast<std::byte*>(bytes_.data()); }
-  /// All elements, as floats, once the device has come to its end.
+  /// Waits for the device, and returns all elements as floats.
   std::vector<float> values() const {
     check(cudaDeviceSynchronize(), "finish");
     const std::vector<unsigned char> bytes = bytes_.values();
@@ -62,7 +62,7 @@ class DeviceSpace {
   DeviceArray<unsigned char> bytes_;
 };
 
-/// Rounds every value of an arena to what `type` holds, so that a reference in f32 sees what the device sees.
+/// Rounds every value of an arena to `type`, so that a reference in f32 has the same input as the device.
 inline void round_to(std::vector<float>& values, Type type) {
   if (type == Type::f16)
     for (float& value : values) value = as_f16(value);

@@ -1,4 +1,4 @@
-// Where there is no CUDA device, every test of this program is skipped, and says why.
+// Without a CUDA device, every test of this program is skipped and prints why.
 #include <gtest/gtest.h>
 
 #include "tests/kernels/device.h"

@@ -10,15 +10,15 @@ namespace {
 class DySampleCudaTest : public testing::TestWithParam<DySampleCase>, protected DySampleProblem {
  protected:
   DySampleCudaTest() : DySampleProblem(GetParam()) {
-    // A shifted x would have guards among its elements, and y, made of them, be taken for a guard where it is the same.
+    // A shifted x would contain guard values, and elements of y equal to the guard would be taken for it.
     const std::size_t first = op.x.offset / sizeof(float), count = op.x.pixel(op.x.n, 0, 0) + 4;
     for (std::size_t e = first; e < first + count; ++e)
       if (arena.values[e] == kGuard) arena.values[e] = 0.25f;
   }
 
-  // For all types of x and y, of the offsets, and shifts: reference(operator, arena as the device sees it), then
-  // compare(operator as the device has it, what the device makes of that, what the reference makes). On the device the
-  // arena lies twice: as x's type, then, for the offsets, as theirs.
+  // For all types of x and y, types of the offsets, and shifts: calls reference(operator, arena rounded to the types),
+  // then compare(operator on the device, device's result, reference's result). The device has the arena twice: in the
+  // type of x, then, for the offsets, in theirs.
   template <class Reference, class Compare>
   void for_runs(Reference reference, Compare compare) {
     for (const Type offset_type : {Type::f32, Type::f16}) {
@@ -48,7 +48,7 @@ class DySampleCudaTest : public testing::TestWithParam<DySampleCase>, protected 
         dysample_cuda(typed, {both.data(), nullptr}, stream_for_few_blocks());
         check(cudaMemcpy(space.data(), both.data(), bytes, cudaMemcpyDeviceToDevice), "copy");
         std::vector<float> got = space.values();
-        for_offsets([&](std::size_t e) { got[e] = want.values[e] = kGuard; });  // no results, and NaN may be there
+        for_offsets([&](std::size_t e) { got[e] = want.values[e] = kGuard; });  // not results, and may be NaN
         compare(typed, got, want.values);
       });
     }
@@ -65,8 +65,8 @@ class DySampleCudaTest : public testing::TestWithParam<DySampleCase>, protected 
   }
 };
 
-// Coordinates are the reference's own, so f32 differs by the blend's rounding; a scope's σ may move a coordinate by its
-// last bit, 2^-19 pixels at 20. f16 adds its rounding, half of 2^-10 of the value.
+// Coordinates are equal to the reference's, so f32 differs by the blend's rounding; a scope's σ may change a coordinate
+// by its last bit, 2^-19 pixels at 20. f16 adds its rounding, half of 2^-10 of the value.
 void expect_within(const DySample& op, const std::vector<float>& got, const std::vector<float>& want) {
   expect_close(got, want, (op.dyscope ? 1e-5 : 1e-6) + (op.x.type == Type::f16 ? 0x1p-11 : 0));
 }

@@ -50,7 +50,7 @@ TEST_P(DySampleTest, WildOffsetsStayWithin) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, DySampleTest, testing::ValuesIn(kDySampleCases));
 
-// The golden cases are whole DySample modules of PyTorch's, whose 1×1 convolutions are plain loops here.
+// The golden cases are whole DySample modules of PyTorch; here their 1×1 convolutions are plain loops.
 class DySampleGoldenTest : public testing::TestWithParam<int> {
  protected:
   static const Safetensors& golden() {
@@ -68,7 +68,7 @@ float convolve(const std::vector<float>& weight, const std::vector<float>& bias,
   return static_cast<float>(sum);
 }
 
-// C·s², H, W from C, s·H, s·W is pixel_unshuffle; this gives the place in C, s·H, s·W that channel `c` of a pixel has.
+// pixel_unshuffle rearranges C, s·H, s·W to C·s², H, W; returns the offset in C, s·H, s·W of channel `c` of a pixel.
 std::size_t shuffled(int c, int v, int u, int h, int w, int s) {
   const std::size_t channel = c / (s * s);
   const int p = c / s % s, q = c % s;
@@ -140,7 +140,7 @@ TEST_P(DySampleGoldenTest, WholeModule) {
           for (int k = 0; k < c; ++k) {
             const double expected = want.at(op.y, i, v, u, k), gap = std::abs(got.at(op.y, i, v, u, k) - expected);
             largest = std::max(largest, std::abs(expected));
-            difference = gap <= difference ? difference : gap;  // NaN stays, and fails
+            difference = gap <= difference ? difference : gap;  // keeps NaN, which then fails
           }
     EXPECT_GT(largest, 0.1);
     EXPECT_TRUE(difference <= 1e-5 * largest) << (cpu ? "cpu " : "reference ") << difference / largest;

@@ -13,9 +13,9 @@ struct LetterboxCudaCase {
   int width, height;
   PixelFormat format;
   Extent input;
-  int images, spare;  // of y: its N, of which the last is written, and channels beyond 3
-  int start;          // elements from an aligned place to y's first
-  int row_spare;      // bytes behind each row of the picture
+  int images, spare;  // y's N, of which the last is written, and its channels after the third
+  int start;          // elements from an aligned offset to y's first
+  int row_spare;      // bytes after each row of the image
   bool bottom_up;
 };
 
@@ -25,13 +25,13 @@ const std::vector<LetterboxCudaCase> kLetterboxCudaCases = {
     {1, 1, PixelFormat::rgb, {32, 32}, 1, 1, 0, 0, false},
     {1, 1, PixelFormat::grey, {1, 1}, 1, 0, 1, 0, true},
     {37, 23, PixelFormat::rgba, {64, 96}, 2, 5, 0, 0, true},
-    {37, 23, PixelFormat::rgba, {64, 96}, 2, 1, 1, 3, false},  // words of neither the picture nor y are aligned
+    {37, 23, PixelFormat::rgba, {64, 96}, 2, 1, 1, 3, false},  // neither the image nor y is aligned to words
     {300, 7, PixelFormat::bgra, {33, 601}, 3, 1, 0, 0, false},
     {5, 90, PixelFormat::grey, {32, 64}, 1, 5, 0, 2, true},
     {20000, 1, PixelFormat::rgb, {64, 64}, 1, 0, 3, 0, false},
     {1, 20000, PixelFormat::bgr, {64, 32}, 1, 2, 0, 0, true},
     {128, 96, PixelFormat::rgb, {48, 64}, 2, 1, 0, 0, false},     // halved
-    {64, 32, PixelFormat::bgra, {32, 64}, 1, 1, 0, 0, false},     // as it is
+    {64, 32, PixelFormat::bgra, {32, 64}, 1, 1, 0, 0, false},     // the same size
     {131, 150, PixelFormat::rgb, {160, 290}, 1, 1, 0, 0, false},  // more tiles than blocks
     {400, 300, PixelFormat::bgr, {60, 40}, 1, 1, 0, 0, false},    // pairs of rows, and tiles with grey above and below
     {322, 182, PixelFormat::nv12, {64, 128}, 1, 1, 0, 0, false},
@@ -53,7 +53,7 @@ class LetterboxCudaTest : public testing::TestWithParam<LetterboxCudaCase> {
           arena.place(c.images, c.input.h, c.input.w, 3, c.spare), c.images - 1};
     op.y.offset += sizeof(float) * c.start;
   }
-  // What the whole arena must hold; channels beyond 3 are 0.
+  // The expected arena; channels after the third are 0.
   std::vector<float> want(Type type) {
     Arena wanted = arena;
     run_reference(op, {wanted.data(), nullptr});
@@ -89,10 +89,10 @@ TEST_P(LetterboxCudaTest, WholeFrame) {
 
 TEST_P(LetterboxCudaTest, Strips) {
   const Frame& frame = op.frame;
-  const std::size_t row = static_cast<std::size_t>(frame.width) * channels(frame.format) + 3;  // packed, at most
-  const std::size_t least = row * (frame.format == PixelFormat::nv12 ? 4 : 2);                 // for a row of y
+  const std::size_t row = static_cast<std::size_t>(frame.width) * channels(frame.format) + 3;  // packed, maximum
+  const std::size_t min_bytes = row * (frame.format == PixelFormat::nv12 ? 4 : 2);             // for a row of y
   for (const Type type : {Type::f32, Type::f16})
-    for (const std::size_t budget : {least, 7 * least, 1000 * least}) {
+    for (const std::size_t budget : {min_bytes, 7 * min_bytes, 1000 * min_bytes}) {
       SCOPED_TRACE(std::to_string(budget) + " bytes");
       Letterbox moved = on_device(type);
       moved.frame.data = moved.frame.chroma = nullptr;
@@ -100,10 +100,10 @@ TEST_P(LetterboxCudaTest, Strips) {
       std::vector<LetterboxStrip> strips;
       for (int first = 0; first < op.y.h; first = strips.back().last) {
         strips.push_back(letterbox_strip(op, first, budget));
-        if (budget == 7 * least && first < op.fit.top) strips.back() = {first, op.fit.top, 0};  // all grey
+        if (budget == 7 * min_bytes && first < op.fit.top) strips.back() = {first, op.fit.top, 0};  // all grey
       }
-      std::reverse(strips.begin(), strips.end());  // so that none can mend what another wrote beyond its rows
-      std::vector<std::unique_ptr<DeviceArray<std::uint8_t>>> uploaded;  // until the device has come to its end
+      std::reverse(strips.begin(), strips.end());  // so that no strip hides what another wrote outside of its rows
+      std::vector<std::unique_ptr<DeviceArray<std::uint8_t>>> uploaded;  // until the device has finished
       for (const LetterboxStrip& strip : strips) {
         std::vector<std::uint8_t> packed(budget);
         packed.resize(letterbox_pack(op, strip, packed.data()));
@@ -117,7 +117,7 @@ TEST_P(LetterboxCudaTest, Strips) {
 
 INSTANTIATE_TEST_SUITE_P(Pictures, LetterboxCudaTest, testing::ValuesIn(kLetterboxCudaCases));
 
-// Each of the 256 values as the reference divides it.
+// Each of the 256 values is divided as in the reference.
 TEST(LetterboxCudaValuesTest, AsTheReferenceDivides) {
   Picture picture(256, 1, PixelFormat::grey, 0, false);
   std::iota(picture.bytes.begin(), picture.bytes.end(), std::uint8_t{0});

@@ -27,7 +27,7 @@ const std::vector<StripsCase> kStripsCases = {
     {33, 101, PixelFormat::nv12, {128, 64}, true},  // enlarged
     {64, 99, PixelFormat::nv12, {32, 32}, false},   // by 3.1: pairs of luma, all chroma
     {35, 301, PixelFormat::nv12, {48, 32}, true},   // by 6.3: pairs of both
-    {300, 2, PixelFormat::nv12, {32, 64}, false},   // grey but for one row
+    {300, 2, PixelFormat::nv12, {32, 64}, false},   // grey except for one row
     {1, 1, PixelFormat::bgra, {8, 8}, true},
 };
 
@@ -42,7 +42,7 @@ class LetterboxStripsTest : public testing::TestWithParam<StripsCase> {
     row_bytes = static_cast<std::size_t>(width) * channels(format);
     most_for_a_row = packed_pitch(op.frame) * (nv12 ? 4 : 2);
   }
-  // The picture's rows that y's rows [first, last) need.
+  // The rows of the image that y's rows [first, last) need.
   std::set<int> needed(int first, int last) const {
     std::set<int> rows;
     const double step = tap_step(op.fit.height, op.frame.height);
@@ -64,8 +64,8 @@ class LetterboxStripsTest : public testing::TestWithParam<StripsCase> {
   std::size_t row_bytes, most_for_a_row;
 };
 
-// Every row of the picture that is needed, each once, in order, and no other; of chroma none is missing, and there are
-// neither more than of luma nor more than all.
+// A strip has exactly the needed rows of the image, each once and in order. No row of chroma is missing, and there are
+// at most as many as of luma and as the image has.
 void LetterboxStripsTest::expect_rows(const std::vector<std::uint8_t>& packed, const LetterboxStrip& strip) const {
   const std::size_t pitch = packed_pitch(op.frame);
   const std::set<int> luma = needed(strip.first, strip.last);
@@ -90,7 +90,7 @@ void LetterboxStripsTest::expect_rows(const std::vector<std::uint8_t>& packed, c
         left.erase(row);
         break;
       }
-  EXPECT_TRUE(left.empty()) << "of chroma, row " << *left.begin() << " is missing";
+  EXPECT_TRUE(left.empty()) << "chroma row " << *left.begin() << " is missing";
 }
 
 TEST_P(LetterboxStripsTest, CoverEveryRowOnce) {
@@ -107,7 +107,7 @@ TEST_P(LetterboxStripsTest, CoverEveryRowOnce) {
       packed.resize(used);
       ASSERT_NO_FATAL_FAILURE(expect_rows(packed, strip));
       if (strip.last < op.y.h) {
-        EXPECT_GT(pack(first, strip.last + 1), bytes) << "one more row would have fitted";
+        EXPECT_GT(pack(first, strip.last + 1), bytes) << "one more row would fit";
       }
       first = strip.last;
     }

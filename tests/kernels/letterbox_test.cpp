@@ -13,7 +13,7 @@ struct LetterboxCase {
   int width, height;
   PixelFormat format;
   Extent input;
-  int images, spare;  // of the input: its N, of which the last is written, and further channels
+  int images, spare;  // the input's N, of which the last is written, and its channels after the third
   bool bottom_up;
 };
 
@@ -22,12 +22,12 @@ const std::vector<LetterboxCase> kLetterboxCases = {
     {1, 1, PixelFormat::rgb, {32, 32}, 1, 0, false},
     {1, 1, PixelFormat::grey, {1, 1}, 1, 0, true},
     {37, 23, PixelFormat::rgba, {64, 96}, 2, 1, true},
-    {300, 7, PixelFormat::bgra, {33, 601}, 3, 0, false},  // more columns than are taken at a time
+    {300, 7, PixelFormat::bgra, {33, 601}, 3, 0, false},  // more columns than are processed at a time
     {5, 90, PixelFormat::grey, {32, 64}, 1, 2, true},
     {100000, 1, PixelFormat::rgb, {64, 64}, 1, 0, false},
     {1, 100000, PixelFormat::bgr, {64, 32}, 1, 0, true},
     {128, 96, PixelFormat::rgb, {48, 64}, 1, 0, false},  // halved
-    {64, 32, PixelFormat::bgra, {32, 64}, 1, 5, false},  // as it is
+    {64, 32, PixelFormat::bgra, {32, 64}, 1, 5, false},  // the same size
     {322, 182, PixelFormat::nv12, {64, 128}, 1, 0, false},
     {37, 23, PixelFormat::nv12, {64, 96}, 2, 1, true},  // the last column and row have pairs of their own
     {301, 7, PixelFormat::nv12, {33, 601}, 1, 0, false},
@@ -73,7 +73,7 @@ TEST(Nv12Test, AsOpenCv) {
   }
 }
 
-// A picture of nv12 comes out as the same picture of rgb does.
+// An nv12 image gives the same result as the same image in rgb.
 TEST(Nv12Test, EachPixelIsConvertedFirst) {
   for (const bool bottom_up : {false, true}) {
     const Picture nv12 = random_picture(13, 9, PixelFormat::nv12, 6, bottom_up, 2);
@@ -94,7 +94,7 @@ TEST(Nv12Test, EachPixelIsConvertedFirst) {
     run_reference(op, {got.data(), nullptr});
     expect_close(got.values, want.values, 0);
     if (bottom_up) continue;
-    op.frame.chroma = nullptr;  // right behind data, where Picture has it
+    op.frame.chroma = nullptr;  // directly after data, where Picture has it
     run_reference(op, {unset.data(), nullptr});
     expect_close(unset.values, want.values, 0);
   }
@@ -151,14 +151,14 @@ TEST(FitTest, AsUltralytics) {
     Extent limit;
     LetterboxFit whole;  // within the limit
     Extent least;
-    LetterboxFit placed;  // within the least input of stride 32
+    LetterboxFit placed;  // within the smallest input of stride 32
   };
   const Case cases[] = {
       {810, 1080, {640, 640}, {480, 640, 80, 0}, {640, 480}, {480, 640, 0, 0}},
       {1280, 720, {640, 640}, {640, 360, 0, 140}, {384, 640}, {640, 360, 0, 12}},
       {640, 480, {640, 640}, {640, 480, 0, 80}, {480, 640}, {640, 480, 0, 0}},
       {100, 37, {320, 640}, {640, 237, 0, 41}, {256, 640}, {640, 237, 0, 9}},  // 236.8; margins 41 and 42, 9 and 10
-      {640, 5, {64, 64}, {64, 1, 0, 31}, {32, 64}, {64, 1, 0, 15}},            // half a pixel is not nothing
+      {640, 5, {64, 64}, {64, 1, 0, 31}, {32, 64}, {64, 1, 0, 15}},            // half a pixel becomes one
       {100000, 1, {640, 640}, {640, 1, 0, 319}, {32, 640}, {640, 1, 0, 15}},   // 0.0064 pixels high
       {512, 2, {640, 640}, {640, 2, 0, 319}, {32, 640}, {640, 2, 0, 15}},      // 2.5 is rounded to even
       {64, 1280, {640, 640}, {32, 640, 304, 0}, {640, 32}, {32, 640, 0, 0}},

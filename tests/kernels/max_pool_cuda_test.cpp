@@ -38,7 +38,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, MaxPoolCudaTest, testing::ValuesIn(kMaxPoolCase
 struct ChainCase {
   int n, h, w, c;
   int kernel, count;
-  int multiprocessors;  // that the work is divided for
+  int multiprocessors;  // of the device that the tiling is for
 };
 
 class MaxPoolChainCudaTest : public testing::TestWithParam<ChainCase> {
@@ -87,9 +87,9 @@ INSTANTIATE_TEST_SUITE_P(Shapes, MaxPoolChainCudaTest,
                          testing::Values(ChainCase{1, 20, 20, 128, 5, 3, 100},  // SPPF of YOLOv8n
                                          ChainCase{1, 20, 20, 128, 5, 3, 16}, ChainCase{3, 13, 9, 16, 5, 3, 2},
                                          ChainCase{2, 7, 30, 32, 3, 4, 1},   // wide strips
-                                         ChainCase{1, 31, 3, 8, 7, 2, 40},   // a strip a row
-                                         ChainCase{2, 4, 5, 24, 9, 1, 4},    // the window is larger than the picture
-                                         ChainCase{1, 1, 1, 8, 1, 2, 4},     // no window to speak of
+                                         ChainCase{1, 31, 3, 8, 7, 2, 40},   // one row per strip
+                                         ChainCase{2, 4, 5, 24, 9, 1, 4},    // the window is larger than the image
+                                         ChainCase{1, 1, 1, 8, 1, 2, 4},     // windows of one pixel
                                          ChainCase{1, 14, 160, 8, 5, 3, 4},  // too wide for shared memory
                                          ChainCase{2, 6, 5, 13, 5, 3, 4}));  // no 16-byte vectors
 

@@ -1,4 +1,4 @@
-// Anchors to suppress, for every backend.
+// Anchors for non-maximum suppression, for every backend.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -11,18 +11,18 @@
 
 namespace cudet::test {
 
-/// What nms_reference or nms_cpu leaves, with the memory behind one candidate an anchor checked.
+/// Returns what nms_reference or nms_cpu keeps; fails if it writes past one candidate per anchor.
 inline std::vector<Candidate> run(int (*nms)(const Nms&, Candidate*), const Nms& op) {
-  constexpr int kAnchorOfGuard = -77;
+  constexpr int kGuardAnchor = -77;
   std::vector<Candidate> candidates(op.anchors + 1);
-  candidates.back().anchor = kAnchorOfGuard;
+  candidates.back().anchor = kGuardAnchor;
   const int count = nms(op, candidates.data());
-  EXPECT_EQ(candidates.back().anchor, kAnchorOfGuard) << "written past one candidate an anchor";
+  EXPECT_EQ(candidates.back().anchor, kGuardAnchor) << "written past one candidate per anchor";
   candidates.resize(count);
   return candidates;
 }
 
-/// Equal to the bit.
+/// Expects equal bits.
 inline void expect_equal(const std::vector<Candidate>& got, const std::vector<Candidate>& want) {
   static_assert(sizeof(Candidate) == 7 * 4, "no padding");
   ASSERT_EQ(got.size(), want.size());
@@ -31,21 +31,21 @@ inline void expect_equal(const std::vector<Candidate>& got, const std::vector<Ca
         << "detection " << n << ": anchor " << got[n].anchor << ", expected " << want[n].anchor;
 }
 
-/// All candidates of some rows, in order: no IoU is above infinity. At most Nms::kMaxCandidates anchors.
-inline std::vector<Candidate> candidates_of(Nms op) {
+/// Returns all candidates of the rows, in order: no IoU is above infinity. At most Nms::kMaxCandidates anchors.
+inline std::vector<Candidate> all_candidates(Nms op) {
   EXPECT_LE(op.anchors, Nms::kMaxCandidates);
   op.iou = std::numeric_limits<float>::infinity();
   op.max_detections = op.anchors;
   return run(nms_reference, op);
 }
 
-/// Rows of anchors around `clusters` places.
+/// Returns rows of anchors around `clusters` random boxes.
 inline std::vector<float> clustered(int anchors, int classes, int clusters, unsigned seed) {
   std::mt19937 random(seed);
-  std::uniform_real_distribution<float> place(0, 600), size(10, 120), jitter(-8, 8), score(0, 1);
+  std::uniform_real_distribution<float> position(0, 600), size(10, 120), jitter(-8, 8), score(0, 1);
   std::vector<float> centres(4 * clusters), rows;
   for (int c = 0; c < clusters; ++c)
-    for (int k = 0; k < 4; ++k) centres[4 * c + k] = k < 2 ? place(random) : size(random);
+    for (int k = 0; k < 4; ++k) centres[4 * c + k] = k < 2 ? position(random) : size(random);
   for (int a = 0; a < anchors; ++a) {
     const float* centre = &centres[4 * (random() % clusters)];
     for (int k = 0; k < 4; ++k) rows.push_back(centre[k] + jitter(random));

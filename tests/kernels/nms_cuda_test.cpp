@@ -8,12 +8,13 @@ namespace cudet::test {
 
 class NmsCudaTest : public testing::Test {
  protected:
-  // Each image's candidates, found in its rows and then shuffled, must leave what nms_cpu leaves of the rows.
+  // Of each image's candidates, found in its rows and then shuffled, the same must be kept as nms_cpu keeps of the
+  // rows.
   static void expect_as_cpu(const std::vector<Nms>& images, int spare = 0) {
     std::vector<std::vector<Candidate>> candidates;
     std::size_t capacity = 1;
     for (const Nms& op : images) {
-      candidates.push_back(candidates_of(op));
+      candidates.push_back(all_candidates(op));
       std::shuffle(candidates.back().begin(), candidates.back().end(), std::mt19937(7));
       capacity = std::max(capacity, candidates.back().size());
     }
@@ -25,7 +26,7 @@ class NmsCudaTest : public testing::Test {
       expect_equal(got[i], run(nms_cpu, images[i]));
     }
   }
-  // The same of rows that are one image.
+  // The same for the rows of one image.
   static void expect_as_cpu(const std::vector<float>& rows, int classes, float iou, bool agnostic = false,
                             int max_detections = 300) {
     const int anchors = static_cast<int>(rows.size()) / (4 + classes);
@@ -64,13 +65,13 @@ TEST_F(NmsCudaTest, BatchesOfUnlikeImages) {
 
 TEST_F(NmsCudaTest, MostDetections) {
   const std::vector<float> rows = clustered(600, 2, 200, 5);
-  for (const int most : {0, 1, 2, 127, 128, 129, 600, 1 << 30}) {
-    SCOPED_TRACE(most);
-    expect_as_cpu(rows, 2, 0.9f, false, most);
+  for (const int max_detections : {0, 1, 2, 127, 128, 129, 600, 1 << 30}) {
+    SCOPED_TRACE(max_detections);
+    expect_as_cpu(rows, 2, 0.9f, false, max_detections);
   }
 }
 
-// Scores that are all equal leave the order to the anchors; boxes that are all equal meet themselves.
+// If all scores are equal, the anchors decide about the order; if all boxes are equal, one is kept.
 TEST_F(NmsCudaTest, EqualsOfAllKinds) {
   std::vector<float> rows = clustered(400, 2, 20, 6);
   for (std::size_t a = 0; a < 400; ++a) rows[6 * a + 4] = 0.5f, rows[6 * a + 5] = a % 5 == 0 ? 0.5f : 0.75f;
@@ -80,17 +81,17 @@ TEST_F(NmsCudaTest, EqualsOfAllKinds) {
     for (const float iou : {0.0f, 0.999f, 1.0f}) expect_as_cpu(rows, 2, iou, agnostic);
 }
 
-// Pairs whose IoU is the threshold, and those one bit above it, of boxes that classes move so far that their corners
+// Pairs whose IoU is equal to the threshold or one bit above it, of boxes that classes move so far that their corners
 // are rounded.
 TEST_F(NmsCudaTest, ThresholdsToTheBit) {
   constexpr int kClasses = 90;
   std::mt19937 random(8);
-  std::uniform_real_distribution<float> place(100, 120), size(30, 60);
+  std::uniform_real_distribution<float> position(100, 120), size(30, 60);
   for (int pair = 0; pair < 60; ++pair) {
     const int class_id = static_cast<int>(random() % kClasses);
     std::vector<float> rows;
     for (const float score : {0.9f, 0.8f}) {
-      for (int k = 0; k < 4; ++k) rows.push_back(k < 2 ? place(random) : size(random));
+      for (int k = 0; k < 4; ++k) rows.push_back(k < 2 ? position(random) : size(random));
       for (int k = 0; k < kClasses; ++k) rows.push_back(k == class_id ? score : 0);
     }
     Nms op{rows.data(), 2, kClasses, nullptr, 0, 0, pair % 3 == 0, 300};
@@ -116,19 +117,19 @@ TEST_F(NmsCudaTest, BoxesWithoutAreaAndOutOfProportion) {
     if (a % 6 == 0) std::copy_n(&rows[0], 2, box);
     if (a % 7 == 0) box[2] = -box[2];  // inside out
     if (a % 8 == 0) box[3] = -box[3];
-    if (a % 10 == 0) box[2] = box[3] = 1e6f;                           // larger than classes are moved apart
+    if (a % 10 == 0) box[2] = box[3] = 1e6f;                           // larger than the distance between classes
     if (a % 11 == 0) box[0] = 0, box[1] = 0, box[2] = box[3] = 2e38f;  // its area overflows
-    if (a % 13 == 0) box[2] = box[3] = 1e-30f;                         // its area vanishes
+    if (a % 13 == 0) box[2] = box[3] = 1e-30f;                         // its area underflows
   }
   for (const float iou : {0.0f, 0.5f, -1.0f}) expect_as_cpu(rows, 2, iou);
 }
 
-// Beyond the best kMaxCandidates nothing counts: the last boxes stand apart from all others, and still are dropped.
+// Candidates past the best kMaxCandidates are dropped, though they do not overlap with any other.
 TEST_F(NmsCudaTest, BestOfTooMany) {
   constexpr int kFar = 40, kFound = Nms::kMaxCandidates + kFar / 2;
   std::vector<Candidate> candidates, want;
   for (int a = 0; a < kFound; ++a) {
-    const int rank = (a + 12345) % kFound;  // no order
+    const int rank = (a + 12345) % kFound;  // in no order
     const float x = rank < kFound - kFar ? 0 : 20.0f * static_cast<float>(rank);
     candidates.push_back({x, 0, x + 10, 10, 1 - static_cast<float>(rank) / (1 << 20), 0, a});
     if (rank == 0 || (rank >= kFound - kFar && rank < Nms::kMaxCandidates)) want.push_back(candidates.back());

@@ -8,7 +8,7 @@
 
 namespace cudet::test {
 
-/// What nms_cuda keeps of each image's candidates; fails where it writes past room for `capacity` of them.
+/// Returns what nms_cuda keeps of each image's candidates; fails if it writes past the room for `capacity` of them.
 inline std::vector<std::vector<Candidate>> run_nms_cuda(const std::vector<std::vector<Candidate>>& images, int capacity,
                                                         const NmsParameters& parameters) {
   const int count = static_cast<int>(images.size()), room = std::min(capacity, Nms::kMaxCandidates);
@@ -39,7 +39,7 @@ inline std::vector<std::vector<Candidate>> run_nms_cuda(const std::vector<std::v
   for (int i = 0; i < count; ++i) {
     const auto first = all.begin() + static_cast<std::ptrdiff_t>(i) * room;
     EXPECT_LE(counts[i], room);
-    EXPECT_TRUE(std::all_of(first + counts[i], first + room, is_guard)) << "written behind what stays";
+    EXPECT_TRUE(std::all_of(first + counts[i], first + room, is_guard)) << "written after the kept ones";
     result.emplace_back(first, first + counts[i]);
   }
   return result;

@@ -20,7 +20,7 @@ TEST_P(NmsTest, Cpu) {
   for (const std::uint8_t* filter : {static_cast<const std::uint8_t*>(nullptr), std::as_const(wanted).data()}) {
     const Nms op{rows.data(), anchors, classes, filter, confidence, iou, agnostic, max_detections};
     const std::vector<Candidate> want = run(nms_reference, op);
-    ASSERT_GT(want.size(), 0u) << "nothing proves nothing";
+    ASSERT_GT(want.size(), 0u) << "an empty case tests nothing";
     expect_equal(run(nms_cpu, op), want);
   }
 }
@@ -59,7 +59,7 @@ TEST_P(NmsGoldenTest, SameDetections) {
 
 INSTANTIATE_TEST_SUITE_P(Ultralytics, NmsGoldenTest, testing::Range(0, 7));
 
-// Cases by hand, for both.
+// Cases by hand, for nms_reference and nms_cpu.
 class NmsRuleTest : public testing::TestWithParam<Run> {
  protected:
   std::vector<int> anchors(const std::vector<float>& rows, int classes, float confidence, float iou) {
@@ -75,7 +75,7 @@ TEST_P(NmsRuleTest, OrderOfEquals) {
   const std::vector<float> apart = {10, 10, 4, 4, 0.5f, 0, 50, 10, 4, 4, 0.9f, 0, 90, 10, 4, 4, 0.5f, 0.5f};
   EXPECT_EQ(anchors(apart, 2, 0.25f, 0.7f), (std::vector{1, 0, 2}));
   const std::vector<Candidate> all = run(GetParam(), {apart.data(), 3, 2, nullptr, 0.25f, 0.7f, false, 300});
-  EXPECT_EQ(all[2].class_id, 0) << "of equal scores the lowest class";
+  EXPECT_EQ(all[2].class_id, 0) << "the lowest class of equal scores";
 }
 
 TEST_P(NmsRuleTest, ThresholdsAreExclusive) {

@@ -1,11 +1,11 @@
-// Kernels run on the device on a test's arena, and on tensors that start at any element.
+// Runs kernels on the device, on a test's arena and on tensors that start at any element.
 #pragma once
 #include "tests/kernels/device_arena.h"
 
 namespace cudet::test {
 
-/// Elements by which tensors x and y are moved from where they were placed; the margins leave room. Unmoved, both are
-/// 16-byte aligned in either type; by 4, in f32 alone.
+/// Elements by which tensors x and y are moved in the arena; its margins leave room. Not moved, both are 16-byte
+/// aligned in either type; moved by 4, only in f32.
 struct Shift {
   int x, y;
 };
@@ -16,7 +16,7 @@ inline Tensor shifted(Tensor t, int elements) {
   return t;
 }
 
-/// Calls f(type, shift) for both types and every shift; only for the first shift if the arena is large.
+/// Calls f(type, shift) for both types and every shift, or only the first shift if the arena is large.
 template <class F>
 void for_types_and_shifts(const Arena& arena, F f) {
   for (const Type type : {Type::f32, Type::f16})
@@ -29,7 +29,7 @@ void for_types_and_shifts(const Arena& arena, F f) {
     }
 }
 
-/// The arena after run(memory, stream) on the device, where its elements are of `type`.
+/// Returns the arena after run(memory, stream) on the device, where its elements have `type`.
 template <class Run>
 std::vector<float> on_device(const Arena& arena, Type type, Run run) {
   const DeviceSpace space(arena.values, type);

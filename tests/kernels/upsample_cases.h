@@ -1,4 +1,4 @@
-// What nearest-neighbour upsampling is tested on.
+// Cases for nearest-neighbour upsampling.
 #pragma once
 #include <vector>
 
@@ -9,7 +9,7 @@ namespace cudet::test {
 
 struct UpsampleCase {
   int n, h, w, c, scale;
-  int spare_x, spare_y;  // further channels of the wider tensors that x and y are slices of
+  int spare_x, spare_y;  // further channels of the tensors of which x and y are slices
 };
 
 inline const std::vector<UpsampleCase> kUpsampleCases = {
@@ -18,10 +18,10 @@ inline const std::vector<UpsampleCase> kUpsampleCases = {
 };
 
 struct UpsampleProblem {
-  explicit UpsampleProblem(const UpsampleCase& of) {
-    op.scale = of.scale;
-    op.x = arena.place_random(of.n, of.h, of.w, of.c, of.spare_x, 1);
-    op.y = arena.place(of.n, of.scale * of.h, of.scale * of.w, of.c, of.spare_y);
+  explicit UpsampleProblem(const UpsampleCase& t) {
+    op.scale = t.scale;
+    op.x = arena.place_random(t.n, t.h, t.w, t.c, t.spare_x, 1);
+    op.y = arena.place(t.n, t.scale * t.h, t.scale * t.w, t.c, t.spare_y);
   }
   Arena arena{Space::arena};
   Upsample op{};

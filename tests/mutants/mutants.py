@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Breaks the kernels one check at a time, and sees that their tests notice: see README.md."""
+"""Removes one check of the kernels at a time, and reports whether their tests fail: see README.md."""
 import argparse
 import concurrent.futures
 import os
@@ -17,22 +17,22 @@ import sites
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-COPY = Path(tempfile.mkdtemp(prefix="mutants-"))  # of the sources, so that who edits them disturbs nothing
+COPY = Path(tempfile.mkdtemp(prefix="mutants-"))  # of the sources, so that edits do not affect a run
 SEEDS = (1, 2, 3)
 COLUMNS = ("mutants", "caught", "explained", "unexplained")
-BY_EMULATOR = "emulated device"  # how the reason starts of what only its checks see
+BY_EMULATOR = "emulated device"  # start of the reason of a mutant that only its checks detect
 FIBERS = ("-DCUDET_CUDA", "-std=c++20", "-O1", "-march=native", "-ffp-contract=off", "-fPIC", "-pthread", "-w")
 LIBRARIES = ("-lgtest", "-lhwy", "-lboost_context", "-ldl")
 DEVICE = ("-std=c++17", "-O3", "-w", "-gencode", "arch=compute_80,code=compute_80", "--cudart", "shared")
 
 
 def kernel_files():
-    patterns = ("kernels/*/*.cu", "kernels/*/*.cuh", "kernels/grid_barrier.cuh", "kernels/vector.cuh")
+    patterns = ("kernels/*/**/*.cu", "kernels/*/**/*.cuh", "kernels/vector.cuh")
     return sorted(str(f.relative_to(COPY)) for pattern in patterns for f in COPY.glob(pattern))
 
 
 def includes(file, known={}):
-    """The project's files that one includes, and they in turn."""
+    """The project's files that `file` includes, directly or not."""
     if file not in known:
         known[file] = set()
         for name in re.findall(r'^#include "([^"]+)"', (COPY / file).read_text(), re.M):
@@ -42,7 +42,7 @@ def includes(file, known={}):
 
 
 def users(file):
-    """The files to compile where `file` changes."""
+    """The files to compile if `file` changes."""
     if file.endswith(".cu"):
         return [file]
     every = [str(f.relative_to(COPY)) for folder in ("kernels", "runtime", "tests/simt")
@@ -50,27 +50,27 @@ def users(file):
     return sorted(f for f in every if file in includes(f))
 
 
-def tests_of(sources):
-    """The tests of device code, by its operators."""
+def operator_tests(sources):
+    """The tests of device code: those of its operators, kernels/OPERATOR/…"""
     tests = set()
     for source in sources:
-        folder = Path(source).parent
-        if folder.parts[0] == "kernels":
-            tests |= {str(f.relative_to(COPY)) for f in (COPY / "tests/kernels").glob(f"*{folder.name}*_cuda_test.cpp")}
-        elif folder.parts[0] == "tests":
-            tests |= {str(folder / "device_test.cpp")}
+        parts = Path(source).parts
+        if parts[0] == "kernels":
+            tests |= {str(f.relative_to(COPY)) for f in (COPY / "tests/kernels").glob(f"*{parts[1]}*_cuda_test.cpp")}
+        elif parts[0] == "tests":
+            tests |= {str(Path(source).parent / "device_test.cpp")}
     return sorted(tests)
 
 
-def kernels_of(tests):
+def operator_kernels(tests):
     """The device code of all operators whose headers the tests include."""
-    headers = {Path(header) for test in tests for header in includes(test)}
-    folders = {h.parent for h in headers if len(h.parts) == 3 and h.parts[0] == "kernels"}
-    return {str(f.relative_to(COPY)) for folder in folders for f in (COPY / folder).glob("*.cu")}
+    headers = {Path(header).parts for test in tests for header in includes(test)}
+    operators = {parts[1] for parts in headers if len(parts) > 2 and parts[0] == "kernels"}
+    return {str(f.relative_to(COPY)) for operator in operators for f in (COPY / "kernels" / operator).rglob("*.cu")}
 
 
 def run(command, limit=None, **environment):
-    """(exit status, output), by a process group that ends with its time."""
+    """(exit status, output); kills the process group after `limit` seconds."""
     with subprocess.Popen([str(c) for c in command], cwd=COPY, env={**os.environ, **environment},
                           start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
@@ -103,7 +103,8 @@ class Fibers:
                   "-ffile-prefix-map=./=", *FIBERS, "-x", "c++", "-c", path, "-o", to])
 
     def program(self, scratch, sources, changed=None):
-        """The tests of `sources`, of which `changed` sees the changed file in `scratch`; False: to no effect."""
+        """Links the tests of `sources`, with `changed` compiled against the changed file in `scratch`. False if the object
+        is the same as without the change."""
         objects = []
         if changed is not None:
             objects.append(scratch / "changed.o")
@@ -114,7 +115,7 @@ class Fibers:
             for source in sources:
                 self.compile(self.cache, source, self.cache / (source.replace("/", "_") + ".fibers.o"))
         others = [s for s in sources if not s.startswith("kernels/") and s != changed]  # not in the library
-        objects += [self.objects / Path(f).with_suffix(".o") for f in [*tests_of(sources), "tests/main.cpp", *others]]
+        objects += [self.objects / Path(f).with_suffix(".o") for f in [*operator_tests(sources), "tests/main.cpp", *others]]
         compiled(["g++", "-pthread", *objects, self.build / "libcudet.a", "-o", scratch / "tests", *LIBRARIES])
         return True
 
@@ -128,7 +129,7 @@ class Fibers:
 
 
 class Emulator:
-    """Tests on an emulated device, a libcudart.so.13 that runs PTX: its checks see races and order between blocks."""
+    """Tests on an emulated device, a libcudart.so.13 that runs PTX and detects races and missing order between blocks."""
 
     def __init__(self, library, build, cache, threads):
         self.library, self.build, self.cache, self.threads = library, build, cache, threads
@@ -137,18 +138,18 @@ class Emulator:
 
     def program(self, scratch, sources, changed=None):
         objects = []
-        for source in sorted({*sources, *kernels_of(tests_of(sources))}):
+        for source in sorted({*sources, *operator_kernels(operator_tests(sources))}):
             path = scratch / source if source == changed and (scratch / source).exists() else source
             objects.append((scratch if source == changed else self.cache) / (source.replace("/", "_") + ".o"))
             if not objects[-1].exists():
                 first = ["-I", scratch] if source == changed else []
                 compiled([self.nvcc, *first, "-I.", *DEVICE, "-c", path, "-o", objects[-1]])
-        for test in [*tests_of(sources), "tests/main.cpp"]:
+        for test in [*operator_tests(sources), "tests/main.cpp"]:
             objects.append(self.cache / (test.replace("/", "_") + ".o"))
             if not objects[-1].exists():
                 compiled(["g++", "-I.", "-isystem", self.cuda / "include", "-DCUDET_CUDA", "-std=c++20", "-O1", "-w",
                           "-c", test, "-o", objects[-1]])
-        # libcudart first: what the library of the fibers has of the same names stays there.
+        # libcudart first: it overrides the fibers' functions of the same names.
         compiled(["g++", "-pthread", *objects, f"-L{self.cuda}/lib64", "-lcudart", self.build / "libcudet.a", "-o",
                   scratch / "tests", *LIBRARIES])
         return True
@@ -161,7 +162,7 @@ class Emulator:
 
 
 def reason(status, output):
-    """One line of what the tests said."""
+    """One line of the tests' output that says why they failed."""
     if status == "time out":
         return status
     for pattern in (r"simt: (.*)", r"(?:race|emu\w*): (.*)", r"\[  FAILED  \] ([^\n(]*)"):
@@ -172,34 +173,34 @@ def reason(status, output):
 
 
 class Bench:
-    """Everything that trying a mutant needs."""
+    """Builds and tests mutants."""
 
     def __init__(self, devices, scratch, keep):
         self.devices, self.scratch, self.keep = devices, scratch, keep
         self.limits, self.lock = {}, threading.Lock()
 
     def sources(self, file):
-        """What to compile where `file` changes, the largest first: it has most of the code."""
+        """The files to compile if `file` changes, the largest first: it has most of the code."""
         return tuple(sorted(users(file), key=lambda source: -self.devices[0].size(source)))
 
     def limit(self, device, file, sources):
-        """Seconds that a mutant's tests may take: five times what they take of what is not broken, and 10."""
+        """Time limit of a mutant's tests in seconds: 10, and five times their time without a mutant."""
         with self.lock:
             if (device, sources) not in self.limits:
-                if not sources or not tests_of(sources):
+                if not sources or not operator_tests(sources):
                     raise SystemExit(f"{file}: no test")
                 scratch = Path(tempfile.mkdtemp(dir=self.scratch))
                 device.program(scratch, sources)
                 start = time.monotonic()
                 said = device.test(scratch, 600)
                 if said is not None:
-                    raise SystemExit(f"{file}: unbroken, its tests fail on {type(device).__name__}: {said}")
+                    raise SystemExit(f"{file}: without a mutant, its tests fail on {type(device).__name__}: {said}")
                 self.limits[device, sources] = 10 + 5 * (time.monotonic() - start)
                 shutil.rmtree(scratch)
             return self.limits[device, sources]
 
     def attempt(self, mutant, devices):
-        """(what became of it, what the tests said)."""
+        """(what caught it, "survived" or "invalid"; one line of output)."""
         sources = self.sources(mutant.file)
         scratch = Path(tempfile.mkdtemp(dir=self.scratch))
         try:
@@ -223,8 +224,8 @@ class Bench:
                 shutil.rmtree(scratch)
 
 
-def kept_list():
-    """The mutants known to survive, and why; those that only the emulated device sees say so."""
+def read_survivors():
+    """The mutants known to survive, and why."""
     known = {}
     for number, line in enumerate((HERE / "survivors.txt").read_text().splitlines(), 1):
         if line.strip() and not line.startswith("#"):
@@ -239,13 +240,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paths", nargs="*", help="only files whose path contains one of these")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--match", default="", help="only mutants whose line in the list contains this")
+    parser.add_argument("--match", default="", help="only mutants whose key in the list contains this")
     parser.add_argument("--build", type=Path, default=ROOT / "build/simt", help="of make CONFIG=simt")
     parser.add_argument("--objects", type=Path, default=ROOT / "build/obj/simt")
     parser.add_argument("--emulator", type=Path, default=os.environ.get("EMULATOR"),
-                        help="folder of an emulated device's libcudart.so.13, for what survives (or $EMULATOR)")
-    parser.add_argument("--list", action="store_true", help="print the mutants, and try none")
-    parser.add_argument("--keep", action="store_true", help="keep what was built")
+                        help="folder of an emulated device's libcudart.so.13, for mutants that survive (or $EMULATOR)")
+    parser.add_argument("--list", action="store_true", help="list the mutants and try none")
+    parser.add_argument("--keep", action="store_true", help="keep the build folder")
     options = parser.parse_args()
 
     for part in ("kernels", "tests/kernels", "tests/simt", "runtime"):
@@ -258,7 +259,7 @@ def main():
             print(f"{mutant.line:4} {kind:10} {mutant.key}")
         return 0
 
-    known = kept_list()
+    known = read_survivors()
     scratch = COPY / "build"
     scratch.mkdir()
     threads = max(1, (os.cpu_count() or 1) // options.jobs)
@@ -301,7 +302,7 @@ def main():
     if not options.match:
         present = {m.key for _, m in mutants}
         stale += [k for k in known if k.split(" ", 1)[0] in files and k not in present]
-    for title, keys in (("no test saw", unexplained), ("in survivors.txt, and caught or gone", stale),
+    for title, keys in (("caught by no test", unexplained), ("in survivors.txt, and caught or gone", stale),
                         ("did not compile", invalid)):
         for key in keys:
             print(f"{title}: {key}")

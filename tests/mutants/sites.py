@@ -1,4 +1,4 @@
-"""Where a kernel's source can lose a barrier, a wait, an order or a bounds check: see README.md."""
+"""Finds the barriers, waits, orders and bounds checks of a kernel's source, and their mutants: see README.md."""
 import re
 from dataclasses import dataclass
 
@@ -15,10 +15,10 @@ class Mutant:
     file: str
     function: str
     line: int
-    was: str  # the source that is changed, and to what
+    was: str  # the source that is replaced; `becomes`: its replacement
     becomes: str
     edits: tuple
-    number: int = 1  # of those in the function that read the same
+    number: int = 1  # among the function's equal ones
 
     @property
     def key(self):
@@ -32,18 +32,18 @@ class Mutant:
 
 
 def blank(source):
-    """The source with comments, strings and preprocessor lines as spaces: every offset stays what it was."""
+    """The source with comments, strings and preprocessor lines replaced by spaces, so that offsets stay valid."""
     pattern = r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'|^[ \t]*#(?:[^\n\\]|\\.)*'
     return re.sub(pattern, lambda m: re.sub(r"[^\n]", " ", m[0]), source, flags=re.S | re.M)
 
 
 class Code:
-    """A source's brackets, matched."""
+    """A source and its matching brackets."""
 
     def __init__(self, source):
         self.source = source
         self.text = blank(source)
-        self.other = {}  # a bracket's partner
+        self.other = {}  # a bracket's counterpart
         self.around = [None] * (len(self.text) + 1)  # the innermost open bracket around each offset
         stack = []
         for i, c in enumerate(self.text):
@@ -55,7 +55,7 @@ class Code:
                 stack.append(i)
 
     def functions(self):
-        """(name, start and end of the body) of each function of the device."""
+        """(name, start and end of the body) of each device function."""
         last = 0
         for m in re.finditer(r"\b(__device__|__global__|CUDET_HD)\b", self.text):
             if m.start() < last:
@@ -98,7 +98,7 @@ class Code:
             self.text[at - 1 : at + 1] in ("&&", "||"))
 
     def keyword(self, at):
-        """(word, its start, its opening parenthesis) of the statement in whose parentheses `at` lies; or nothing."""
+        """(keyword, its start, its opening parenthesis) of the statement whose parentheses enclose `at`; or Nones."""
         bracket = self.around[at]
         while bracket is not None and self.text[bracket] != "{":
             m = re.search(r"\b(if constexpr|if|for|while|static_assert|switch)\s*$", self.text[:bracket])
@@ -108,12 +108,12 @@ class Code:
         return None, None, None
 
     def leaves(self, opening):
-        """Whether the statement behind an `if (…)` leaves the function, the loop or the round."""
+        """Whether the statement after an `if (…)` leaves the function, the loop or the round."""
         after = self.other[opening] + 1
         return re.match(r"\s*\{?\s*(return|continue|break)\b", self.text[after:]) is not None
 
     def loop_start(self, word, at):
-        """Where a loop begins, given its keyword's place: a do … while with its do."""
+        """Where a loop begins, given its keyword's offset: a do … while with its do."""
         before = self.text[:at].rstrip()
         if word == "while" and before.endswith("}"):
             opening = self.other[len(before) - 1]
@@ -138,13 +138,13 @@ CONSTANT = re.compile(r"(?:\w+::)*k[A-Z]\w*|\d+u?|sizeof\b")
 
 
 def constant(text, names=()):
-    """Whether an expression is made of constants alone; `names`: further ones."""
+    """Whether an expression consists of constants only; `names`: further constants."""
     words = re.findall(r"[A-Za-z_0-9:]+", text)
     return bool(words) and all(CONSTANT.fullmatch(w) or w in names for w in words)
 
 
-def names_of_constants(code, start, end):
-    """Parameters of the file's templates, and what is constexpr in [start, end)."""
+def constant_names(code, start, end):
+    """The template parameters of the file, and the constexpr variables in [start, end)."""
     templates = " ".join(re.findall(r"\btemplate\s*<([^<>]*)>", code.text))
     return set(re.findall(r"\b(?:int|bool) (\w+)", templates)) | set(
         re.findall(r"\bconstexpr \w+ (\w+)", code.text[start:end]))
@@ -155,7 +155,7 @@ def short(text):
 
 
 def barriers(code, start, end):
-    for m in re.compile(r"\b(__syncthreads|__syncwarp|grid_barrier)\s*\(").finditer(code.text, start, end):
+    for m in re.compile(r"\b(__syncthreads|__syncwarp)\s*\(").finditer(code.text, start, end):
         close = code.other[m.end() - 1]
         yield (Edit(m.start(), close + 1, "static_cast<void>(0)"),), (m.start(), close + 1), "nothing"
     for m in re.compile(r"\b__syncthreads_(?:or|and|count)\s*\(").finditer(code.text, start, end):
@@ -171,7 +171,7 @@ def waits(code, start, end):
         yield (Edit(*m.span(), weaker),), m.span(), weaker
 
 
-# What is weaker than the helpers of ptx.cuh. Fibers know one order alone: there, the same as before.
+# Weaker versions of the helpers of ptx.cuh. Fibers have only one order, so there they are unchanged.
 WEAKER = {  # (order, parameters, arguments, body)
     "load_acquire": [(
         "relaxed", "const unsigned* p", "p",
@@ -200,10 +200,10 @@ def orders(code, start, end):
 
 
 def comparisons(code, start, end):
-    names = names_of_constants(code, start, end)
+    names = constant_names(code, start, end)
     for m in re.compile(r"\bfor \(int (\w+) = ([^;]*); \1 < ([^;]*);").finditer(code.text, start, end):
         if constant(m[2], names) and constant(m[3], names):
-            names.add(m[1])  # counts a fixed number of rounds
+            names.add(m[1])  # a loop with a fixed number of rounds
     for m in re.compile(r"(?<=\s)(<=|>=|==|!=|<|>)(?=\s)").finditer(code.text, start, end):
         if code.text[: m.start()].rstrip().endswith(("template", "operator")):
             continue
@@ -213,7 +213,7 @@ def comparisons(code, start, end):
         first, last = code.operands(m.start(), m.end())
         left, right = code.source[first : m.start()].strip(), code.source[m.end() : last].strip()
         if re.search(r"\b[A-Z]\w*::[a-z]|\bsizeof\b", f"{left} {right}"):
-            continue  # which instance, or which operator: no bound
+            continue  # selects an instance or an operator: not a bound
         if constant(left, names) and constant(right, names):
             continue
         if word in ("for", "while"):
@@ -246,7 +246,7 @@ KINDS = {"barrier": barriers, "wait": waits, "order": orders, "comparison": comp
 
 
 def find(file, source):
-    """(kind, mutant) of each mutant of a file, in the order of its lines."""
+    """(kind, mutant) of each mutant of a file, in the order of lines."""
     code = Code(source)
     found, seen = [], {}
     for function, start, end in code.functions():

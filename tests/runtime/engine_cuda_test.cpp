@@ -260,7 +260,8 @@ TEST_F(CudaEngine, TakesTheMemoryThatInspectTells) {
   check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, 0), "device");
   const Graph& graph = model.impl().graph;
   const PackedWeights packed = pack_for_cuda(graph, Type::f32);
-  const CudaMemory memory = cuda_memory(compile(graph, packed, 2, {64, 96}, false, {Type::f32, true}), multiprocessors);
+  const CudaMemory memory =
+      cuda_memory(compile(graph, packed, 2, {64, 96}, false, {Type::f32, true, 1, multiprocessors}));
   EXPECT_EQ(memory.weights, packed.bytes.bytes());
   const std::unique_ptr<Engine> engine =
       make_cuda_engine(model, {{64, 96}, Fit::whole, model.stride()}, Precision::fp32);

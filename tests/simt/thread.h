@@ -42,7 +42,7 @@ struct Exchange {
   std::uint8_t from[32];
 };
 
-enum class Meeting : std::uint8_t { sync, ballot, shuffle, ldmatrix_x2, ldmatrix_x4, ldmatrix_x4_trans, mma_m16n8k16 };
+enum class Meeting : std::uint8_t { sync, ballot, shuffle, ldmatrix_x4, mma_m16n8k16 };
 
 struct Warp {
   struct Arrivals {

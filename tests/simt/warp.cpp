@@ -10,12 +10,8 @@ namespace {
 
 // One 8x8 matrix of 16-bit elements from eight rows of shared memory; lane l gets word l % 4 of row l / 4, so rows
 // simply follow.
-void load_matrix(std::uint32_t (&matrix)[32], const std::uint32_t* rows, bool transposed) {
-  std::uint16_t in[8][8], out[8][8];
-  for (int r = 0; r < 8; ++r) std::memcpy(in[r], shared_16(rows[r], "ldmatrix"), 16);
-  for (int r = 0; transposed && r < 8; ++r)
-    for (int c = 0; c < 8; ++c) out[r][c] = in[c][r];
-  std::memcpy(matrix, transposed ? out : in, sizeof matrix);
+void load_matrix(std::uint32_t (&matrix)[32], const std::uint32_t* rows) {
+  for (int r = 0; r < 8; ++r) std::memcpy(matrix + 4 * r, shared_16(rows[r], "ldmatrix"), 16);
 }
 
 // The product of two f16 is exact in f32, so a product and a sum round as the fused operation does.
@@ -50,11 +46,8 @@ __attribute__((noinline)) void work(Warp& warp, unsigned mask, Meeting what) {
       return;
     case Meeting::mma_m16n8k16:
       return mma_m16n8k16(x);
-    case Meeting::ldmatrix_x2:
     case Meeting::ldmatrix_x4:
-    case Meeting::ldmatrix_x4_trans:
-      for (int i = 0; i < (what == Meeting::ldmatrix_x2 ? 2 : 4); ++i)
-        load_matrix(x.matrix[i], x.row + 8 * i, what == Meeting::ldmatrix_x4_trans);
+      for (int i = 0; i < 4; ++i) load_matrix(x.matrix[i], x.row + 8 * i);
       return;
     case Meeting::ballot:
     case Meeting::shuffle:

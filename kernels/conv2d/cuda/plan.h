@@ -1,28 +1,35 @@
-// How conv2d_cuda lays out its weights and divides its work. Host code, so that everything here can be known, tested
-// and counted where there is no CUDA.
+// The plan of a convolution on CUDA: which kernel runs it, how its weights are packed, how its work is divided among
+// blocks, and what a block keeps in shared memory. Host code without CUDA headers, so that plans can be made, tested
+// and counted without CUDA; device code reads it too. kernels/README.md explains the whole ("Convolution on CUDA").
 #pragma once
+#include <iterator>
+#include <string>
+#include <type_traits>
+
 #include "kernels/conv2d/conv2d.h"
+#include "kernels/error.h"
 
 namespace cudet {
 
-/// What the fast kernels know how to do; all else is `general`. Each wants groups 1, no dilation, and whole 16-byte
-/// vectors of channels in pairs (f16: C a multiple of 16; f32: of 4, or the stem's 3).
+/// The kernels. All but `general` need groups 1, no dilation, and input channels in whole 16-byte vectors, for f16 in
+/// pairs of vectors: C is a multiple of 16 in f16 and of 4 in f32; the network's first layer has 3.
 enum class Conv2dKind : unsigned char {
-  pointwise,      // 1x1, stride 1, no padding: pixels count on through rows and images
-  three,          // 3x3, stride 1
-  three_stride2,  // 3x3, stride 2; f32: 3 channels too, in pixels of pitch 4
-  stem,  // f16: 3x3, stride 2, padding 1 on 3 channels in pixels of pitch 4: on pairs of pixels, 3x2 with stride 2, 1
+  pointwise,        // 1x1, stride 1, no padding: pixels are counted through all rows and images
+  conv3x3,          // 3x3, stride 1
+  conv3x3_stride2,  // 3x3, stride 2; in f32 also for 3 channels in pixels of pitch 4
+  stem,  // f16, 3x3, stride 2, padding 1, 3 channels in pixels of pitch 4: computed on pairs of pixels, as 3x2
+         // with stride 2, 1
   general
 };
 Conv2dKind conv2d_cuda_kind(const Conv2d& op);
 
-/// A kind's view of the sum: channels go by chunks of `planes` vectors of `lanes` elements, 16 bytes each; a chunk is
-/// summed tap by tap.
-struct Conv2dForm {
+/// How a kind divides the sum over input channels and taps: input channels in chunks of `planes` 16-byte vectors of
+/// `lanes` elements each, a chunk tap by tap. One row of taps of a chunk is a step.
+struct Conv2dChunk {
   int lanes, planes;
   int taps_h, taps_w;
 };
-constexpr Conv2dForm conv2d_form(Type type, Conv2dKind kind) {
+constexpr Conv2dChunk conv2d_chunk(Type type, Conv2dKind kind) {
   const int lanes = static_cast<int>(16 / size_of(type));
   switch (kind) {
     case Conv2dKind::pointwise:
@@ -34,13 +41,13 @@ constexpr Conv2dForm conv2d_form(Type type, Conv2dKind kind) {
   }
 }
 
-/// The most pixels of input that a block holds of a chunk, a multiple of 128 / planes: of a tile of 64 · pixel_blocks
-/// output pixels with its border.
-constexpr int conv2d_patch(Conv2dKind kind, int pixel_blocks) {
+/// Room for a patch, the input of a chunk that a tile of 64 · pixel_blocks output pixels reads, with its border: the
+/// maximum number of input pixels, a multiple of 128 / planes.
+constexpr int conv2d_patch_pixels(Conv2dKind kind, int pixel_blocks) {
   switch (kind) {
     case Conv2dKind::pointwise:
       return 64 * pixel_blocks;
-    case Conv2dKind::three:
+    case Conv2dKind::conv3x3:
       return pixel_blocks == 1 ? 192 : 256;
     case Conv2dKind::stem:
       return 384;
@@ -49,65 +56,149 @@ constexpr int conv2d_patch(Conv2dKind kind, int pixel_blocks) {
   }
 }
 
-/// Where weights lie, packed. Fast kinds: block of output channels, chunk, tap, plane, then f16: channel of the block,
-/// lane; f32: lane, channel of the block. Padding channels are 0. General: K, R, S, C/groups.
+/// The order of packed weights, outermost index first; channels of padding are 0.
+///   fast kinds, f16: channel block, chunk, row of taps, tap, plane, output channel of the block, lane
+///   fast kinds, f32: channel block, chunk, row of taps, tap, plane, lane, output channel of the block
+///   general:         K, R, S, C/groups
 struct Conv2dPacking {
   Conv2dKind kind;
   Type type;
-  Conv2dForm form;
-  int k, c;               // output channels; input channels of a group
-  int taps_h, taps_w;     // R, S as the convolution has them
-  int channels_of_block;  // output channels
-  int blocks, chunks;
+  Conv2dChunk chunk;
+  int k, c;                // output channels; input channels of a group
+  int taps_h, taps_w;      // R, S of the convolution
+  int channels_per_block;  // output channels of a channel block, one of kConv2dBlockWidths
+  int channel_blocks, chunks;
 
-  CUDET_HD std::size_t index(int of_k, int r, int s, int of_c) const {
-    if (kind == Conv2dKind::general) return ((static_cast<std::size_t>(of_k) * taps_h + r) * taps_w + s) * c + of_c;
-    int chunk = 0, plane = 0, lane;
-    if (kind == Conv2dKind::stem) {  // pixels s - 1, counted from a pair's first one: pair (s + 1) / 2, its 8 channels
-      lane = (s + 1) % 2 * 4 + of_c;
+  /// Elements from the first weight to that of tap (r, s) between two channels.
+  CUDET_HD std::size_t index(int output_channel, int r, int s, int input_channel) const {
+    if (kind == Conv2dKind::general)
+      return ((static_cast<std::size_t>(output_channel) * taps_h + r) * taps_w + s) * c + input_channel;
+    int chunk_index = 0, plane = 0, lane;
+    if (kind ==
+        Conv2dKind::stem) {  // column s - 1 from the first of a pair of pixels: pair (s + 1) / 2, its 8 channels
+      lane = (s + 1) % 2 * 4 + input_channel;
       s = (s + 1) / 2;
     } else {
-      lane = of_c % form.lanes;
-      plane = of_c / form.lanes % form.planes;
-      chunk = of_c / form.lanes / form.planes;
+      lane = input_channel % chunk.lanes;
+      plane = input_channel / chunk.lanes % chunk.planes;
+      chunk_index = input_channel / chunk.lanes / chunk.planes;
     }
-    const int block = of_k / channels_of_block, n = of_k % channels_of_block;
-    const std::size_t at =
-        (((static_cast<std::size_t>(block) * chunks + chunk) * form.taps_h + r) * form.taps_w + s) * form.planes +
+    const int block = output_channel / channels_per_block, n = output_channel % channels_per_block;
+    const std::size_t vector =
+        (((static_cast<std::size_t>(block) * chunks + chunk_index) * chunk.taps_h + r) * chunk.taps_w + s) *
+            chunk.planes +
         plane;
-    return type == Type::f16 ? (at * channels_of_block + n) * form.lanes + lane
-                             : (at * form.lanes + lane) * channels_of_block + n;
+    return type == Type::f16 ? (vector * channels_per_block + n) * chunk.lanes + lane
+                             : (vector * chunk.lanes + lane) * channels_per_block + n;
   }
   std::size_t elements() const;
 };
 Conv2dPacking conv2d_packing(const Conv2d& op);
 
-/// A launch: which instance of the kernel, and how its blocks share the work. A tile is tile_h x tile_w output pixels
-/// by channels_of_block output channels; `splits` blocks share its sum by chunks and the last one to come adds up.
+/// A launch: the instance of the kernel, and how blocks share the work. A tile is tile_h x tile_w output pixels by
+/// channels_per_block output channels. `splits` blocks share a tile's sum, each with some of the chunks; the last block
+/// to finish adds their sums up.
 struct Conv2dCudaPlan {
   Conv2dPacking packing;
-  int pixel_blocks;      // a block's 64s of output pixels
-  int tile_h, tile_w;    // output pixels; pointwise: 1 by 64 · pixel_blocks
-  int tiles_y, tiles_x;  // of an image; pointwise: 1 by those of all images
-  int pixel_tiles;       // of all images
-  int patch_pitch;       // pixels of input from one row of the patch to the next
-  int odd_columns;       // three_stride2: where in a row the odd columns start, the even ones come first
-  int splits, chunks_of_split;
+  int pixel_blocks;      // output pixels that a tile has room for, in units of 64; 0: the general kernel runs
+  int tile_h, tile_w;    // output pixels of a tile; pointwise: 1 by 64 · pixel_blocks
+  int tiles_y, tiles_x;  // tiles per image; pointwise: 1 by the tiles of all images
+  int pixel_tiles;       // tiles of all images, for one channel block
+  int patch_pitch;       // input pixels from one row of the patch to the next
+  int odd_columns;       // conv3x3_stride2: a row has its even columns first; where its odd columns start
+  int splits, chunks_per_split;
   bool y_vectors, residual_vectors;  // 16-byte accesses are possible
 
-  CUDET_HD int tiles() const { return pixel_tiles * packing.blocks; }
+  CUDET_HD int tiles() const { return pixel_tiles * packing.channel_blocks; }
   CUDET_HD int blocks() const { return tiles() * splits; }
+  /// Bytes of CudaStream::scratch that a launch needs: counters and one share of sums per block. 0 without splits.
+  std::size_t scratch_bytes() const;
 };
 
-/// The plan of least estimated time on so many multiprocessors with so much scratch memory (CudaStream):
+/// Limit for a plan's scratch memory, unless the caller has another.
+constexpr std::size_t kConv2dScratchLimit = std::size_t{8} << 20;
+
+/// Returns the plan of minimum estimated time on `multiprocessors` multiprocessors, with at most `scratch_limit` bytes
+/// of scratch memory:
 ///
 ///   waves · (latency + resident blocks · (max(products / rate, bytes / bandwidth) + epilogue + exchange of splits))
 ///
-/// over all choices of pixel_blocks, tile_h, tile_w and splits; the constants are in cuda_plan.cpp. `pixel_blocks` 0
-/// where the tensors' places do not allow the fast kernel: the general one runs then, on weights as `packing` has them.
-Conv2dCudaPlan conv2d_cuda_plan(const Conv2d& op, int multiprocessors, std::size_t scratch_bytes);
+/// over all choices of pixel_blocks, tile_h, tile_w and splits; plan.cpp has the constants. `pixel_blocks` is 0 if the
+/// alignment of the tensors rules the fast kernel out; the general kernel then runs on the weights as packed.
+Conv2dCudaPlan conv2d_cuda_plan(const Conv2d& op, int multiprocessors, std::size_t scratch_limit = kConv2dScratchLimit);
 
-/// Bytes of a block's shared memory.
+/// Bytes of a block's shared memory; the plan's pixel_blocks is not 0.
 std::size_t conv2d_cuda_shared_bytes(const Conv2dCudaPlan& plan);
+
+// ---- Instances of the fast kernels
+
+/// Output channels that a channel block may have. Of those that pad K least, conv2d_packing() takes the first.
+constexpr int kConv2dBlockWidths[] = {80, 64, 48, 32, 16};
+
+/// Whether there are instances of this width. f32 needs a power of 2: width / 4 threads span a block's channels, and
+/// must divide the threads of a block.
+constexpr bool conv2d_has_width(Type type, int width) {
+  return type == Type::f16 || (width & (width - 1)) == 0;
+}
+
+/// Whether there are instances for tiles of 64 · pixel_blocks pixels.
+constexpr bool conv2d_has_pixel_blocks(Type type, Conv2dKind kind, int pixel_blocks) {
+  if (kind == Conv2dKind::stem) return pixel_blocks == 2;
+  return pixel_blocks == 1 || (pixel_blocks == 2 && type == Type::f16 && kind != Conv2dKind::conv3x3_stride2);
+}
+
+/// Calls f(std::integral_constant<int, width>) for a runtime width. Throws Error if there are no instances of it.
+template <Type type, int first = 0, class F>
+void conv2d_with_width(int width, F f) {
+  if constexpr (first < static_cast<int>(std::size(kConv2dBlockWidths))) {
+    constexpr int kWidth = kConv2dBlockWidths[first];
+    if constexpr (conv2d_has_width(type, kWidth))
+      if (width == kWidth) return f(std::integral_constant<int, kWidth>{});
+    return conv2d_with_width<type, first + 1>(width, f);
+  } else {
+    throw Error("conv2d: no kernel for blocks of " + std::to_string(width) + " channels");
+  }
+}
+
+/// A block's shared memory; sizes and offsets in bytes. While sums are computed: slots of patches, slots of weights,
+/// then three tables per output pixel (offset in the patch, in y, in the residual; pointwise needs none). Afterwards
+/// the outputs are staged over the patches and weights, to be stored in whole vectors.
+struct Conv2dSharedLayout {
+  int patch_bytes, patch_slots;     // of one chunk
+  int weights_bytes;                // of one step; kWeightSlots of them
+  int weights_at;                   // after the patches
+  int staging_pitch, staging_half;  // f16: from one output pixel to the next; from a pixel's even groups of four
+                                    // channels to its odd ones
+  int tables_at, total;
+
+  static constexpr int kWeightSlots = 3;
+
+  constexpr Conv2dSharedLayout(Type type, Conv2dKind kind, int pixel_blocks, int channels)
+      : patch_bytes(conv2d_chunk(type, kind).planes * conv2d_patch_pixels(kind, pixel_blocks) * 16),
+        patch_slots(kind == Conv2dKind::pointwise ? 3
+                    : kind == Conv2dKind::stem    ? 1
+                                                  : 2),
+        weights_bytes(conv2d_chunk(type, kind).taps_w * conv2d_chunk(type, kind).planes * channels * 16),
+        weights_at(patch_bytes * patch_slots),
+        staging_pitch(0),
+        staging_half(0),
+        tables_at(weights_at + weights_bytes * kWeightSlots),
+        total(0) {
+    if (type == Type::f16) {
+      // No bank conflicts: in units of 8 bytes, the accesses of a quarter warp must differ modulo 16. So halves are 2
+      // modulo 4 units apart and pixels 4 modulo 8, or 12 modulo 16 where a pixel has 6 vectors, so that the next
+      // pixel's vectors follow.
+      int half = channels / 4;
+      while (half % 4 != 2) ++half;
+      int pitch = half + channels / 4;
+      while (pitch % 16 != (channels == 48 ? 12 : 4)) ++pitch;
+      staging_half = half * 8;
+      staging_pitch = pitch * 8;
+      const int staging = 4 * 16 * staging_pitch;  // 16 pixels per warp
+      if (staging > tables_at) tables_at = staging;
+    }
+    total = tables_at + (kind == Conv2dKind::pointwise ? 0 : 3 * 64 * pixel_blocks * 4);
+  }
+};
 
 }  // namespace cudet

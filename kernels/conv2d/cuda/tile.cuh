@@ -1,15 +1,15 @@
-// A tile of the convolution by one block: load, compute, and the sums' exchange between blocks that share a tile.
+// A tile of the convolution, computed by one block: load, multiply, and the exchange of sums between blocks that share
+// a tile.
 //
-// Implicit GEMM: output pixels by output channels, summed over chunks of input channels and taps. A chunk of the input
-// with its border (the patch) is brought to shared memory once and serves every tap, since a tap only shifts where rows
-// of the matrix begin. In shared memory both operands are planes of 16-byte vectors, [plane][pixel] and
-// [tap][plane][channel]: eight neighbouring rows of an 8x8 matrix are 128 bytes in a row, so ldmatrix and cp.async meet
-// no bank conflict, and taps and planes are offsets known when this is compiled. Copies run two steps ahead, a step
-// being a chunk's row of taps.
+// Implicit GEMM: rows are output pixels, columns are output channels, and the depth is summed over chunks of input
+// channels and their taps. A chunk of the input with its border (the patch) is copied to shared memory once and serves
+// every tap, since a tap only shifts where the rows of the matrix begin. In shared memory both operands are planes of
+// 16-byte vectors, [plane][pixel] and [tap][plane][channel]. So the eight rows of an 8x8 matrix are 128 consecutive
+// bytes, ldmatrix and cp.async meet no bank conflict, and taps and planes are offsets known at compile time.
 #pragma once
 #include <cuda_fp16.h>
 
-#include "kernels/conv2d/cuda/layout.h"
+#include "kernels/conv2d/cuda/plan.h"
 #include "kernels/launch.cuh"
 #include "kernels/ptx.cuh"
 #include "kernels/unroll.cuh"
@@ -19,175 +19,160 @@ namespace cudet {
 template <class T>
 constexpr Type type_of = sizeof(T) == 4 ? Type::f32 : Type::f16;
 
-/// Which tile of which image, and which share of its sum.
-struct Conv2dPlace {
-  int tile, split;         // tile: of all of them
-  int block;               // of output channels
-  int image, row, column;  // of the tile's first output pixel; pointwise: 0, 0, and the pixel counted over all images
+/// The tile that a block computes, and its share of the sum.
+struct Conv2dTileCoord {
+  int tile, split;         // tile: index among all tiles
+  int channel_block;       // of output channels
+  int image, row, column;  // the tile's first output pixel; pointwise: 0, 0, and its index among those of all images
   int first_chunk, chunks;
 
-  __device__ Conv2dPlace(const Conv2dCudaPlan& plan, int index) {
+  __device__ Conv2dTileCoord(const Conv2dCudaPlan& plan, int index) {
     tile = index / plan.splits;
     split = index % plan.splits;
-    block = tile % plan.packing.blocks;
-    int pixels = tile / plan.packing.blocks;
+    channel_block = tile % plan.packing.channel_blocks;
+    int pixels = tile / plan.packing.channel_blocks;
     column = pixels % plan.tiles_x * plan.tile_w;
     pixels /= plan.tiles_x;
     row = pixels % plan.tiles_y * plan.tile_h;
     image = pixels / plan.tiles_y;
-    first_chunk = split * plan.chunks_of_split;
-    chunks = min(plan.chunks_of_split, plan.packing.chunks - first_chunk);
+    first_chunk = split * plan.chunks_per_split;
+    chunks = min(plan.chunks_per_split, plan.packing.chunks - first_chunk);
   }
 };
 
+/// `channels`: output channels of a tile; the other parameters are those of the plan.
 template <class T, Conv2dKind kind, int pixel_blocks, int channels>
 struct Conv2dTile {
   static constexpr bool kHalf = sizeof(T) == 2;
-  static constexpr bool kFlat = kind == Conv2dKind::pointwise;
-  static constexpr int kLanes = conv2d_form(type_of<T>, kind).lanes;
-  static constexpr int kPlanes = conv2d_form(type_of<T>, kind).planes;
-  static constexpr int kTapsH = conv2d_form(type_of<T>, kind).taps_h;
-  static constexpr int kTapsW = conv2d_form(type_of<T>, kind).taps_w;
+  static constexpr bool kPointwise = kind == Conv2dKind::pointwise;
+  static constexpr int kLanes = conv2d_chunk(type_of<T>, kind).lanes;
+  static constexpr int kPlanes = conv2d_chunk(type_of<T>, kind).planes;
+  static constexpr int kTapsH = conv2d_chunk(type_of<T>, kind).taps_h;
+  static constexpr int kTapsW = conv2d_chunk(type_of<T>, kind).taps_w;
   static constexpr int kPixels = 64 * pixel_blocks, kChannels = channels;
-  static constexpr int kPatch = conv2d_patch(kind, pixel_blocks);
-  static constexpr int kStrideH = kind == Conv2dKind::three_stride2 || kind == Conv2dKind::stem ? 2 : 1;
-  static constexpr bool kWhole = kHalf && !kFlat;  // every chunk has all its planes
-  static constexpr Conv2dLayout kLayout{type_of<T>, kind, pixel_blocks, channels};
+  static constexpr int kPatch = conv2d_patch_pixels(kind, pixel_blocks);
+  static constexpr int kStrideH = kind == Conv2dKind::conv3x3_stride2 || kind == Conv2dKind::stem ? 2 : 1;
+  static constexpr bool kWholeChunks = kHalf && !kPointwise;  // every chunk has all its planes
+  static constexpr Conv2dSharedLayout kLayout{type_of<T>, kind, pixel_blocks, channels};
+  static constexpr int kSlots = Conv2dSharedLayout::kWeightSlots;
 
-  // f16: a warp has 16 · pixel_blocks pixels by all channels, in fragments of mma: 4 sums for each 16x8.
+  // f16: a warp has 16 · pixel_blocks pixels by all channels, in fragments of mma: per thread 4 sums of each 16x8.
   // f32: a thread has 4 neighbouring channels of every kPixelStep-th pixel.
-  static constexpr int kThreadsWide = channels / 4, kPixelStep = kThreads / kThreadsWide;
+  static constexpr int kThreadsPerPixel = channels / 4, kPixelStep = kThreads / kThreadsPerPixel;
   static constexpr int kVectors = kHalf ? pixel_blocks * channels / 8 : kPixels / kPixelStep;  // of 4 sums
-  static_assert(kHalf || kThreads % kThreadsWide == 0, "a row of threads spans a block's channels");
+  static_assert(kHalf || kThreads % kThreadsPerPixel == 0, "a row of threads spans a block's channels");
   static_assert(kPatch % (kThreads / kPlanes) == 0, "every round of copies is whole");
 
   using Sums = float[kVectors][4];
 
   static __device__ int* tables() { return reinterpret_cast<int*>(shared_memory() + kLayout.tables_at); }
   /// Elements from an image's first to output pixel m of the tile, of y (-1: outside) and of the residual. Pointwise
-  /// tiles need no table.
+  /// tiles have no tables.
   static __device__ int y_offset(int m) { return tables()[kPixels + m]; }
   static __device__ int residual_offset(int m) { return tables()[2 * kPixels + m]; }
 
-  /// The block's share of the tile: bias (split 0) and products. Other warps may still read the patches when it
-  /// returns.
+  /// Computes the block's share of the tile's sums: bias (split 0) and products. When it returns, other warps may still
+  /// read the patches.
+  ///
+  ///   tensor   memory     shape, innermost last                                   by whom
+  ///   x        global     N, H, W, C                                              op.x
+  ///   weights  global     channel block, step, then as in shared memory           Conv2dPacking
+  ///   patch    shared     kLayout.patch_slots x [kPlanes][kPatch][kLanes]         PatchLoader, all threads
+  ///   weights  shared     kSlots x [kTapsW][kPlanes][channels][kLanes] (f16)      WeightLoader, all threads
+  ///                       kSlots x [kTapsW][kPlanes][kLanes][channels] (f32)
+  ///   sums     registers  [kVectors][4] per thread, kPixels x channels per block  Operands::multiply
+  ///
+  /// A step is one row of taps of a chunk (pointwise: a whole chunk): it multiplies by one slot of weights. Copies run
+  /// two steps ahead. The time line is drawn in kernels/README.md.
   static __device__ void accumulate(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan,
-                                    const Conv2dPlace& place, Sums& sums) {
-    PatchCopies patch(op, memory, plan, place);
-    WeightCopies weights(op, memory, plan, place);
-    const int steps = place.chunks * kTapsH;
-    patch.template start<0>(0);
-    weights.template start<0>();
+                                    const Conv2dTileCoord& coord, Sums& sums) {
+    PatchLoader patch(op, memory, plan, coord);
+    WeightLoader weights(op, memory, plan, coord);
+    const int steps = coord.chunks * kTapsH;
+
+    // ---- PROLOGUE: start the copies of steps 0 and 1, a group of copies each; meanwhile, tables and initial sums.
+    patch.template load_async<0>(0);
+    weights.template load_async<0>();
     cp_async_commit();
-    if (kFlat && steps > 1) patch.template start<1>(0);
-    if (steps > 1) weights.template start<1>();
+    if (kPointwise && steps > 1) patch.template load_async<1>(0);
+    if (steps > 1) weights.template load_async<1>();
     cp_async_commit();
-    if (!kFlat) fill_tables(op, plan, place);
-    start_from_bias(op, memory, place, sums);
-    __syncthreads();
+    if (!kPointwise) fill_tables(op, plan, coord);
+    start_from_bias(op, memory, coord, sums);
+    __syncthreads();  // the tables are complete
     Operands operands;
 
-    // A round of steps fills every slot of the weights once: three rows of taps of a chunk, or three chunks without
-    // taps. So slots are known when this is compiled, but that of a chunk's patch under taps: there two take turns.
-    static_assert(kFlat || kTapsH == kSlots, "a round is whole chunks");
-    int step = 0, patch_at = 0, other_at = kLayout.patches > 1 ? kLayout.patch : 0;
+    // ---- MAIN LOOP. A round of kSlots steps uses every slot of weights once: the three rows of taps of one chunk, or
+    // three chunks if pointwise. So the slots are known at compile time. Only the patch of a 3x3 chunk, which serves
+    // the whole round, alternates between two slots at run time; the stem has one chunk and one slot.
+    static_assert(kPointwise || kTapsH == kSlots, "a round is whole chunks");
+    int step = 0, patch_at = 0, next_patch_at = kLayout.patch_slots > 1 ? kLayout.patch_bytes : 0;  // bytes
     do {
-      unroll<kSlots>([&](auto of_round) {
-        constexpr int kSlot = decltype(of_round)::value, kTwoOn = (kSlot + 2) % kSlots;
-        if (kFlat && step >= steps) return;
+      unroll<kSlots>([&](auto slot) {
+        constexpr int kSlot = decltype(slot)::value, kFreeSlot = (kSlot + 2) % kSlots;
+        if (kPointwise && step >= steps) return;
+
+        // Wait: of the two groups under way, the older one has this step's operands.
         cp_async_wait<1>();
-        __syncthreads();
-        if constexpr (kFlat) {
-          if (step + 2 < steps) patch.template start<kTwoOn>(0);
+        __syncthreads();  // everyone's copies are visible, and everyone has left the slots that are filled next
+
+        // Prefetch: weights of step + 2, into the slot of step - 1; the patch of that step, or of the next 3x3 chunk.
+        if constexpr (kPointwise) {
+          if (step + 2 < steps) patch.template load_async<kFreeSlot>(0);
         } else if constexpr (kSlot == 0) {
-          if (step + kSlots < steps) patch.template start<0>(other_at);
+          if (step + kSlots < steps) patch.template load_async<0>(next_patch_at);
         }
-        if (step + 2 < steps) weights.template start<kTwoOn>();
-        cp_async_commit();
-        // Three taps of f16 know their chunks to be whole, the stem's planes are its taps.
-        const int planes = kWhole ? kPlanes : vectors(op.x.c) - (place.first_chunk + step / kTapsH) * kPlanes;
+        if (step + 2 < steps) weights.template load_async<kFreeSlot>();
+        cp_async_commit();  // also if empty, so that the wait above counts
+
+        // Multiply. Only in f32 and in pointwise kernels can the last chunk have fewer planes.
+        const int planes = kWholeChunks ? kPlanes : vectors(op.x.c) - (coord.first_chunk + step / kTapsH) * kPlanes;
         operands.template multiply<kSlot>(patch_at, plan, op.x.c, planes, sums);
         ++step;
       });
-      if constexpr (!kFlat) {
-        const int done = patch_at;
-        patch_at = other_at;
-        other_at = done;
+      if constexpr (!kPointwise) {
+        const int used = patch_at;
+        patch_at = next_patch_at;
+        next_patch_at = used;
       }
     } while (step < steps);
-  }
 
-  /// Where blocks share the tile's sum: false for all but the block that comes last, which has it all, added up in the
-  /// order of the splits.
-  static __device__ bool exchange(const Conv2dCudaPlan& plan, const Conv2dPlace& place, std::byte* scratch,
-                                  Sums& sums) {
-    if (plan.splits == 1) return true;
-    unsigned* finished = reinterpret_cast<unsigned*>(shared_memory());
-    unsigned* counter = reinterpret_cast<unsigned*>(scratch) + place.tile;
-    constexpr int kShare = kVectors * kThreads;  // float4 of a block
-    float4* shares = reinterpret_cast<float4*>(scratch + kScratchCounters) +
-                     static_cast<std::size_t>(place.tile) * plan.splits * kShare + threadIdx.x;
-    float4* own = shares + place.split * kShare;
-#pragma unroll
-    for (int v = 0; v < kVectors; ++v) own[v * kThreads] = make_float4(sums[v][0], sums[v][1], sums[v][2], sums[v][3]);
-    __syncthreads();
-    if (threadIdx.x == 0) *finished = fetch_add_acq_rel(counter, 1u);
-    __syncthreads();
-    if (*finished + 1 != static_cast<unsigned>(plan.splits)) return false;
-    if (threadIdx.x == 0) *counter = 0;  // for the next launch
-#pragma unroll
-    for (int v = 0; v < kVectors; ++v) sums[v][0] = sums[v][1] = sums[v][2] = sums[v][3] = 0;
-    for (int split = 0; split < plan.splits; ++split, shares += kShare) {
-#pragma unroll
-      for (int v = 0; v < kVectors; ++v) {
-        const float4 share = shares[v * kThreads];
-        sums[v][0] += share.x, sums[v][1] += share.y, sums[v][2] += share.z, sums[v][3] += share.w;
-      }
-    }
-    return true;
+    // ---- EPILOGUE: conv2d_exchange() and conv2d_store(), in kernel.cuh.
   }
 
  private:
-  static constexpr int kSlots = Conv2dLayout::kWeightSlots;
+  // 16-byte vectors per pixel.
+  static __device__ int vectors(int c) { return (c + kLanes - 1) / kLanes; }
+  static __device__ int lane() { return threadIdx.x % 32; }
+  static __device__ int warp() { return threadIdx.x / 32; }
 
-  // 16-byte vectors of a pixel.
-  static __device__ int vectors(int c) {
-    return (c + kLanes - 1) / kLanes;
-  }
-  static __device__ int lane() {
-    return threadIdx.x % 32;
-  }
-  static __device__ int warp() {
-    return threadIdx.x / 32;
-  }
-
-  // Copies a chunk of the input and its border: a thread's vectors are 128 / kPlanes pixels apart, in one plane. Of
-  // pixels outside of the picture nothing is read, and zeros are written.
-  class PatchCopies {
+  // Copies patches to shared memory, chunk after chunk. A thread copies vectors of one plane, 128 / kPlanes pixels
+  // apart. For pixels outside of the image it reads nothing and writes zeros.
+  class PatchLoader {
    public:
-    __device__ PatchCopies(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan,
-                           const Conv2dPlace& place) {
-      constexpr int kAcross = 32 / kPlanes;  // pixels of a warp's copy
+    __device__ PatchLoader(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan,
+                           const Conv2dTileCoord& coord) {
+      constexpr int kAcross = 32 / kPlanes;  // pixels that a warp copies at a time
       const int plane = lane() / kAcross, first = warp() * kAcross + lane() % kAcross;
       to_ = shared_address(shared_memory()) + (plane * kPatch + first) * 16;
       keep(to_);
-      const T* x = arena_data<T>(memory, op.x) + (place.first_chunk * kPlanes + plane) * kLanes;
-      x += kFlat ? static_cast<std::size_t>(place.column) * op.x.pitch : op.x.pixel(place.image, 0, 0);
-      left_ = vectors(op.x.c) - place.first_chunk * kPlanes - plane;
+      const T* x = arena_data<T>(memory, op.x) + (coord.first_chunk * kPlanes + plane) * kLanes;
+      x += kPointwise ? static_cast<std::size_t>(coord.column) * op.x.pitch : op.x.pixel(coord.image, 0, 0);
+      left_ = vectors(op.x.c) - coord.first_chunk * kPlanes - plane;
 #pragma unroll
       for (int j = 0; j < kCopies; ++j) {
-        const int pixel = source(op, plan, place, first + j * kStep);
+        const int pixel = source(op, plan, coord, first + j * kStep);
         from_[j] = x + (pixel >= 0 ? pixel : 0);
         bytes_[j] = pixel >= 0 ? 16 : 0;
       }
     }
-    // To kSlot, which starts `at` bytes further on.
+    // Starts the copies of the next chunk's patch to `at` bytes after slot kSlot.
     template <int kSlot>
-    __device__ void start(int at) {
-      if (kWhole || left_ > 0)  // else the last chunk's sum does without the plane
+    __device__ void load_async(int at) {
+      if (kWholeChunks || left_ > 0)  // the last chunk may not have this plane, which is then not summed
         unroll<kCopies>([&](auto round) {
           constexpr int j = decltype(round)::value;
-          cp_async_16<kSlot * kLayout.patch + j * kStep * 16>(to_ + at, from_[j], bytes_[j]);
+          cp_async_16<kSlot * kLayout.patch_bytes + j * kStep * 16>(to_ + at, from_[j], bytes_[j]);
         });
 #pragma unroll
       for (const T*& from : from_) from += kPlanes * kLanes;
@@ -197,26 +182,27 @@ struct Conv2dTile {
    private:
     static constexpr int kStep = kThreads / kPlanes, kCopies = kPatch / kStep;
 
-    // Elements from the image's first to the patch's pixel; -1 where there is none.
-    static __device__ int source(const Conv2d& op, const Conv2dCudaPlan& plan, const Conv2dPlace& place, int pixel) {
-      if constexpr (kFlat) {
+    // Elements from the image's first to the patch's pixel; -1 if that lies outside of the image.
+    static __device__ int source(const Conv2d& op, const Conv2dCudaPlan& plan, const Conv2dTileCoord& coord,
+                                 int pixel) {
+      if constexpr (kPointwise) {
         const long all = static_cast<long>(op.x.n) * op.x.h * op.x.w;
-        return pixel < kPixels && place.column + static_cast<long>(pixel) < all ? pixel * op.x.pitch : -1;
+        return pixel < kPixels && coord.column + static_cast<long>(pixel) < all ? pixel * op.x.pitch : -1;
       }
       const int down = pixel / plan.patch_pitch, across = pixel % plan.patch_pitch;
-      const int y = place.row * kStrideH - op.pad.h + down;
+      const int y = coord.row * kStrideH - op.pad.h + down;
       int x;
       bool within = down < (plan.tile_h - 1) * kStrideH + kTapsH && y >= 0 && y < op.x.h;
-      if constexpr (kind == Conv2dKind::stem) {  // pairs of pixels; the pair before the first one is outside
-        x = place.column - 1 + across;
+      if constexpr (kind == Conv2dKind::stem) {  // x counts pairs of pixels; the pair before the first is outside
+        x = coord.column - 1 + across;
         within = within && x >= 0 && x < op.x.w / 2;
         return within ? (y * op.x.w + 2 * x) * op.x.pitch : -1;
       }
-      if constexpr (kind == Conv2dKind::three_stride2) {
+      if constexpr (kind == Conv2dKind::conv3x3_stride2) {
         const int odd = across >= plan.odd_columns ? 1 : 0;
-        x = 2 * place.column - op.pad.w + 2 * (across - odd * plan.odd_columns) + odd;
+        x = 2 * coord.column - op.pad.w + 2 * (across - odd * plan.odd_columns) + odd;
       } else {
-        x = place.column - op.pad.w + across;
+        x = coord.column - op.pad.w + across;
       }
       within = within && x >= 0 && x < op.x.w;
       return within ? (y * op.x.w + x) * op.x.pitch : -1;
@@ -224,30 +210,31 @@ struct Conv2dTile {
     const T* from_[kCopies];
     int bytes_[kCopies];
     unsigned to_;
-    int left_;  // vectors of a pixel from this plane on
+    int left_;  // vectors per pixel from this plane on
   };
 
-  // Copies a step's weights: they are packed in the order of the steps.
-  class WeightCopies {
+  // Copies weights to shared memory, step after step: they are packed in this order.
+  class WeightLoader {
    public:
-    __device__ WeightCopies(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan,
-                            const Conv2dPlace& place)
+    __device__ WeightLoader(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan,
+                            const Conv2dTileCoord& coord)
         : from_(reinterpret_cast<const unsigned char*>(weights_data<T>(memory, op.weight)) +
-                (static_cast<std::size_t>(place.block) * plan.packing.chunks + place.first_chunk) * kTapsH *
-                    kLayout.weights +
+                (static_cast<std::size_t>(coord.channel_block) * plan.packing.chunks + coord.first_chunk) * kTapsH *
+                    kLayout.weights_bytes +
                 threadIdx.x * 16),
           to_(shared_address(shared_memory()) + kLayout.weights_at + threadIdx.x * 16) {
       keep(to_);
     }
+    // Starts the copies of the next step's weights to slot kSlot.
     template <int kSlot>
-    __device__ void start() {
+    __device__ void load_async() {
       constexpr int kRound = kThreads * 16;
-      unroll<(kLayout.weights + kRound - 1) / kRound>([&](auto round) {
+      unroll<(kLayout.weights_bytes + kRound - 1) / kRound>([&](auto round) {
         constexpr int kAt = decltype(round)::value * kRound;
-        if (kAt + kRound <= kLayout.weights || static_cast<int>(threadIdx.x) * 16 < kLayout.weights - kAt)
-          cp_async_16<kSlot * kLayout.weights + kAt, kAt>(to_, from_);
+        if (kAt + kRound <= kLayout.weights_bytes || static_cast<int>(threadIdx.x) * 16 < kLayout.weights_bytes - kAt)
+          cp_async_16<kSlot * kLayout.weights_bytes + kAt, kAt>(to_, from_);
       });
-      from_ += kLayout.weights;
+      from_ += kLayout.weights_bytes;
     }
 
    private:
@@ -255,58 +242,62 @@ struct Conv2dTile {
     unsigned to_;
   };
 
-  static __device__ void fill_tables(const Conv2d& op, const Conv2dCudaPlan& plan, const Conv2dPlace& place) {
+  // Fills in the tables (Conv2dSharedLayout), one output pixel per thread.
+  static __device__ void fill_tables(const Conv2d& op, const Conv2dCudaPlan& plan, const Conv2dTileCoord& coord) {
     static_assert(kPixels <= kThreads, "a thread fills in one pixel");
     const int m = static_cast<int>(threadIdx.x);
     if (kPixels < kThreads && m >= kPixels) return;
     const int v = m / plan.tile_w, u = m % plan.tile_w;
     const bool within = v < plan.tile_h;
-    // What is left over of the block is summed too, of any pixels that meet no bank conflict.
+    // Rows of the GEMM past the tile are computed too, from any pixels that meet no bank conflict.
     tables()[m] = (within ? v * kStrideH * plan.patch_pitch + u : m % 8) * 16;
-    const int row = place.row + v, column = place.column + u;
+    const int row = coord.row + v, column = coord.column + u;
     const int pixel = row * op.y.w + column;
     tables()[kPixels + m] = within && row < op.y.h && column < op.y.w ? pixel * op.y.pitch : -1;
     tables()[2 * kPixels + m] = pixel * op.residual.pitch;
   }
-  /// Bytes from a patch's start to the pixel at which output pixel m's first tap lies.
+  // Bytes from a patch's start to the pixel that output pixel m's first tap reads.
   static __device__ int first_tap(int m) {
-    return kFlat ? m * 16 : tables()[m];
+    return kPointwise ? m * 16 : tables()[m];
   }
 
-  static __device__ void start_from_bias(const Conv2d& op, const Memory& memory, const Conv2dPlace& place, Sums& sums) {
-    const float* bias = weights_data<float>(memory, op.bias) + place.block * channels;
+  // Sets the sums to the bias in split 0, to 0 in the others.
+  static __device__ void start_from_bias(const Conv2d& op, const Memory& memory, const Conv2dTileCoord& coord,
+                                         Sums& sums) {
+    const float* bias = weights_data<float>(memory, op.bias) + coord.channel_block * channels;
     if constexpr (kHalf) {
-      if (place.split != 0) {
+      if (coord.split != 0) {
 #pragma unroll
         for (int v = 0; v < kVectors; ++v) sums[v][0] = sums[v][1] = sums[v][2] = sums[v][3] = 0;
         return;
       }
 #pragma unroll
       for (int j = 0; j < channels / 8; ++j) {
-        const float2 both = *reinterpret_cast<const float2*>(bias + 8 * j + lane() % 4 * 2);
+        const float2 pair = *reinterpret_cast<const float2*>(bias + 8 * j + lane() % 4 * 2);
 #pragma unroll
         for (int b = 0; b < pixel_blocks; ++b) {
           float(&d)[4] = sums[b * (channels / 8) + j];
-          d[0] = d[2] = both.x;
-          d[1] = d[3] = both.y;
+          d[0] = d[2] = pair.x;
+          d[1] = d[3] = pair.y;
         }
       }
     } else {
       float4 four = make_float4(0, 0, 0, 0);
-      if (place.split == 0) four = reinterpret_cast<const float4*>(bias)[static_cast<int>(threadIdx.x) % kThreadsWide];
+      if (coord.split == 0)
+        four = reinterpret_cast<const float4*>(bias)[static_cast<int>(threadIdx.x) % kThreadsPerPixel];
 #pragma unroll
       for (int v = 0; v < kVectors; ++v)
         sums[v][0] = four.x, sums[v][1] = four.y, sums[v][2] = four.z, sums[v][3] = four.w;
     }
   }
 
-  // A thread's view of the operands in shared memory.
+  // A thread's view of the operands in shared memory: loads fragments and multiplies.
   class Operands {
    public:
     __device__ Operands() {
       if constexpr (kHalf) {
-        // ldmatrix: lanes 0 to 15 name the rows of the first plane, 16 to 31 those of the second; of weights, 8 lanes
-        // each.
+        // ldmatrix takes a row's address from each lane. Pixels: lanes 0 to 15 in the first plane, 16 to 31 in the
+        // second. Weights: 8 lanes in each plane, then 8 channels further.
         const int second = kind == Conv2dKind::stem ? 16 : kPatch * 16;
 #pragma unroll
         for (int b = 0; b < pixel_blocks; ++b)
@@ -320,49 +311,49 @@ struct Conv2dTile {
       } else {
 #pragma unroll
         for (int v = 0; v < kVectors; ++v)
-          x_[v] = static_cast<unsigned>(first_tap(static_cast<int>(threadIdx.x) / kThreadsWide + v * kPixelStep));
-        w_ = kLayout.weights_at + threadIdx.x % kThreadsWide * 16;
+          x_[v] = static_cast<unsigned>(first_tap(static_cast<int>(threadIdx.x) / kThreadsPerPixel + v * kPixelStep));
+        w_ = kLayout.weights_at + threadIdx.x % kThreadsPerPixel * 16;
       }
     }
 
-    // Adds the products of a step: of the patch `patch_at` bytes on, and of row of taps or chunk kSlot of the round;
-    // `planes` of the chunk have values.
+    // Adds the products of a step: the patch `patch_at` bytes after slot 0 (pointwise: in slot kSlot), by the weights
+    // in slot kSlot, which is also the row of taps. `planes`: those of the chunk that exist.
     template <int kSlot>
     __device__ void multiply(int patch_at, const Conv2dCudaPlan& plan, int c, int planes, Sums& sums) const {
-      const int row_at = kFlat ? 0 : patch_at + kSlot * plan.patch_pitch * 16;
+      const int row_at = kPointwise ? 0 : patch_at + kSlot * plan.patch_pitch * 16;
       if constexpr (kHalf)
         multiply_f16<kSlot>(row_at, plan.odd_columns, planes, sums);
       else
-        multiply_f32(row_at + kPatchSlot<kSlot>, kSlot * kLayout.weights, plan.odd_columns, planes, c, sums);
+        multiply_f32(row_at + kPatchSlot<kSlot>, kSlot * kLayout.weights_bytes, plan.odd_columns, planes, c, sums);
     }
 
    private:
     template <int kSlot>
-    static constexpr int kPatchSlot = kFlat ? kSlot* kLayout.patch : 0;
+    static constexpr int kPatchSlot = kPointwise ? kSlot* kLayout.patch_bytes : 0;
 
     template <int kSlot>
     __device__ void multiply_f16(int row_at, int odd_columns, int planes, Sums& sums) const {
-      constexpr bool kStem = kind == Conv2dKind::stem;  // whose two taps are the two planes
+      constexpr bool kStem = kind == Conv2dKind::stem;  // its two taps serve as the two planes
       constexpr int kTaps = kStem ? 1 : kTapsW, kPairs = kStem ? 1 : kPlanes / 2;
       unroll<kTaps>([&](auto tap) {
         constexpr int s = decltype(tap)::value;
-        // The offset that is known now; the odd columns' is not.
-        constexpr int kColumn = kind != Conv2dKind::three_stride2 ? s : s / 2;
-        const int start = row_at + (kind == Conv2dKind::three_stride2 && s == 1 ? odd_columns * 16 : 0);
-        unroll<kPairs>([&](auto of_planes) {
-          constexpr int pair = decltype(of_planes)::value;
+        // The part of the offset that is known at compile time; where the odd columns start is not.
+        constexpr int kColumn = kind != Conv2dKind::conv3x3_stride2 ? s : s / 2;
+        const int start = row_at + (kind == Conv2dKind::conv3x3_stride2 && s == 1 ? odd_columns * 16 : 0);
+        unroll<kPairs>([&](auto plane_pair) {
+          constexpr int pair = decltype(plane_pair)::value;
           if (pair > 0 && planes <= 2 * pair) return;
           unsigned a[pixel_blocks][4];
 #pragma unroll
           for (int b = 0; b < pixel_blocks; ++b) {
             ldmatrix_x4<kPatchSlot<kSlot> + (kColumn + pair * 2 * kPatch) * 16>(a[b], x_[b] + start);
-            if constexpr (kStem)  // what lies in a pixel's fourth channel is nobody's
+            if constexpr (kStem)  // the fourth channel is undefined padding
               for (unsigned& two : a[b]) two &= lane() % 2 == 0 ? 0xffffffffu : 0xffffu;
           }
-          unroll<channels / 16>([&](auto of_channels) {
-            constexpr int j = decltype(of_channels)::value;
+          unroll<channels / 16>([&](auto channels_16) {
+            constexpr int j = decltype(channels_16)::value;
             unsigned w[4];
-            ldmatrix_x4<kSlot * kLayout.weights + ((s * kPlanes + 2 * pair) * channels + j * 16) * 16>(w, w_);
+            ldmatrix_x4<kSlot * kLayout.weights_bytes + ((s * kPlanes + 2 * pair) * channels + j * 16) * 16>(w, w_);
             const unsigned first[2] = {w[0], w[1]}, second[2] = {w[2], w[3]};
 #pragma unroll
             for (int b = 0; b < pixel_blocks; ++b) {
@@ -378,7 +369,7 @@ struct Conv2dTile {
       const unsigned char* shared = shared_memory();
 #pragma unroll
       for (int s = 0; s < kTapsW; ++s) {
-        const int column = kind == Conv2dKind::three_stride2 ? (s == 1 ? odd_columns : s / 2) : s;
+        const int column = kind == Conv2dKind::conv3x3_stride2 ? (s == 1 ? odd_columns : s / 2) : s;
 #pragma unroll
         for (int plane = 0; plane < kPlanes; ++plane) {
           if (plane >= planes) break;
@@ -389,7 +380,7 @@ struct Conv2dTile {
 #pragma unroll
           for (int v = 0; v < kVectors; ++v) {
             float4 a = *reinterpret_cast<const float4*>(shared + x_[v] + row_at + column * 16 + plane * kPatch * 16);
-            if (c == 3) a.w = 0;  // what lies in a pixel's fourth channel is nobody's
+            if (c == 3) a.w = 0;  // the fourth channel is undefined padding
             const float lanes[4] = {a.x, a.y, a.z, a.w};
 #pragma unroll
             for (int l = 0; l < 4; ++l) {

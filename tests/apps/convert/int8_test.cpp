@@ -148,7 +148,7 @@ TEST_P(Int8Test, EachStepIsAsTheReference) {
   int convolutions = 0;
   for (std::size_t i = 0; i < cpu.program.steps.size(); ++i) {
     std::memcpy(plain.arena.data(), cpu.arena.data(), cpu.arena.bytes());
-    executor.run(cpu.program.steps[i].step, cpu.memory());
+    executor.run(cpu.program.steps[i].step, cpu.program.steps[i].plan, cpu.memory());
     const Program::NamedStep& named = plain.program.steps[i];
     run_reference_step(named.step, plain.memory());
     const auto* conv = std::get_if<Conv2dInt8>(&named.step);

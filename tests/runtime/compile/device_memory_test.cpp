@@ -17,8 +17,8 @@ TEST(CudaMemory, CountsTheWeightsAsTheyArePacked) {
     for (const Type type : {Type::f32, Type::f16}) {
       const PackedWeights packed = pack_for_cuda(graph, type);
       const Extent size{2 * graph.stride, graph.stride};
-      const CudaMemory one = cuda_memory(compile(graph, packed, 1, size, false, {type, true}), 16);
-      const CudaMemory three = cuda_memory(compile(graph, packed, 3, size, false, {type, true}), 16);
+      const CudaMemory one = cuda_memory(compile(graph, packed, 1, size, false, {type, true, 1, 16}));
+      const CudaMemory three = cuda_memory(compile(graph, packed, 3, size, false, {type, true, 1, 16}));
       EXPECT_EQ(one.weights, packed.bytes.bytes()) << name;
       EXPECT_EQ(three.weights, one.weights) << name;
       EXPECT_EQ(three.input, 3 * one.input) << name;

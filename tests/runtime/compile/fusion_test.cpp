@@ -88,7 +88,10 @@ TEST(Fusion, ChangesNoValue) {
   const Graph graph = graph_of(read_description("weights/yolov8-dysample.json"));
   const PackedWeights reference = pack_for_reference(graph), cpu = pack_for_cpu(graph);
   const auto by_reference = [](const Program& program, const Memory& memory) { run_reference(program, memory); };
-  const auto by_cpu = [](const Program& program, const Memory& memory) { CpuExecutor(2).run(program, memory); };
+  const auto by_cpu = [](Program program, const Memory& memory) {
+    for (Program::NamedStep& named : program.steps) named.plan = plan_step(named.step, {Type::f32, false, 2});
+    CpuExecutor(2).run(program, memory);
+  };
   const Extent size{64, 32};
   const auto outputs = [&](const PackedWeights& weights, auto run) {
     const Program apart = compile(graph, weights, 1, size),

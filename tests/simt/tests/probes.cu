@@ -1,7 +1,7 @@
 #include <cuda_fp16.h>
 
-#include "kernels/grid_barrier.cuh"
 #include "kernels/ptx.cuh"
+#include "tests/simt/tests/grid_barrier.cuh"
 #include "tests/simt/tests/probes.h"
 
 namespace cudet::test {
@@ -40,13 +40,9 @@ __global__ void __launch_bounds__(kThreads) ldmatrix_kernel(const unsigned* in, 
   __syncthreads();
   if (t >= 32) return;
   const unsigned row = shared_address(shared) + t * 32 + t % 2 * 16;  // rows need not follow one another
-  unsigned r[4], s[4], u[2];
+  unsigned r[4];
   ldmatrix_x4(r, row);
-  ldmatrix_x4_trans(s, row);
-  ldmatrix_x2(u, row);
   for (int i = 0; i < 4; ++i) out[i * 32 + t] = r[i];
-  for (int i = 0; i < 4; ++i) out[(4 + i) * 32 + t] = s[i];
-  for (int i = 0; i < 2; ++i) out[(8 + i) * 32 + t] = u[i];
 }
 
 __global__ void __launch_bounds__(kThreads) mma_kernel(const unsigned short* a, const unsigned short* b, float* d) {
@@ -59,12 +55,12 @@ __global__ void __launch_bounds__(kThreads) mma_kernel(const unsigned short* a, 
   if (t < 64) shared[kThreads + t] = reinterpret_cast<const unsigned*>(b)[t];
   __syncthreads();
   if (t >= 32) return;
-  unsigned ra[4], rb[2];
+  unsigned ra[4], rb[4];  // rb: b, twice
   ldmatrix_x4(ra, shared_address(shared) + t % 16 * 32 + t / 16 * 16);
-  ldmatrix_x2(rb, shared_address(shared + kThreads) + t % 8 * 32 + t / 8 % 2 * 16);
+  ldmatrix_x4(rb, shared_address(shared + kThreads) + t % 8 * 32 + t / 8 % 2 * 16);
   float* const corner = d + t / 4 * 8 + t % 4 * 2;
   float sum[4] = {corner[0], corner[1], corner[64], corner[65]};
-  mma_m16n8k16(sum, ra, rb);
+  mma_m16n8k16(sum, ra, {rb[0], rb[1]});
   for (int i = 0; i < 4; ++i) corner[i / 2 * 64 + i % 2] = sum[i];
 }
 
@@ -241,10 +237,10 @@ void probe_reduce(const CudaStream& on, int blocks, int n, const unsigned* in, u
   launch("reduce", on, blocks, 4 * kThreads, reduce_kernel, n, in, partial, total, ticket);
 }
 void probe_grid_barrier(const CudaStream& on, int blocks, int rounds, unsigned* values, unsigned* arrivals) {
-  launch("grid barrier", on, Blocks::together, blocks, 0, grid_barrier_kernel, rounds, values, arrivals);
+  launch_together("grid barrier", on, blocks, grid_barrier_kernel, rounds, values, arrivals);
 }
 void probe_chain(const CudaStream& on, int blocks, unsigned* values, unsigned* flags) {
-  launch("chain", on, Blocks::together, blocks, 0, chain_kernel, values, flags);
+  launch_together("chain", on, blocks, chain_kernel, values, flags);
 }
 void probe_negate(const CudaStream& on, int n, const float* in, float* out) {
   launch("negate", on, 3, 0, negate_kernel, n, in, out);

@@ -8,7 +8,7 @@ constexpr int kWarpProbes = 12, kHalfProbes = 12, kAtomicProbes = 9;
 
 /// out[kWarpProbes][kThreads]: shuffles and votes over in[kThreads], in the order of the test's oracle.
 void probe_warp(const CudaStream&, const unsigned* in, unsigned* out);
-/// out[3][4][32]: what ldmatrix x4, x4 trans and x2 give for in[32][8 words], a row of 8x8 matrices in every half row.
+/// out[4][32]: the result of ldmatrix x4 for in[32][8 words], where each row of 8x8 matrices is half a row.
 void probe_ldmatrix(const CudaStream&, const unsigned* in, unsigned* out);
 /// d[blocks][16][8] += a[blocks][16][16] * b[blocks][8][16], its columns; a, b f16.
 void probe_mma(const CudaStream&, int blocks, const unsigned short* a, const unsigned short* b, float* d);

@@ -1,4 +1,4 @@
-// What kernels/ptx.cuh says in PTX, said in C++. The contracts are over there.
+// kernels/ptx.cuh in C++ instead of PTX. That file has the contracts.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -15,7 +15,7 @@ inline unsigned shared_address(const void* p) {
   return static_cast<unsigned>(static_cast<const unsigned char*>(p) - shared_memory());
 }
 
-// Data land at the wait, at the last moment that the device would allow; until then the destination holds NaN.
+// The data arrive at the wait, the last moment that a device allows; until then the destination holds NaN.
 template <int kTo = 0, int kFrom = 0>
 void cp_async_16(unsigned to, const void* base, int bytes = 16) {
   unsigned char* destination = simt::shared_16(to + kTo, "cp.async");
@@ -43,23 +43,13 @@ void cp_async_wait() {
   for (std::size_t& group : groups) group -= count;
 }
 
-template <int N>
-void ldmatrix(unsigned (&r)[N], unsigned row, simt::Meeting what, simt::Site site) {
-  const unsigned lane = simt::self->lane;
-  simt::Exchange& x = simt::self->warp->x;
-  x.row[lane] = row;
-  simt::meet(~0u, what, site);
-  for (int i = 0; i < N; ++i) r[i] = x.matrix[i][lane];
-}
 template <int kOffset = 0>
 void ldmatrix_x4(unsigned (&r)[4], unsigned row, SIMT_SITE) {
-  ldmatrix(r, row + kOffset, simt::Meeting::ldmatrix_x4, site);
-}
-inline void ldmatrix_x4_trans(unsigned (&r)[4], unsigned row, SIMT_SITE) {
-  ldmatrix(r, row, simt::Meeting::ldmatrix_x4_trans, site);
-}
-inline void ldmatrix_x2(unsigned (&r)[2], unsigned row, SIMT_SITE) {
-  ldmatrix(r, row, simt::Meeting::ldmatrix_x2, site);
+  const unsigned lane = simt::self->lane;
+  simt::Exchange& x = simt::self->warp->x;
+  x.row[lane] = row + kOffset;
+  simt::meet(~0u, simt::Meeting::ldmatrix_x4, site);
+  for (int i = 0; i < 4; ++i) r[i] = x.matrix[i][lane];
 }
 
 inline void mma_m16n8k16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], SIMT_SITE) {

@@ -1,3 +1,4 @@
+// Instances of the kernel for the stem: a file of their own, so that kinds compile in parallel.
 #include "kernels/conv2d/cuda/kernel.cuh"
 
 namespace cudet {
