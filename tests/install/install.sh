@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs into a folder of its own, then compiles the README's first C++ program against that, with the shared and with
-# the static library, as pkg-config says, and runs it on a small model called best.json.
+# Installs into a temporary folder, then compiles the first C++ program of runtime/README.md against that, with the shared
+# and with the static library, as pkg-config says, and runs it on a small model called best.json.
 set -euo pipefail
 root=$PWD
 stage=$(mktemp -d)
@@ -11,8 +11,8 @@ prefix=$stage/opt/cudet
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$stage
 mkdir "$stage/user"
 cd "$stage/user"
-awk '/^```/ {if (inside) exit; inside = $0 == "```cpp"; next} inside' "$root/README.md" >program.cpp
-grep -q 'int main' program.cpp || { echo "README.md: its first C++ block is no program"; exit 1; }
+awk '/^```/ {if (inside) exit; inside = $0 == "```cpp"; next} inside' "$root/runtime/README.md" >program.cpp
+grep -q 'int main' program.cpp || { echo "runtime/README.md: its first C++ block is not a program"; exit 1; }
 cp "$root/tests/data/tiny/plain.json" best.json
 cp "$root/tests/data/tiny/plain.safetensors" .
 
