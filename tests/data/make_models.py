@@ -103,7 +103,7 @@ class Network(nn.Module):
     def __init__(self, description):
         super().__init__()
         d = self.description = description
-        depth, width, most = d["scales"][d["scale"]] if "scales" in d else (1, 1, math.inf)
+        depth, width, max_channels = d["scales"][d["scale"]] if "scales" in d else (1, 1, math.inf)
         self.sources, self.model = [], nn.ModuleList()
         channels, strides = [], []  # of every row's output; strides are (h, w) fractions of the input
         for i, (source, repeats, module, args) in enumerate(d["backbone"] + d["head"]):
@@ -118,7 +118,7 @@ class Network(nn.Module):
             if module in ("Conv", "C2f", "SPPF"):
                 out = a.pop("out")
                 if "scales" in d:
-                    out = math.ceil(min(out, most) * width / 8) * 8
+                    out = math.ceil(min(out, max_channels) * width / 8) * 8
             build, stride = self.factory(module, a, c_in, out, repeats, stride, [strides[f] for f in sources if f >= 0])
             chain = module != "C2f" and repeats > 1
             self.model.append(nn.Sequential(*(build() for _ in range(repeats))) if chain else build())

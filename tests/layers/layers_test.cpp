@@ -16,7 +16,7 @@ Graph build(const std::string& text) {
   return build_graph(parse_description(text, "m.json"), NoWeights());
 }
 
-std::string error_of(const std::string& text) {
+std::string error_message(const std::string& text) {
   try {
     build(text);
     return "no error";
@@ -78,7 +78,7 @@ const BadRows kBadRows[] = {
 class BadRow : public testing::TestWithParam<BadRows> {};
 
 TEST_P(BadRow, ErrorNamesTheRowInOneLine) {
-  const std::string message = error_of(description(GetParam().rows));
+  const std::string message = error_message(description(GetParam().rows));
   EXPECT_NE(message.find(GetParam().message), std::string::npos) << message;
   EXPECT_EQ(message.rfind("m.json: ", 0), 0u) << message;
   EXPECT_EQ(message.find('\n'), std::string::npos) << message;
@@ -95,7 +95,7 @@ const BadRows kBadDetects[] = {
 
 TEST(Detect, ErrorNamesTheRow) {
   for (const BadRows& bad : kBadDetects) {
-    const std::string message = error_of(description(R"([-1, 1, "Conv", [8, 3, 2]])", bad.rows));
+    const std::string message = error_message(description(R"([-1, 1, "Conv", [8, 3, 2]])", bad.rows));
     EXPECT_NE(message.find(bad.message), std::string::npos) << message;
   }
 }
