@@ -1,4 +1,4 @@
-// What an action that fails says.
+// Captures the message of an expected error.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 namespace cudet::test {
 
-/// The message of the Error that `act` throws, which is to be one line; empty where it throws none.
+/// Returns the message of the Error that `act` throws, and expects it to be one line. Empty if `act` throws none.
 template <class Act>
 std::string error_of(const Act& act) {
   try {

@@ -1,14 +1,14 @@
-// Runs the tests. What was skipped is told at the end with its reason; the last line is `N passed, N failed, N
-// skipped`.
+// Runs the tests. Prints the skipped tests with their reasons at the end. The last line is `N passed, N failed,
+// N skipped`.
 #include <gtest/gtest.h>
 
 #include <cstdio>
 
 namespace {
 
-void tell_skipped(const testing::UnitTest& run) {
+void print_skipped(const testing::UnitTest& run) {
   if (run.skipped_test_count() == 0) return;
-  std::printf("\nSKIPPED, so not proved here:\n");
+  std::printf("\nSKIPPED, so not verified here:\n");
   for (int s = 0; s < run.total_test_suite_count(); ++s) {
     const testing::TestSuite& suite = *run.GetTestSuite(s);
     for (int t = 0; t < suite.total_test_count(); ++t) {
@@ -27,12 +27,12 @@ void tell_skipped(const testing::UnitTest& run) {
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  const bool sound = RUN_ALL_TESTS() == 0;
+  const bool all_passed = RUN_ALL_TESTS() == 0;
   if (GTEST_FLAG_GET(list_tests)) return 0;
   const testing::UnitTest& run = *testing::UnitTest::GetInstance();
-  tell_skipped(run);
+  print_skipped(run);
   std::printf("%d passed, %d failed, %d skipped\n", run.successful_test_count(), run.failed_test_count(),
               run.skipped_test_count());
-  // A filter that matches nothing proves nothing.
-  return sound && run.successful_test_count() + run.skipped_test_count() > 0 ? 0 : 1;
+  // A filter that matches no test is an error.
+  return all_passed && run.successful_test_count() + run.skipped_test_count() > 0 ? 0 : 1;
 }

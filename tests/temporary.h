@@ -1,4 +1,4 @@
-// A folder that ends with the test.
+// A temporary folder that its destructor deletes.
 #pragma once
 #include <cstdlib>
 #include <filesystem>
@@ -14,7 +14,7 @@ class TemporaryFolder {
  public:
   TemporaryFolder() {
     std::string name = (std::filesystem::temp_directory_path() / "cudet-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw std::runtime_error("no temporary folder");
+    if (!mkdtemp(name.data())) throw std::runtime_error("cannot create a temporary folder");
     path_ = name;
   }
   ~TemporaryFolder() {
@@ -26,16 +26,18 @@ class TemporaryFolder {
 
   const std::filesystem::path& path() const { return path_; }
   std::string file(const std::string& name) const { return (path_ / name).string(); }
-  /// Writes a file, its folder made where need be.
+  /// Writes a file, and creates its folder if needed.
   void write(const std::string& name, const std::string& text = "") const {
     std::filesystem::create_directories((path_ / name).parent_path());
     std::ofstream(path_ / name, std::ios::binary) << text;
   }
+  /// Contents of a file.
   std::string text(const std::string& name) const {
     std::stringstream text;
     text << std::ifstream(path_ / name, std::ios::binary).rdbuf();
     return text.str();
   }
+  /// Number of entries in the folder.
   std::ptrdiff_t files() const {
     return std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator());
   }

@@ -1,7 +1,7 @@
-"""Makes the small checkpoints of tests/data/pt, each with what torch says its tensors are (NAME.safetensors).
+"""Writes the small checkpoints of tests/data/pt, and for each the tensors that torch reads from it (NAME.safetensors).
 
-Random weights, a YOLOv8-like table of a few rows. Needs torch, ultralytics and safetensors.
-The pickle of one goes to tests/data/pickle, where fuzzing starts from.
+The networks have random weights and a YOLOv8-like table of a few rows. The pickle of one checkpoint goes to
+tests/data/pickle, the corpus of the fuzzer. Needs torch, ultralytics and safetensors.
 Run:  python make_checkpoints.py tests/data
 """
 import pathlib, sys, types, zipfile
@@ -21,12 +21,12 @@ UPSAMPLE = 5
 
 
 def dysample_class(module, name):
-    """A DySample class under any module and name, as checkpoints of different forks have it."""
+    """Creates a DySample class of the given module and name, because checkpoints of different forks differ in both."""
     def __init__(self, c, scale=2, style="lp", groups=4, dyscope=False):
         nn.Module.__init__(self)
         self.scale, self.style, self.groups = scale, style, groups
-        places = scale * scale
-        wide, out = (c // places, 2 * groups) if style == "pl" else (c, 2 * groups * places)
+        phases = scale * scale
+        wide, out = (c // phases, 2 * groups) if style == "pl" else (c, 2 * groups * phases)
         self.offset = nn.Conv2d(wide, out, 1)
         if dyscope:
             self.scope = nn.Conv2d(wide, out, 1, bias=False)
@@ -62,7 +62,7 @@ def state(m):
 
 
 def deflate(path, only=""):
-    """Compresses the archive's entries, or just those whose names end in `only`."""
+    """Compresses the entries of the archive whose names end in `only`; by default all."""
     with zipfile.ZipFile(path) as old:
         entries = [(n, old.read(n)) for n in old.namelist()]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
@@ -82,10 +82,10 @@ def main(data):
             save_file(state(m), out / f"{name}.safetensors")
             (out / f"{name}.safetensors").chmod(0o644)
 
-    m = network().half()  # as published: fp16 in `model`
+    m = network().half()  # as published checkpoints are: fp16, in `model`
     save("plain", {"epoch": -1, "model": m, "ema": None, "optimizer": None, "train_args": {"imgsz": 100}}, m, deflated=".pkl")
 
-    m = network()  # while training: `model` is None, `ema` is what counts
+    m = network()  # during training: `model` is None, and `ema` has the weights
     with_dysample(m, UPSAMPLE, dysample_class("models.dysample", "DySample_UP")(8, style="pl", groups=2, dyscope=True))
     optimizer = torch.optim.SGD(m.parameters(), 0.01, momentum=0.9)
     for p in m.parameters():
@@ -99,12 +99,12 @@ def main(data):
     with zipfile.ZipFile(out / "training.pt") as archive:
         (data / "pickle" / "training.pkl").write_bytes(archive.read("training/data.pkl"))
 
-    m = network().fuse(verbose=False)  # batch norm folded; fp32; names as a list
+    m = network().fuse(verbose=False)  # batch norm folded, fp32, names as a list
     m.names = list(NAMES.values())
     m.args = types.SimpleNamespace(imgsz=96)
     save("fused", {"model": m}, m)
 
-    m = with_dysample(network(), UPSAMPLE, dysample_class("dysample", "DySample")(8, scale=2))  # the bare module, in newer opcodes
+    m = with_dysample(network(), UPSAMPLE, dysample_class("dysample", "DySample")(8, scale=2))  # the module itself, in pickle protocol 4
     m.model[0].conv.weight.data = m.model[0].conv.weight.data.to(memory_format=torch.channels_last)
     m.to(torch.bfloat16)
     save("module", m, m, pickle_protocol=4)

@@ -1,5 +1,6 @@
-"""Makes tests/data/images: tiny pictures of every kind that `detect` reads, and expected.safetensors with the pixels (RGB)
-that OpenCV's IMREAD_COLOR gives for each. Needs numpy, opencv-python, pillow and safetensors. Run in this folder."""
+"""Writes tests/data/images: tiny images in every format that `detect` reads, and expected.safetensors with the pixels
+(RGB) that OpenCV's IMREAD_COLOR reads from each. Needs numpy, opencv-python, pillow and safetensors. Run in this
+folder."""
 import io
 import struct
 import zlib
@@ -11,7 +12,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 OUT = Path("images")
-H, W = 29, 37  # odd, and not whole blocks of a JPEG
+H, W = 29, 37  # odd, and not multiples of a JPEG block
 
 
 def scene(height=H, width=W):
@@ -41,7 +42,7 @@ def chunk(kind, data):
 
 
 def interlaced(rgb):
-    """An Adam7 PNG, which Pillow doesn't write."""
+    """An Adam7 PNG, which Pillow cannot write."""
     rows = b""
     passes = (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)
     for top, left, down, right in passes:
@@ -105,7 +106,7 @@ def bmps(rgb):
 
 
 def cut(name):
-    """The first two thirds of a picture's file."""
+    """Writes a file with the first two thirds of an image file."""
     data = (OUT / name).read_bytes()
     path = Path(name)
     (OUT / f"cut-{path.stem}{path.suffix}").write_bytes(data[: len(data) * 2 // 3])

@@ -1,4 +1,4 @@
-"""Makes letterbox.safetensors and nms.safetensors: what Ultralytics, on OpenCV and torchvision, gives on small inputs.
+"""Writes letterbox.safetensors and nms.safetensors: results of Ultralytics (OpenCV, torchvision) for small inputs.
 
 Run:  python make_kernel_cases.py OUT_DIR     (pip install ultralytics torchvision safetensors)
 """
@@ -8,7 +8,7 @@ import sys
 import cv2
 import numpy as np
 import torch
-import torchvision  # noqa: F401  Ultralytics takes its nms where it is imported
+import torchvision  # noqa: F401  Ultralytics uses its nms only if it is imported
 from safetensors.numpy import save_file
 from ultralytics.data.augment import LetterBox
 from ultralytics.utils.nms import non_max_suppression
@@ -16,16 +16,16 @@ from ultralytics.utils.nms import non_max_suppression
 FORMATS = ["rgb", "bgr", "rgba", "bgra", "grey"]  # in the order of cudet::PixelFormat
 CHANNELS = [3, 3, 4, 4, 1]
 
-# width, height, format, input height and width, stride of the least input (0: the whole input)
+# width, height, format, input height and width, stride of the smallest input (0: the whole input)
 PICTURES = [
     (54, 72, "bgr", 64, 64, 0),
     (54, 72, "rgb", 64, 64, 8),
     (128, 72, "rgb", 64, 64, 8),
-    (48, 48, "rgb", 48, 48, 0),  # as it is
+    (48, 48, "rgb", 48, 48, 0),  # unchanged
     (96, 96, "rgba", 48, 48, 0),  # halved
     (96, 32, "bgr", 48, 48, 8),  # halved, with a border
     (20, 15, "grey", 64, 64, 0),  # enlarged
-    (33, 9, "bgra", 16, 544, 0),  # enlarged to more columns than the CPU takes at a time
+    (33, 9, "bgra", 16, 544, 0),  # enlarged to more columns than the CPU kernel computes in one pass
     (1, 1, "bgr", 16, 24, 0),
     (1, 90, "rgba", 32, 32, 8),
     (90, 1, "grey", 32, 32, 8),
@@ -33,7 +33,7 @@ PICTURES = [
     (9000, 1, "rgb", 32, 64, 8),  # reduced to one row
     (301, 17, "bgra", 64, 64, 8),
     (97, 131, "rgb", 33, 57, 0),
-    (21, 160, "bgr", 64, 64, 8),  # the least input alone would give a smaller gain
+    (21, 160, "bgr", 64, 64, 8),  # the smallest input alone would give a smaller gain
 ]
 
 
@@ -57,7 +57,7 @@ def letterbox_cases(random):
 
 
 def clustered_rows(random, anchors, classes):
-    """Boxes in clusters, on a grid so coarse that Ultralytics' shift of 7680 pixels a class loses no bit."""
+    """Boxes in clusters, on a grid so coarse that Ultralytics' offset of 7680 pixels per class loses no bit."""
     centres = random.uniform(50, 590, (anchors // 12, 2))
     sizes = random.uniform(20, 150, (anchors // 12, 2))
     pick = random.integers(0, len(centres), anchors)
@@ -66,7 +66,7 @@ def clustered_rows(random, anchors, classes):
     return np.concatenate([np.round(boxes * 8) / 8, scores], 1).astype(np.float32)
 
 
-# anchors, classes, confidence, iou, agnostic, max_det, classes wanted (empty: all)
+# anchors, classes, confidence, iou, agnostic, max_det, wanted classes (empty: all)
 DETECTIONS = [
     (600, 5, 0.45, 0.7, False, 300, []),
     (600, 5, 0.25, 0.45, True, 300, []),
@@ -74,7 +74,7 @@ DETECTIONS = [
     (600, 5, 0.001, 0.7, False, 40, []),
     (90, 80, 0.25, 0.5, False, 300, []),
     (400, 1, 0.1, 0.3, False, 300, []),
-    (50, 3, 0.95, 0.7, False, 300, []),  # none
+    (50, 3, 0.95, 0.7, False, 300, []),  # no detection
 ]
 
 

@@ -1,10 +1,10 @@
-"""Makes tests/data/tiny/: small models with random weights, and golden values of their outputs.
+"""Writes tests/data/tiny/: small models with random weights, and golden values of their outputs.
 
 For each network below: NAME.json (the description), NAME.safetensors (its weights) and NAME.golden.safetensors:
 `input_u8` (H,W,3 RGB), `output0` (4+nc, anchors: cx, cy, w, h in input pixels, then scores after sigmoid) and
-`row.I` (C,H,W) for some rows of the table. The network is built from our JSON, row by row, of Ultralytics' modules;
-DySample is written here from its equations (arXiv 2308.15085). Golden values are computed in float64 from the
-weights as they were rounded for the file, and stored as float32.
+`row.I` (C,H,W) for some rows of the table. The network is built row by row from the description, with modules of
+Ultralytics; DySample is implemented here from its equations (arXiv 2308.15085). Golden values are computed in float64 from the
+weights after they are rounded for the file, and stored as float32.
 
 Needs torch, numpy, safetensors and ultralytics (8.4).  Run: python make_models.py [OUT_DIR]
 """
@@ -67,7 +67,7 @@ class DySample(nn.Module):
         return out.permute(0, 1, 2, 5, 3, 6, 4).reshape(n, c, height * s, width * s)
 
 
-PARAMETERS = {  # the names of a row's arguments, in order
+PARAMETERS = {  # the names of a module's arguments, in order
     "Conv": ["out", "k", "s", "p", "g", "d", "act"],
     "C2f": ["out", "shortcut", "g", "e"],
     "SPPF": ["out", "k", "n", "shortcut", "cv1_act"],
@@ -91,21 +91,21 @@ def named_arguments(module, args):
     return {**dict(zip(PARAMETERS[module], positional)), **named}
 
 
-# ---------------------------------------------------------------- the network of a description
+# ---------------------------------------------------------------- the network
 
 
 class Network(nn.Module):
-    """The rows of a description (dict, as in the JSON).
+    """The network of a description (a dict, as in the JSON).
 
-    `model` holds a module a row, so that parameters have Ultralytics' names.
+    `model` has one module per row, so that parameters have the names that Ultralytics gives them.
     """
 
     def __init__(self, description):
         super().__init__()
         d = self.description = description
-        depth, width, most = d["scales"][d["scale"]] if "scales" in d else (1, 1, math.inf)
+        depth, width, max_channels = d["scales"][d["scale"]] if "scales" in d else (1, 1, math.inf)
         self.sources, self.model = [], nn.ModuleList()
-        channels, strides = [], []  # of every row's output; strides as (h, w) fractions of the picture
+        channels, strides = [], []  # of every row's output; strides are (h, w) fractions of the input
         for i, (source, repeats, module, args) in enumerate(d["backbone"] + d["head"]):
             module = module.removeprefix("nn.")
             a = named_arguments(module, args)
@@ -118,7 +118,7 @@ class Network(nn.Module):
             if module in ("Conv", "C2f", "SPPF"):
                 out = a.pop("out")
                 if "scales" in d:
-                    out = math.ceil(min(out, most) * width / 8) * 8
+                    out = math.ceil(min(out, max_channels) * width / 8) * 8
             build, stride = self.factory(module, a, c_in, out, repeats, stride, [strides[f] for f in sources if f >= 0])
             chain = module != "C2f" and repeats > 1
             self.model.append(nn.Sequential(*(build() for _ in range(repeats))) if chain else build())
@@ -131,7 +131,7 @@ class Network(nn.Module):
         self.eval()
 
     def factory(self, module, a, c_in, out, repeats, stride, source_strides):
-        """A function that makes the module, and the stride of its output."""
+        """Returns a function that creates the module, and the stride of its output."""
         if module == "Conv":
             k, s, d = (pair(a.get(name, 1)) for name in ("k", "s", "d"))
             p = pair(a["p"]) if a.get("p") is not None else tuple((d_ * (k_ - 1) + 1) // 2 for k_, d_ in zip(k, d))
@@ -139,7 +139,7 @@ class Network(nn.Module):
 
             def build():
                 m = Conv(c_in[0], out, k, s, p, a.get("g", 1), 1, a.get("act", True))
-                m.conv.dilation = d  # set here because Ultralytics' autopad takes no pair
+                m.conv.dilation = d  # set here because Ultralytics' autopad does not accept a pair
                 return m
 
             return build, stride
@@ -165,7 +165,7 @@ class Network(nn.Module):
         if module == "Detect":
 
             def build():
-                Detect.legacy = True  # YOLOv8's class branch: two 3x3 convolutions
+                Detect.legacy = True  # the class branch of YOLOv8: two 3x3 convolutions
                 m = Detect(self.description["nc"] if a["nc"] == "nc" else a["nc"], a.get("reg_max", 16), False, c_in)
                 assert all(s[0] == s[1] for s in source_strides)
                 m.stride = torch.tensor([float(s[0]) for s in source_strides])
@@ -175,7 +175,7 @@ class Network(nn.Module):
         raise ValueError(f"unknown module {module}")
 
     def forward(self, x):
-        """x (N,3,H,W) in 0..1 -> the outputs of all rows; the last, Detect's, is (N, 4+nc, anchors)."""
+        """Returns the outputs of all rows for x (N,3,H,W) in 0..1. The last one, of Detect, is (N, 4+nc, anchors)."""
         rows = []
         for module, sources in zip(self.model, self.sources):
             inputs = [x if f < 0 else rows[f] for f in sources]
@@ -185,17 +185,18 @@ class Network(nn.Module):
         return rows
 
 
-# ---------------------------------------------------------------- random weights of sensible size
+# ---------------------------------------------------------------- random weights of realistic magnitude
 
 
 def picture(rng, height, width):
-    """A seeded random picture (H,W,3 uint8): coarse patches plus noise, so neighbours are related but not equal."""
+    """A random image (H,W,3 uint8): coarse patches plus noise, so that neighbouring pixels are similar but not equal."""
     coarse = rng.uniform(0, 255, (height // 8, width // 8, 3)).repeat(8, 0).repeat(8, 1)
     return np.clip(coarse + rng.normal(0, 30, coarse.shape), 0, 255).astype(np.uint8)
 
 
 def randomise(network, rng, x, offset_pixels=2.0, scope_bias=True):
-    """Fills all weights. One pass of x sets batch norm and offset scales from what each layer sees, disturbed."""
+    """Sets all weights. One pass of x then sets the batch norms and offset scales from the inputs of each layer, with
+    random deviations."""
     normal = lambda shape, std: torch.from_numpy(rng.normal(0, std, tuple(shape)))
     uniform = lambda shape, low, high: torch.from_numpy(rng.uniform(low, high, tuple(shape)))
     for name, m in network.named_modules():
@@ -217,7 +218,7 @@ def randomise(network, rng, x, offset_pixels=2.0, scope_bias=True):
 
     def set_offset(m, inputs):
         source = F.pixel_shuffle(inputs[0], m.scale) if m.style == "pl" else inputs[0]
-        wanted = offset_pixels / 2 / 0.25  # deviation of the convolution's output, of which about 0.25 is taken
+        wanted = offset_pixels / 2 / 0.25  # standard deviation of the convolution's output, which is multiplied by about 0.25
         m.offset.weight.data *= wanted / float(F.conv2d(source, m.offset.weight).std())
 
     def set_logits(m, inputs):
@@ -253,14 +254,14 @@ YOLO = {
     "nc": 3,
     "names": ["circle", "square", "triangle"],
     "scale": "n",
-    "scales": {"n": [0.5, 0.25, 96], "s": [0.5, 0.5, 96]},  # depth 0.5: 5 repeats -> 2 and 3 -> 2 (Python's round)
+    "scales": {"n": [0.5, 0.25, 96], "s": [0.5, 0.5, 96]},  # depth 0.5: 5 repeats -> 2 and 3 -> 2 (Python's round())
     "input": {"size": [64, 96]},
     "backbone": [
         [-1, 1, "Conv", [32, 3, 2]],
         [-1, 1, "Conv", [64, 3, 2]],
         [-1, 5, "C2f", [64, True]],
         [-1, 1, "Conv", [96, 3, 2]],
-        [-1, 1, "SPPF", [128, 5]],  # 128 is capped at 96 by the scale
+        [-1, 1, "SPPF", [128, 5]],  # the scale limits 128 to 96
     ],
     "head": [
         [-1, 1, "nn.Upsample", [None, 2, "nearest"]],
@@ -365,7 +366,7 @@ MODELS = {
 
 
 def to_json(description):
-    """The description as JSON text, one row of the table a line."""
+    """The description as JSON text, with one line per row of the table."""
     lines = []
     for key, value in description.items():
         if key in ("backbone", "head"):
@@ -388,7 +389,7 @@ def run(network, pixels):
 
 
 def check_against_ultralytics(description, weights, pixels, output):
-    """The same table and weights through Ultralytics' own parser must give the same output."""
+    """Checks that Ultralytics' own parser gives the same output for the same table and weights."""
     from ultralytics.nn.tasks import DetectionModel
 
     table = json.loads(json.dumps(description))
@@ -414,7 +415,7 @@ def make(name, out):
     if options.get("folded"):
         fold(network)
     weights = stored_weights(network, dtype, options.get("without_dfl", False))
-    network.load_state_dict({k: v.double() for k, v in weights.items()}, strict=False)  # as rounded for the file
+    network.load_state_dict({k: v.double() for k, v in weights.items()}, strict=False)  # rounded as in the file
     outputs = run(network, pixels)
     rows = range(len(outputs) - 1) if rows is None else rows
     golden = {"input_u8": torch.from_numpy(pixels), "output0": outputs[-1][0].float().contiguous()}

@@ -1,4 +1,5 @@
-// A model's description, as far as it goes without weights: text to rows, graph, passes and program.
+// libFuzzer target: parses a model's description, and builds and compiles its graph without weights. Any input must
+// give a program or throw Error.
 #include <cstdint>
 #include <string>
 

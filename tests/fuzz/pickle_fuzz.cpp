@@ -1,5 +1,5 @@
-// libFuzzer target: a checkpoint's pickle, without the archive whose checksums would stop most changes. Its storages
-// are all there, and small.
+// libFuzzer target: reads a checkpoint's pickle. The archive around it is left out, because its checksums would reject
+// most mutations. All storages exist, and are small.
 #include "apps/convert/checkpoint.h"
 #include "kernels/error.h"
 

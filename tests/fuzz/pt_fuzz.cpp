@@ -1,5 +1,5 @@
-// libFuzzer target: a checkpoint's archive. Whatever the bytes are: a network whose description can be written, or
-// Error.
+// libFuzzer target: reads a checkpoint's archive. Any input must give a network whose description can be written, or
+// throw Error.
 #include "apps/convert/checkpoint.h"
 #include "kernels/error.h"
 

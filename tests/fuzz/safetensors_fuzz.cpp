@@ -1,4 +1,4 @@
-// libFuzzer target: a safetensors file. Whatever the bytes are: tensors whose values can be read, or Error.
+// libFuzzer target: parses a safetensors file. Any input must give tensors whose values can be read, or throw Error.
 #include "kernels/error.h"
 #include "runtime/model/safetensors.h"
 

@@ -1,4 +1,4 @@
-// libFuzzer target: a network table in YAML. Whatever the text is: a table that can be written, or Error.
+// libFuzzer target: parses a network table in YAML. Any input must give a table that can be written, or throw Error.
 #include "apps/convert/yaml_model.h"
 #include "kernels/error.h"
 

@@ -1,4 +1,4 @@
-// Tensors of 8 bits for tests of kernels, guards around them as Arena has.
+// 8-bit tensors for tests of kernels, with guards around them as in Arena (compare.h).
 #pragma once
 #include <gtest/gtest.h>
 
@@ -13,13 +13,15 @@ class ByteArena {
  public:
   static constexpr std::uint8_t kGuardByte = 0xa5;
 
-  /// A tensor of `c` channels within pixels of c + spare; f32 starts at a whole element.
+  /// Allocates a tensor of `c` channels with a pixel pitch of c + spare elements. A u8 tensor starts at an odd offset,
+  /// an f32 tensor at a multiple of 16 bytes.
   Tensor place(int n, int h, int w, int c, int spare = 0, Type type = Type::u8) {
     const std::size_t start = (values.size() + kMargin) / 16 * 16 + (type == Type::u8 ? 3 : 0);
     const Tensor t{Space::arena, type, start, n, h, w, c, c + spare};
     values.resize(start + t.pixel(n, 0, 0) * size_of(type) + kMargin, kGuardByte);
     return t;
   }
+  /// The same, filled with random bytes from the seed.
   Tensor place_random(int n, int h, int w, int c, int spare, unsigned seed) {
     const Tensor t = place(n, h, w, c, spare);
     std::mt19937 random(seed);

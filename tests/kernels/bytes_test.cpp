@@ -1,4 +1,4 @@
-// The kernels that serve tensors of 8 bits beside those of floats.
+// The kernels that support u8 tensors as well as floats.
 #include "tests/kernels/bytes.h"
 
 #include <cstring>
@@ -13,17 +13,18 @@
 namespace cudet::test {
 namespace {
 
-/// Runs tile by tile, last first, and the reference, from the same start.
+/// Runs the kernel tile by tile, in reverse order, and the reference, both from the contents of `start`, and compares
+/// all bytes including the guards.
 template <class Op, class Cpu>
 void expect_same_bytes(const Op& op, const ByteArena& start, Cpu cpu) {
   ByteArena got = start, want = start;
   for (int tile = op.tiles(); tile-- > 0;) cpu(op, got.memory(), tile, tile + 1);
   run_reference(op, want.memory());
-  EXPECT_NE(want.values, start.values) << "a reference that writes nothing proves nothing";
+  EXPECT_NE(want.values, start.values) << "the reference wrote nothing";
   EXPECT_EQ(got.values, want.values);
 }
 
-TEST(Bytes, Copy) {
+TEST(Bytes, CopyMatchesReference) {
   for (const int spare : {0, 5}) {
     ByteArena arena;
     Copy op{};
@@ -33,20 +34,20 @@ TEST(Bytes, Copy) {
   }
 }
 
-TEST(Bytes, Upsample) {
-  for (const UpsampleCase& of : kUpsampleCases) {
+TEST(Bytes, UpsampleMatchesReference) {
+  for (const UpsampleCase& shape : kUpsampleCases) {
     ByteArena arena;
     Upsample op{};
-    op.scale = of.scale;
-    op.x = arena.place_random(of.n, of.h, of.w, of.c, of.spare_x, 1);
-    op.y = arena.place(of.n, of.scale * of.h, of.scale * of.w, of.c, of.spare_y);
+    op.scale = shape.scale;
+    op.x = arena.place_random(shape.n, shape.h, shape.w, shape.c, shape.spare_x, 1);
+    op.y = arena.place(shape.n, shape.scale * shape.h, shape.scale * shape.w, shape.c, shape.spare_y);
     expect_same_bytes(op, arena, upsample_cpu);
   }
 }
 
-TEST(Bytes, MaxPool) {
-  for (const MaxPoolCase& of : kMaxPoolCases) {
-    MaxPool op = MaxPoolProblem(of).op;
+TEST(Bytes, MaxPoolMatchesReference) {
+  for (const MaxPoolCase& shape : kMaxPoolCases) {
+    MaxPool op = MaxPoolProblem(shape).op;
     ByteArena arena;
     op.x = arena.place_random(op.x.n, op.x.h, op.x.w, op.x.c, op.x.pitch - op.x.c, 1);
     op.y = arena.place(op.y.n, op.y.h, op.y.w, op.y.c, op.y.pitch - op.y.c);
@@ -54,10 +55,10 @@ TEST(Bytes, MaxPool) {
   }
 }
 
-// Weights of floats here and there, so what lies in the middle of two may be either.
-TEST(Bytes, DySample) {
-  for (const DySampleCase& of : kDySampleCases) {
-    const DySampleProblem floats(of);
+// Kernel and reference interpolate with floats, so a value halfway between two integers may round either way.
+TEST(Bytes, DySampleMatchesReferenceWithinOne) {
+  for (const DySampleCase& shape : kDySampleCases) {
+    const DySampleProblem floats(shape);
     DySample op = floats.op;
     ByteArena arena;
     op.x = arena.place_random(op.x.n, op.x.h, op.x.w, op.x.c, op.x.pitch - op.x.c, 1);
@@ -79,7 +80,7 @@ TEST(Bytes, DySample) {
   }
 }
 
-TEST(Bytes, Letterbox) {
+TEST(Bytes, LetterboxMatchesReference) {
   for (const PixelFormat format : {PixelFormat::rgb, PixelFormat::bgra, PixelFormat::grey, PixelFormat::nv12})
     for (const Extent input : {Extent{64, 96}, Extent{33, 601}}) {
       const Picture picture = random_picture(321, 183, format, 0, false, 1);

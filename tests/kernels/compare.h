@@ -1,4 +1,4 @@
-// How every kernel is held against its reference: tensors laid out with guards around, compared so that NaN fails.
+// Comparison of a kernel with its reference: tensors in one buffer with guards around them. NaN never compares equal.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -11,21 +11,21 @@
 
 namespace cudet::test {
 
-constexpr float kGuard = -7.25f;  // fills what a kernel must not write; exact in every float type
+constexpr float kGuard = -7.25f;  // value of everything that a kernel must not write; exact in every float type
 
-/// A space of f32 in which tensors are placed, guards before, between and behind them.
+/// A buffer of f32 tensors with guards before, between and after them.
 class Arena {
  public:
   explicit Arena(Space space) : space_(space) {}
 
-  /// A tensor of `c` channels within pixels of c + spare.
+  /// Allocates a tensor of `c` channels with a pixel pitch of c + spare elements.
   Tensor place(int n, int h, int w, int c, int spare = 0) {
     const std::size_t start = (values.size() + kMargin) / 16 * 16;
     const Tensor t{space_, Type::f32, start * sizeof(float), n, h, w, c, c + spare};
     values.resize(start + static_cast<std::size_t>(n) * h * w * t.pitch + kMargin, kGuard);
     return t;
   }
-  /// The same with values in (low, high) from the seed.
+  /// The same, filled with random values in (low, high) from the seed.
   Tensor place_random(int n, int h, int w, int c, int spare, unsigned seed, float low = -1, float high = 1) {
     const Tensor t = place(n, h, w, c, spare);
     std::mt19937 random(seed);
@@ -48,13 +48,14 @@ class Arena {
   Space space_;
 };
 
-/// Every element within `tolerance` of the largest expected magnitude; guards exactly; NaN never.
+/// Expects every element to differ by at most `tolerance` times the largest expected magnitude, and guards to be
+/// unchanged. NaN fails.
 inline void expect_close(const std::vector<float>& got, const std::vector<float>& want, double tolerance) {
   ASSERT_EQ(got.size(), want.size());
   double largest = 0;
   for (const float w : want)
     if (w != kGuard) largest = std::max(largest, std::abs(static_cast<double>(w)));
-  ASSERT_GT(largest, 0) << "a reference of zeros proves nothing";
+  ASSERT_GT(largest, 0) << "the reference is all zeros";
   for (std::size_t e = 0; e < want.size(); ++e) {
     const double bound = want[e] == kGuard ? 0 : tolerance * largest;
     if (const double difference = std::abs(static_cast<double>(got[e]) - want[e]); !(difference <= bound))

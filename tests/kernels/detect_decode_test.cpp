@@ -20,11 +20,11 @@ class DetectDecodeTest : public testing::TestWithParam<DetectDecodeCase> {
   Arena& arena = head.arena;
 };
 
-TEST_P(DetectDecodeTest, Cpu) {
+TEST_P(DetectDecodeTest, CpuMatchesReference) {
   expect_decoded(cpu(), reference(), op.y, 1e-6);
 }
 
-TEST_P(DetectDecodeTest, ExtremeLogits) {
+TEST_P(DetectDecodeTest, ExtremeLogitsMatchReference) {
   const DetectDecode::Level& level = op.level[0];
   for (int k = 0; k < level.box.c; ++k) arena.at(level.box, 0, 0, 0, k) = k % 2 ? 3e38f : -3e38f;
   for (int k = 0; k < level.score.c; ++k) arena.at(level.score, 0, 0, 0, k) = k % 2 ? 3e38f : -3e38f;
@@ -36,11 +36,11 @@ TEST_P(DetectDecodeTest, ExtremeLogits) {
   }
 }
 
-TEST_P(DetectDecodeTest, NanStaysNan) {
+TEST_P(DetectDecodeTest, NanAffectsOnlyItsBoxAxisAndScore) {
   const DetectDecode::Level& level = op.level[op.levels - 1];
   const int i = op.y.n - 1, v = level.box.h - 1, u = level.box.w - 1, a = op.y.w - 1;
   constexpr float nan = std::numeric_limits<float>::quiet_NaN();
-  arena.at(level.box, i, v, u, 4 * op.bins - 1) = nan;  // of the bottom side
+  arena.at(level.box, i, v, u, 4 * op.bins - 1) = nan;  // distance to the bottom side
   arena.at(level.score, i, v, u, level.score.c - 1) = nan;
   for (Arena y : {reference(), cpu()}) {
     EXPECT_TRUE(std::isnan(y.at(op.y, i, 0, a, 1)));

@@ -22,12 +22,12 @@ struct StripsCase {
 const std::vector<StripsCase> kStripsCases = {
     {64, 48, PixelFormat::rgb, {96, 96}, false},    // enlarged
     {63, 100, PixelFormat::bgr, {70, 64}, true},    // shrunk by less than 2
-    {64, 64, PixelFormat::rgba, {32, 32}, false},   // by 2
-    {30, 203, PixelFormat::grey, {64, 32}, true},   // by 3.2
+    {64, 64, PixelFormat::rgba, {32, 32}, false},   // shrunk by 2
+    {30, 203, PixelFormat::grey, {64, 32}, true},   // shrunk by 3.2
     {33, 101, PixelFormat::nv12, {128, 64}, true},  // enlarged
-    {64, 99, PixelFormat::nv12, {32, 32}, false},   // by 3.1: pairs of luma, all chroma
-    {35, 301, PixelFormat::nv12, {48, 32}, true},   // by 6.3: pairs of both
-    {300, 2, PixelFormat::nv12, {32, 64}, false},   // grey except for one row
+    {64, 99, PixelFormat::nv12, {32, 32}, false},   // shrunk by 3.1: two luma rows per row, every chroma row
+    {35, 301, PixelFormat::nv12, {48, 32}, true},   // shrunk by 6.3: two luma and two chroma rows per row
+    {300, 2, PixelFormat::nv12, {32, 64}, false},   // one row of the image, the rest is border
     {1, 1, PixelFormat::bgra, {8, 8}, true},
 };
 
@@ -40,9 +40,9 @@ class LetterboxStripsTest : public testing::TestWithParam<StripsCase> {
         picture.frame, letterbox_fit(width, height, input), {Space::arena, Type::f32, 0, 1, input.h, input.w, 3, 3}, 0};
     nv12 = format == PixelFormat::nv12;
     row_bytes = static_cast<std::size_t>(width) * channels(format);
-    most_for_a_row = packed_pitch(op.frame) * (nv12 ? 4 : 2);
+    max_row_bytes = packed_pitch(op.frame) * (nv12 ? 4 : 2);
   }
-  // The rows of the image that y's rows [first, last) need.
+  // The image rows that rows [first, last) of y read.
   std::set<int> needed(int first, int last) const {
     std::set<int> rows;
     const double step = tap_step(op.fit.height, op.frame.height);
@@ -52,7 +52,8 @@ class LetterboxStripsTest : public testing::TestWithParam<StripsCase> {
     }
     return rows;
   }
-  std::size_t pack(int first, int last) const {
+  // Packed size of rows [first, last) of y, in bytes.
+  std::size_t packed_bytes(int first, int last) const {
     std::vector<std::uint8_t> packed(packed_pitch(op.frame) * 2 * (op.frame.height + 2 * op.y.h));
     return letterbox_pack(op, {first, last, 0}, packed.data());
   }
@@ -61,11 +62,11 @@ class LetterboxStripsTest : public testing::TestWithParam<StripsCase> {
   Picture picture;
   Letterbox op{};
   bool nv12;
-  std::size_t row_bytes, most_for_a_row;
+  std::size_t row_bytes, max_row_bytes;
 };
 
-// A strip has exactly the needed rows of the image, each once and in order. No row of chroma is missing, and there are
-// at most as many as of luma and as the image has.
+// Expects the luma rows that the strip reads, each once and in order, and no other. Expects all chroma rows that it
+// reads, at most as many as luma rows, and at most all chroma rows in the range.
 void LetterboxStripsTest::expect_rows(const std::vector<std::uint8_t>& packed, const LetterboxStrip& strip) const {
   const std::size_t pitch = packed_pitch(op.frame);
   const std::set<int> luma = needed(strip.first, strip.last);
@@ -79,22 +80,22 @@ void LetterboxStripsTest::expect_rows(const std::vector<std::uint8_t>& packed, c
     ASSERT_EQ(at, packed.data() + packed.size());
     return;
   }
-  std::set<int> left;
-  for (const int row : luma) left.insert(row / 2);
+  std::set<int> missing;
+  for (const int row : luma) missing.insert(row / 2);
   const std::size_t chroma_bytes = static_cast<std::size_t>(op.frame.width + 1) / 2 * 2;
   const int chroma_rows = static_cast<int>((packed.data() + packed.size() - at) / static_cast<std::ptrdiff_t>(pitch));
   EXPECT_LE(chroma_rows, std::min(strip.rows, (*luma.rbegin() - *luma.begin()) / 2 + 2));
   for (; at != packed.data() + packed.size(); at += pitch)
-    for (const int row : left)
+    for (const int row : missing)
       if (std::memcmp(at, op.frame.chroma + row * op.frame.stride, chroma_bytes) == 0) {
-        left.erase(row);
+        missing.erase(row);
         break;
       }
-  EXPECT_TRUE(left.empty()) << "chroma row " << *left.begin() << " is missing";
+  EXPECT_TRUE(missing.empty()) << "chroma row " << *missing.begin() << " is missing";
 }
 
-TEST_P(LetterboxStripsTest, CoverEveryRowOnce) {
-  for (const std::size_t bytes : {most_for_a_row, most_for_a_row * 5 / 2, most_for_a_row * 1000}) {
+TEST_P(LetterboxStripsTest, CoversEveryRowOnce) {
+  for (const std::size_t bytes : {max_row_bytes, max_row_bytes * 5 / 2, max_row_bytes * 1000}) {
     SCOPED_TRACE(std::to_string(bytes) + " bytes");
     for (int first = 0; first < op.y.h;) {
       const LetterboxStrip strip = letterbox_strip(op, first, bytes);
@@ -107,23 +108,23 @@ TEST_P(LetterboxStripsTest, CoverEveryRowOnce) {
       packed.resize(used);
       ASSERT_NO_FATAL_FAILURE(expect_rows(packed, strip));
       if (strip.last < op.y.h) {
-        EXPECT_GT(pack(first, strip.last + 1), bytes) << "one more row would fit";
+        EXPECT_GT(packed_bytes(first, strip.last + 1), bytes) << "one more row fits";
       }
       first = strip.last;
     }
   }
 }
 
-TEST_P(LetterboxStripsTest, ARowThatDoesNotFitIsAnError) {
+TEST_P(LetterboxStripsTest, ThrowsIfOneRowDoesNotFit) {
   const int first = op.fit.top + op.fit.height / 2;
-  const std::size_t least = pack(first, first + 1);
-  EXPECT_NO_THROW(letterbox_strip(op, first, least));
-  EXPECT_THROW(letterbox_strip(op, first, least - 1), Error);
+  const std::size_t row_bytes_needed = packed_bytes(first, first + 1);
+  EXPECT_NO_THROW(letterbox_strip(op, first, row_bytes_needed));
+  EXPECT_THROW(letterbox_strip(op, first, row_bytes_needed - 1), Error);
   if (op.fit.top == 0) return;
-  const LetterboxStrip grey = letterbox_strip(op, 0, 0);  // needs no bytes
-  EXPECT_EQ(grey.last, op.fit.top);
-  EXPECT_EQ(grey.rows, 0);
-  EXPECT_EQ(letterbox_pack(op, grey, nullptr), 0u);
+  const LetterboxStrip border = letterbox_strip(op, 0, 0);  // the border needs no image rows
+  EXPECT_EQ(border.last, op.fit.top);
+  EXPECT_EQ(border.rows, 0);
+  EXPECT_EQ(letterbox_pack(op, border, nullptr), 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Pictures, LetterboxStripsTest, testing::ValuesIn(kStripsCases));

@@ -13,7 +13,7 @@ struct LetterboxCase {
   int width, height;
   PixelFormat format;
   Extent input;
-  int images, spare;  // the input's N, of which the last is written, and its channels after the third
+  int images, spare;  // of the input: N, of which the last image is written; channels of padding
   bool bottom_up;
 };
 
@@ -22,38 +22,38 @@ const std::vector<LetterboxCase> kLetterboxCases = {
     {1, 1, PixelFormat::rgb, {32, 32}, 1, 0, false},
     {1, 1, PixelFormat::grey, {1, 1}, 1, 0, true},
     {37, 23, PixelFormat::rgba, {64, 96}, 2, 1, true},
-    {300, 7, PixelFormat::bgra, {33, 601}, 3, 0, false},  // more columns than are processed at a time
+    {300, 7, PixelFormat::bgra, {33, 601}, 3, 0, false},  // more columns than the kernel computes in one pass
     {5, 90, PixelFormat::grey, {32, 64}, 1, 2, true},
     {100000, 1, PixelFormat::rgb, {64, 64}, 1, 0, false},
     {1, 100000, PixelFormat::bgr, {64, 32}, 1, 0, true},
     {128, 96, PixelFormat::rgb, {48, 64}, 1, 0, false},  // halved
-    {64, 32, PixelFormat::bgra, {32, 64}, 1, 5, false},  // the same size
+    {64, 32, PixelFormat::bgra, {32, 64}, 1, 5, false},  // unchanged
     {322, 182, PixelFormat::nv12, {64, 128}, 1, 0, false},
-    {37, 23, PixelFormat::nv12, {64, 96}, 2, 1, true},  // the last column and row have pairs of their own
+    {37, 23, PixelFormat::nv12, {64, 96}, 2, 1, true},  // the last column and row have chroma pairs of their own
     {301, 7, PixelFormat::nv12, {33, 601}, 1, 0, false},
     {1, 1, PixelFormat::nv12, {32, 32}, 1, 0, true},
 };
 
 class LetterboxTest : public testing::TestWithParam<LetterboxCase> {};
 
-TEST_P(LetterboxTest, Cpu) {
+TEST_P(LetterboxTest, CpuMatchesReference) {
   const auto [width, height, format, input, images, spare, bottom_up] = GetParam();
   const Picture picture = random_picture(width, height, format, bottom_up ? 3 : 0, bottom_up, 1);
   Arena arena(Space::arena);
   const Letterbox op{picture.frame, letterbox_fit(width, height, input),
                      arena.place(images, input.h, input.w, 3, spare), images - 1};
-  Arena want = arena, got = arena, at_once = arena;
+  Arena want = arena, got = arena, one_call = arena;
   run_reference(op, {want.data(), nullptr});
   for (int tile = op.tiles(); tile-- > 0;) letterbox_cpu(op, {got.data(), nullptr}, tile, tile + 1);
-  letterbox_cpu(op, {at_once.data(), nullptr}, 0, op.tiles());
+  letterbox_cpu(op, {one_call.data(), nullptr}, 0, op.tiles());
   expect_close(got.values, want.values, 0);
-  expect_close(at_once.values, want.values, 0);
+  expect_close(one_call.values, want.values, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Pictures, LetterboxTest, testing::ValuesIn(kLetterboxCases));
 
-// OpenCV's COLOR_YUV2RGB_NV12.
-TEST(Nv12Test, AsOpenCv) {
+// Expected values: OpenCV's COLOR_YUV2RGB_NV12.
+TEST(Nv12Test, ConvertsAsOpenCv) {
   struct Case {
     int luma, cb, cr;
     Rgb rgb;
@@ -73,8 +73,8 @@ TEST(Nv12Test, AsOpenCv) {
   }
 }
 
-// An nv12 image gives the same result as the same image in rgb.
-TEST(Nv12Test, EachPixelIsConvertedFirst) {
+// An nv12 image gives the same input as the same image converted to rgb.
+TEST(Nv12Test, ConvertsEachPixelBeforeScaling) {
   for (const bool bottom_up : {false, true}) {
     const Picture nv12 = random_picture(13, 9, PixelFormat::nv12, 6, bottom_up, 2);
     Picture rgb(13, 9, PixelFormat::rgb, 0, false);
@@ -94,13 +94,13 @@ TEST(Nv12Test, EachPixelIsConvertedFirst) {
     run_reference(op, {got.data(), nullptr});
     expect_close(got.values, want.values, 0);
     if (bottom_up) continue;
-    op.frame.chroma = nullptr;  // directly after data, where Picture has it
+    op.frame.chroma = nullptr;  // the chroma then follows the luma, as in Picture
     run_reference(op, {unset.data(), nullptr});
     expect_close(unset.values, want.values, 0);
   }
 }
 
-// Ultralytics' LetterBox on OpenCV: make_kernel_cases.py.
+// Expected values: Ultralytics' LetterBox on OpenCV, by make_kernel_cases.py.
 class LetterboxGoldenTest : public testing::TestWithParam<int> {
  protected:
   static const StoredTensor& golden(const std::string& name) {
@@ -109,7 +109,7 @@ class LetterboxGoldenTest : public testing::TestWithParam<int> {
   }
 };
 
-TEST_P(LetterboxGoldenTest, EveryPixel) {
+TEST_P(LetterboxGoldenTest, MatchesEveryPixel) {
   const StoredTensor &picture = golden("picture"), &want = golden("input");
   const std::vector<float> options = golden("options").to_f32();  // format, height and width of the limit, stride
   const auto integer = [](auto number) { return static_cast<int>(number); };
@@ -145,24 +145,26 @@ TEST_P(LetterboxGoldenTest, EveryPixel) {
 
 INSTANTIATE_TEST_SUITE_P(Ultralytics, LetterboxGoldenTest, testing::Range(0, 16));
 
-TEST(FitTest, AsUltralytics) {
+TEST(FitTest, MatchesUltralytics) {
   struct Case {
     int width, height;
     Extent limit;
-    LetterboxFit whole;  // within the limit
+    LetterboxFit whole;  // fit into the limit
     Extent least;
-    LetterboxFit placed;  // within the smallest input of stride 32
+    LetterboxFit tight;  // fit into the smallest input of stride 32
   };
   const Case cases[] = {
       {810, 1080, {640, 640}, {480, 640, 80, 0}, {640, 480}, {480, 640, 0, 0}},
       {1280, 720, {640, 640}, {640, 360, 0, 140}, {384, 640}, {640, 360, 0, 12}},
       {640, 480, {640, 640}, {640, 480, 0, 80}, {480, 640}, {640, 480, 0, 0}},
-      {100, 37, {320, 640}, {640, 237, 0, 41}, {256, 640}, {640, 237, 0, 9}},  // 236.8; margins 41 and 42, 9 and 10
-      {640, 5, {64, 64}, {64, 1, 0, 31}, {32, 64}, {64, 1, 0, 15}},            // half a pixel becomes one
-      {100000, 1, {640, 640}, {640, 1, 0, 319}, {32, 640}, {640, 1, 0, 15}},   // 0.0064 pixels high
-      {512, 2, {640, 640}, {640, 2, 0, 319}, {32, 640}, {640, 2, 0, 15}},      // 2.5 is rounded to even
+      {100, 37, {320, 640}, {640, 237, 0, 41}, {256, 640}, {640, 237, 0, 9}},  // height 236.8; margins 41 and 42, 9 and
+                                                                               // 10
+      {640, 5, {64, 64}, {64, 1, 0, 31}, {32, 64}, {64, 1, 0, 15}},            // height 0.5 becomes 1
+      {100000, 1, {640, 640}, {640, 1, 0, 319}, {32, 640}, {640, 1, 0, 15}},   // height 0.0064
+      {512, 2, {640, 640}, {640, 2, 0, 319}, {32, 640}, {640, 2, 0, 15}},      // height 2.5 rounds to even
       {64, 1280, {640, 640}, {32, 640, 304, 0}, {640, 32}, {32, 640, 0, 0}},
-      {65, 1285, {640, 640}, {32, 640, 304, 0}, {640, 32}, {32, 640, 0, 0}},  // 32.37: alone, 32 is a smaller gain
+      {65, 1285, {640, 640}, {32, 640, 304, 0}, {640, 32}, {32, 640, 0, 0}},  // width 32.37; fitting into width 32
+                                                                              // alone would give a smaller gain
   };
   const auto equal = [](const LetterboxFit& a, const LetterboxFit& b) {
     return a.width == b.width && a.height == b.height && a.left == b.left && a.top == b.top;
@@ -173,7 +175,7 @@ TEST(FitTest, AsUltralytics) {
     const Extent least = least_input(c.width, c.height, c.limit, 32);
     EXPECT_EQ(least.h, c.least.h);
     EXPECT_EQ(least.w, c.least.w);
-    EXPECT_TRUE(equal(letterbox_fit(c.width, c.height, c.limit, least), c.placed));
+    EXPECT_TRUE(equal(letterbox_fit(c.width, c.height, c.limit, least), c.tight));
   }
 }
 

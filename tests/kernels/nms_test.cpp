@@ -12,7 +12,7 @@ using Run = int (*)(const Nms&, Candidate*);
 
 class NmsTest : public testing::TestWithParam<NmsCase> {};
 
-TEST_P(NmsTest, Cpu) {
+TEST_P(NmsTest, CpuMatchesReference) {
   const auto [anchors, classes, clusters, confidence, iou, agnostic, max_detections] = GetParam();
   const std::vector<float> rows = clustered(anchors, classes, clusters, 1);
   std::vector<std::uint8_t> wanted(classes);
@@ -20,7 +20,7 @@ TEST_P(NmsTest, Cpu) {
   for (const std::uint8_t* filter : {static_cast<const std::uint8_t*>(nullptr), std::as_const(wanted).data()}) {
     const Nms op{rows.data(), anchors, classes, filter, confidence, iou, agnostic, max_detections};
     const std::vector<Candidate> want = run(nms_reference, op);
-    ASSERT_GT(want.size(), 0u) << "an empty case tests nothing";
+    ASSERT_GT(want.size(), 0u) << "the reference kept no candidate";
     expect_equal(run(nms_cpu, op), want);
   }
 }
@@ -28,7 +28,7 @@ TEST_P(NmsTest, Cpu) {
 INSTANTIATE_TEST_SUITE_P(Sizes, NmsTest, testing::ValuesIn(kNmsCases));
 INSTANTIATE_TEST_SUITE_P(MoreThanCount, NmsTest, testing::Values(NmsCase{35000, 2, 20, 0.001f, 0.6f, false, 35000}));
 
-// Ultralytics' non_max_suppression: make_kernel_cases.py.
+// Expected values: Ultralytics' non_max_suppression, by make_kernel_cases.py.
 class NmsGoldenTest : public testing::TestWithParam<int> {
  protected:
   static const StoredTensor& golden(const std::string& name) {
@@ -37,7 +37,7 @@ class NmsGoldenTest : public testing::TestWithParam<int> {
   }
 };
 
-TEST_P(NmsGoldenTest, SameDetections) {
+TEST_P(NmsGoldenTest, GivesTheSameDetections) {
   const std::vector<float> rows = golden("rows").to_f32(), options = golden("options").to_f32();
   const std::vector<float> detections = golden("detections").to_f32(), kept = golden("anchors").to_f32();
   const Nms op{rows.data(),
@@ -59,7 +59,7 @@ TEST_P(NmsGoldenTest, SameDetections) {
 
 INSTANTIATE_TEST_SUITE_P(Ultralytics, NmsGoldenTest, testing::Range(0, 7));
 
-// Cases by hand, for nms_reference and nms_cpu.
+// Cases with hand-computed results, for the reference and the CPU kernel.
 class NmsRuleTest : public testing::TestWithParam<Run> {
  protected:
   std::vector<int> anchors(const std::vector<float>& rows, int classes, float confidence, float iou) {
@@ -71,7 +71,7 @@ class NmsRuleTest : public testing::TestWithParam<Run> {
   }
 };
 
-TEST_P(NmsRuleTest, OrderOfEquals) {
+TEST_P(NmsRuleTest, EqualScoresAreOrderedByAnchorAndClass) {
   const std::vector<float> apart = {10, 10, 4, 4, 0.5f, 0, 50, 10, 4, 4, 0.9f, 0, 90, 10, 4, 4, 0.5f, 0.5f};
   EXPECT_EQ(anchors(apart, 2, 0.25f, 0.7f), (std::vector{1, 0, 2}));
   const std::vector<Candidate> all = run(GetParam(), {apart.data(), 3, 2, nullptr, 0.25f, 0.7f, false, 300});
@@ -79,30 +79,30 @@ TEST_P(NmsRuleTest, OrderOfEquals) {
 }
 
 TEST_P(NmsRuleTest, ThresholdsAreExclusive) {
-  const std::vector<float> one_in_two = {10, 10, 4, 4, 0.5f, 10, 10, 4, 2, 0.75f};  // IoU 1/2
-  EXPECT_EQ(anchors(one_in_two, 1, 0.5f, 0.5f), (std::vector{1}));
-  EXPECT_EQ(anchors(one_in_two, 1, 0.25f, 0.5f), (std::vector{1, 0}));
-  EXPECT_EQ(anchors(one_in_two, 1, 0.25f, 0.499f), (std::vector{1}));
+  const std::vector<float> half_overlap = {10, 10, 4, 4, 0.5f, 10, 10, 4, 2, 0.75f};  // IoU 1/2
+  EXPECT_EQ(anchors(half_overlap, 1, 0.5f, 0.5f), (std::vector{1}));
+  EXPECT_EQ(anchors(half_overlap, 1, 0.25f, 0.5f), (std::vector{1, 0}));
+  EXPECT_EQ(anchors(half_overlap, 1, 0.25f, 0.499f), (std::vector{1}));
 }
 
-TEST_P(NmsRuleTest, BoxesWithoutAreaStay) {
+TEST_P(NmsRuleTest, KeepsBoxesWithoutArea) {
   EXPECT_EQ(anchors({10, 10, 0, 0, 0.5f, 10, 10, 0, 0, 0.75f}, 1, 0.25f, 0.1f), (std::vector{1, 0}));
 }
 
-TEST_P(NmsRuleTest, WhatIsNotFiniteIsDropped) {
+TEST_P(NmsRuleTest, DropsNonFiniteBoxesAndScores) {
   constexpr float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
   EXPECT_EQ(anchors({nan, 10,    4,        4,     0.5f,     0.1f,  //
                      10,  10,    infinity, 4,     0.5f,     0.1f,  //
                      10,  10,    4,        4,     0.5f,     nan,   //
                      10,  10,    4,        4,     nan,      0.5f,  //
                      10,  10,    4,        4,     infinity, 0.1f,  //
-                     10,  3e38f, 4,        3e38f, 0.5f,     0.1f,  // its corner is infinite
+                     10,  3e38f, 4,        3e38f, 0.5f,     0.1f,  // overflows to an infinite corner
                      10,  10,    4,        4,     0.5f,     0.1f},
                     2, 0.25f, 0.7f),
             (std::vector{6}));
 }
 
-TEST_P(NmsRuleTest, NothingFound) {
+TEST_P(NmsRuleTest, ReturnsNothingBelowTheThreshold) {
   EXPECT_EQ(anchors({10, 10, 4, 4, 0.2f}, 1, 0.25f, 0.7f), std::vector<int>{});
   EXPECT_EQ(anchors({}, 1, 0.25f, 0.7f), std::vector<int>{});
 }

@@ -1,4 +1,4 @@
-// A picture for tests, in memory of its own.
+// An image for tests, in memory of its own.
 #pragma once
 #include <random>
 #include <utility>
@@ -8,8 +8,8 @@
 
 namespace cudet::test {
 
-/// Bytes of a picture whose rows lie as a Frame may have them: `spare` bytes behind each, first or last row first;
-/// nv12: rows of whole pairs, the chroma behind the luma.
+/// An image in one of the layouts that a Frame allows: `spare` bytes of padding after each row, stored top down or
+/// bottom up. nv12: an odd width is padded to whole chroma pairs; the chroma plane follows the luma plane.
 struct Picture {
   Picture(int width, int height, PixelFormat format, int spare, bool bottom_up) {
     const bool nv12 = format == PixelFormat::nv12;

@@ -1,4 +1,4 @@
-// Every module's arguments, channels and shapes: what is refused names its row in one line.
+// Arguments, channels and shapes of every module. An error names its row, in one line.
 #include <gtest/gtest.h>
 
 #include "runtime/model/model.h"
@@ -6,7 +6,7 @@
 namespace cudet::test {
 namespace {
 
-/// A description with these rows and a Detect of one level behind them.
+/// A description of these backbone rows and, in the head, a Detect of one level.
 std::string description(const std::string& rows, const std::string& detect = R"([-1, 1, "Detect", ["nc"]])") {
   return R"({"format": "cudet-model", "version": 1, "nc": 3, "input": {"size": [64, 96]}, "backbone": [)" + rows +
          R"(], "head": [)" + detect + "]}";
@@ -16,7 +16,7 @@ Graph build(const std::string& text) {
   return build_graph(parse_description(text, "m.json"), NoWeights());
 }
 
-std::string error_of(const std::string& text) {
+std::string error_message(const std::string& text) {
   try {
     build(text);
     return "no error";
@@ -27,7 +27,7 @@ std::string error_of(const std::string& text) {
 
 struct BadRows {
   const char* rows;
-  const char* message;  // part of it
+  const char* message;  // part of the expected error
 };
 
 const BadRows kBadRows[] = {
@@ -77,8 +77,8 @@ const BadRows kBadRows[] = {
 
 class BadRow : public testing::TestWithParam<BadRows> {};
 
-TEST_P(BadRow, IsNamedInOneLine) {
-  const std::string message = error_of(description(GetParam().rows));
+TEST_P(BadRow, ErrorNamesTheRowInOneLine) {
+  const std::string message = error_message(description(GetParam().rows));
   EXPECT_NE(message.find(GetParam().message), std::string::npos) << message;
   EXPECT_EQ(message.rfind("m.json: ", 0), 0u) << message;
   EXPECT_EQ(message.find('\n'), std::string::npos) << message;
@@ -93,14 +93,14 @@ const BadRows kBadDetects[] = {
     {R"([-1, 2, "Detect", ["nc"]])", "head row 0 (Detect): cannot be repeated"},
 };
 
-TEST(Detect, RefusesByRow) {
+TEST(Detect, ErrorNamesTheRow) {
   for (const BadRows& bad : kBadDetects) {
-    const std::string message = error_of(description(R"([-1, 1, "Conv", [8, 3, 2]])", bad.rows));
+    const std::string message = error_message(description(R"([-1, 1, "Conv", [8, 3, 2]])", bad.rows));
     EXPECT_NE(message.find(bad.message), std::string::npos) << message;
   }
 }
 
-TEST(Layers, ChannelsAndExtents) {
+TEST(Layers, InferChannelsAndExtents) {
   const Graph graph = build(description(R"([-1, 1, "Conv", [8, [3, 5], [2, 1], null, 1, [1, 2]]],
       [-1, 2, "C2f", [16, true]], [-1, 1, "SPPF", [12]], [-1, 1, "DySample", {"scale": 3}], [[-1, 3], 1, "Concat", []],
       [-1, 1, "Upsample", []], [-1, 1, "Conv", [8, 6, 6, 0]])"));
@@ -114,7 +114,7 @@ TEST(Layers, ChannelsAndExtents) {
   }
 }
 
-TEST(Layers, DySampleParameters) {
+TEST(Layers, CountDySampleParameters) {
   const auto parameters = [](const std::string& arguments) {
     return build(description(R"([-1, 1, "Conv", [64]], [-1, 1, "DySample", )" + arguments + "]")).rows[1].parameters;
   };
@@ -123,15 +123,15 @@ TEST(Layers, DySampleParameters) {
   EXPECT_EQ(parameters(R"([2, "pl", 4])"), 2u * 4 * 16 + 2 * 4);                      // nn.Conv2d(C/s², 2G, 1)
 }
 
-TEST(Scaling, RoundsAsUltralytics) {
+TEST(Scaling, RoundsAsUltralyticsDoes) {
   const Scaling n{0.33, 0.25, 1024, false}, half{0.5, 1, 1e9, false};
   EXPECT_EQ(n.channels(64), 16);
   EXPECT_EQ(n.channels(2048), 256);
-  EXPECT_EQ(n.channels(36), 16);  // 9, up to a multiple of 8
+  EXPECT_EQ(n.channels(36), 16);  // 9, rounded up to a multiple of 8
   EXPECT_EQ(n.repeats(1), 1);
   EXPECT_EQ(n.repeats(3), 1);
   EXPECT_EQ(n.repeats(6), 2);
-  EXPECT_EQ(half.repeats(5), 2);  // half to even
+  EXPECT_EQ(half.repeats(5), 2);  // ties round to even
   EXPECT_EQ(half.repeats(3), 2);
   EXPECT_EQ(Scaling{}.channels(37), 37);
 }

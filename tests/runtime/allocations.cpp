@@ -23,7 +23,7 @@ std::size_t allocations() {
 }
 }  // namespace cudet::test
 
-// The array forms call these.
+// The array forms of operator new call these.
 void* operator new(std::size_t bytes) {
   return allocate(bytes, alignof(std::max_align_t));
 }

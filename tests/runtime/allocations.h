@@ -1,10 +1,10 @@
-// Counts what the program allocates through operator new.
+// Counts calls of operator new.
 #pragma once
 #include <cstddef>
 
 namespace cudet::test {
 
-/// Allocations so far, of all threads.
+/// Number of allocations so far, by all threads.
 std::size_t allocations();
 
 }  // namespace cudet::test

@@ -1,4 +1,4 @@
-// The trained model that the project ships, on a picture that it ships.
+// The trained model in weights/codes, on an image of weights/demo.
 #include <gtest/gtest.h>
 
 #include "tests/runtime/network.h"

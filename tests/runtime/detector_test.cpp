@@ -24,7 +24,7 @@ const char* const kPlain = "tests/data/tiny/plain.json";
 const DetectorOptions kCpu{.device = Device::cpu};
 const DetectOptions kLow{.confidence = 0.01f, .iou = 0.7f, .classes = {}, .agnostic = false, .max_detections = 30000};
 
-TEST(Detector, FindsBoxesWithinThePicture) {
+TEST(Detector, FindsBoxesWithinTheImage) {
   Detector detector(Model::load(kPlain), kCpu);
   const Picture picture(50, 41, 1);
   const Result result = detector.detect(picture.frame, kLow);
@@ -41,7 +41,7 @@ TEST(Detector, FindsBoxesWithinThePicture) {
   }
 }
 
-TEST(Detector, FormatsAndStridesShowTheSamePicture) {
+TEST(Detector, PixelFormatAndStrideDoNotChangeTheResult) {
   Detector detector(Model::load(kPlain), kCpu);
   const Picture rgb(30, 20, 2);
   const Result want = detector.detect(rgb.frame, kLow);
@@ -58,7 +58,7 @@ TEST(Detector, FormatsAndStridesShowTheSamePicture) {
   }
 }
 
-TEST(Detector, BatchesGiveWhatSinglePicturesGive) {
+TEST(Detector, BatchGivesTheResultsOfSingleImages) {
   Detector detector(Model::load(kPlain), kCpu);
   const Picture a(60, 40, 3), b(60, 40, 4);
   const Frame frames[] = {a.frame, b.frame, a.frame};
@@ -70,7 +70,7 @@ TEST(Detector, BatchesGiveWhatSinglePicturesGive) {
   EXPECT_TRUE(detector.detect(std::span<const Frame>()).empty());
 }
 
-TEST(Detector, InputFitsThePictures) {
+TEST(Detector, FitsTheInputToTheImages) {
   const auto input_of = [](DetectorOptions options, std::vector<Frame> frames) {
     Detector detector(Model::load(kPlain), options);
     std::vector<RawOutput> raw;
@@ -88,7 +88,7 @@ TEST(Detector, InputFitsThePictures) {
   EXPECT_EQ(input_of({.device = Device::cpu, .fit = Fit::whole}, {wide.frame}), (Size{64, 96}));  // the model's own
 }
 
-TEST(Detector, RawOutputIsTheNetworks) {
+TEST(Detector, RawOutputMatchesReference) {
   const Safetensors golden = Safetensors::read("tests/data/tiny/plain.golden.safetensors");
   const StoredTensor& picture = *golden.find("input_u8");
   const Frame frame{reinterpret_cast<const std::uint8_t*>(picture.data.data()), 96, 64, 96 * 3, PixelFormat::rgb};
@@ -106,7 +106,7 @@ TEST(Detector, RawOutputIsTheNetworks) {
   EXPECT_TRUE(off.box <= 2e-3 && off.score <= 5e-5) << off.box << " " << off.score;
 }
 
-TEST(Detector, OptionsFilter) {
+TEST(Detector, OptionsFilterDetections) {
   Detector detector(Model::load(kPlain), kCpu);
   const Picture picture(60, 40, 3);
   const Result all = detector.detect(picture.frame, kLow);
@@ -119,11 +119,11 @@ TEST(Detector, OptionsFilter) {
   options = kLow;
   options.max_detections = 1;
   EXPECT_EQ(detector.detect(picture.frame, options).detections.size(), 1u);
-  expect_equal(detector.detect(picture.frame, kLow), all);  // nothing of a call stays
+  expect_equal(detector.detect(picture.frame, kLow), all);  // a call leaves no state behind
 }
 
-// Many sizes and batches: more than are kept, so that programs are dropped and come again.
-TEST(Detector, KeepsAnswersTheSameOverManySizes) {
+// More sizes than the detector keeps programs for, so that programs are dropped and compiled again.
+TEST(Detector, RecompilingDroppedSizesKeepsResults) {
   Detector detector(Model::load(kPlain), {.device = Device::cpu, .input = {352, 352}});
   std::vector<Result> first;
   for (int round = 0; round < 2; ++round)
@@ -150,8 +150,8 @@ TEST(Detector, ServesSeveralThreads) {
   for (std::thread& thread : threads) thread.join();
 }
 
-// What kernels work in is the detector's.
-TEST(Detector, NeedsLittleOfTheCallersStack) {
+// Scratch memory of kernels belongs to the detector, not to the caller's stack.
+TEST(Detector, UsesLittleStackOfTheCaller) {
   struct Call {
     Detector detector{Model::load(kPlain), kCpu};
     Picture picture{60, 40, 3};
@@ -173,7 +173,7 @@ TEST(Detector, NeedsLittleOfTheCallersStack) {
   expect_equal(call.result, want);
 }
 
-TEST(Detector, MovesWithItsState) {
+TEST(Detector, MoveKeepsItsState) {
   const Picture picture(60, 40, 3);
   Detector first(Model::load(kPlain), kCpu);
   const Result want = first.detect(picture.frame, kLow);
@@ -181,7 +181,7 @@ TEST(Detector, MovesWithItsState) {
   expect_equal(second.detect(picture.frame, kLow), want);
 }
 
-TEST(Detector, ThreadsChangeNothing) {
+TEST(Detector, ThreadCountDoesNotChangeTheResult) {
   const Picture picture(90, 60, 9);
   const Model model = Model::load("tests/data/tiny/dysample.json");
   Detector one(model, {.device = Device::cpu, .threads = 1});
@@ -192,17 +192,17 @@ TEST(Detector, ThreadsChangeNothing) {
   }
 }
 
-TEST(Detector, AllocatesOnlyItsResultsForAKnownSize) {
+TEST(Detector, AllocatesOnlyResultsForAKnownSize) {
   Detector detector(Model::load("tests/data/tiny/odd.json"), {.device = Device::cpu, .threads = 3});
   const Picture picture(96, 32, 3);
   const DetectOptions none{.confidence = 1};
   detector.detect(picture.frame, none);
   const std::size_t before = allocations();
   detector.detect(picture.frame, none);
-  EXPECT_LE(allocations() - before, 1u);  // the vector of one result; its detections are none
+  EXPECT_LE(allocations() - before, 1u);  // the vector of one result, which has no detections
 }
 
-TEST(Executor, AllocatesNothing) {
+TEST(Executor, RunAllocatesNothing) {
   const Model model = Model::load("tests/data/tiny/odd.json");
   Network network(model, Network::Kernels::cpu, 2, {32, 96});
   network.set_input(0, *Safetensors::read("tests/data/tiny/odd.golden.safetensors").find("input_u8"));
@@ -212,10 +212,10 @@ TEST(Executor, AllocatesNothing) {
   executor.run(network.program, network.memory());
   EXPECT_EQ(allocations() - before, 0u);
   const std::vector<int> counted(3);
-  EXPECT_GT(allocations() - before, 0u);  // the counter counts
+  EXPECT_GT(allocations() - before, 0u);  // the counter works
 }
 
-TEST(Detector, HasNoMoreThreadsThanTheCoresThatItMayUse) {
+TEST(Detector, StartsNoMoreThreadsThanUsableCores) {
   const auto threads = [] {
     std::filesystem::directory_iterator each("/proc/self/task");
     return std::distance(begin(each), end(each));
@@ -228,11 +228,11 @@ TEST(Detector, HasNoMoreThreadsThanTheCoresThatItMayUse) {
   EXPECT_EQ(usable_cores().size(), 1u);
   const auto without = threads();
   const Detector detector(Model::load(kPlain), kCpu);
-  EXPECT_EQ(threads(), without);  // the caller's is enough
+  EXPECT_EQ(threads(), without);  // the caller's thread is enough
   ASSERT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
 }
 
-// A batch that no machine has the memory for, between calls that it has.
+// A batch that needs more memory than any machine has fails; the detector keeps working.
 TEST(Detector, GoesOnAfterAnArenaThatCannotBeHad) {
   Detector detector(Model::load(kPlain), {.device = Device::cpu, .input = {1024, 1024}});
   const Picture picture(60, 40, 3);
@@ -242,7 +242,7 @@ TEST(Detector, GoesOnAfterAnArenaThatCannotBeHad) {
   expect_equal(detector.detect(picture.frame, kLow), want);
 }
 
-TEST(Detector, ReadsNv12BottomUpToo) {
+TEST(Detector, ReadsNv12BottomUp) {
   Detector detector(Model::load(kPlain), kCpu);
   const int width = 30, height = 20;
   const Picture plane(width, height * 3 / 2, 5, PixelFormat::grey);  // luma, then chroma
@@ -255,7 +255,7 @@ TEST(Detector, ReadsNv12BottomUpToo) {
   expect_equal(detector.detect({last, width, height, -width, PixelFormat::nv12, last - height * width}, kLow), want);
 }
 
-TEST(Detector, CollectsInTheOrderOfSubmission) {
+TEST(Detector, CollectsInOrderOfSubmission) {
   Detector detector(Model::load(kPlain), kCpu);
   const Picture a(60, 40, 3), b(40, 60, 4);
   const Result want_a = detector.detect(a.frame, kLow), want_b = detector.detect(b.frame, kLow);
@@ -283,8 +283,8 @@ TEST(Detector, CollectsInTheOrderOfSubmission) {
   EXPECT_EQ(error_of([&] { detector.collect(); }), "collect: nothing was submitted");
 }
 
-// Whatever this machine has: what is asked for, or one line that says why not.
-TEST(Detector, RunsOnCudaOrSaysWhyNot) {
+// With or without a CUDA device: the requested device, or an error that gives the reason.
+TEST(Detector, RunsOnCudaOrReportsWhyNot) {
   const Model model = Model::load(kPlain);
   const auto make = [&](DetectorOptions options) { return error_of([&] { Detector(model, options); }); };
   if (const std::string error = make({.device = Device::cuda}); error != "no error") {
@@ -297,7 +297,7 @@ TEST(Detector, RunsOnCudaOrSaysWhyNot) {
   EXPECT_EQ(Detector(model, kCpu).fallback(), "");
 }
 
-TEST(Detector, RefusesInOneLine) {
+TEST(Detector, RejectsInvalidArgumentsInOneLine) {
   const Model model = Model::load(kPlain);
   const auto make = [&](DetectorOptions options) { return error_of([&] { Detector(model, options); }); };
   EXPECT_EQ(make({.device = Device::cpu, .precision = Precision::fp16}),
@@ -328,7 +328,7 @@ TEST(Detector, RefusesInOneLine) {
     return with_frame([=](Frame& f) { f = {f.data, width, 10, stride, PixelFormat::nv12}; });
   };
   EXPECT_EQ(with_nv12(13, 14), "no error");
-  EXPECT_EQ(with_nv12(13, 13), "a frame whose row stride is less than a row");  // its pairs of chroma are 14 bytes
+  EXPECT_EQ(with_nv12(13, 13), "a frame whose row stride is less than a row");  // a row of chroma pairs has 14 bytes
   EXPECT_EQ(with_nv12(12, -12), "a frame of NV12 that is bottom up, without a pointer to its chroma");
 
   const auto with_options = [&](DetectOptions options) {

@@ -1,5 +1,5 @@
-// Detectors on a CUDA device against those on the CPU and the values of the PyTorch reference. Nothing here knows what
-// the device is made of: it runs on fibers, on the emulated device and on a GPU.
+// Detectors on a CUDA device against detectors on the CPU and values of the PyTorch reference. The tests run on the
+// fiber device (tests/simt), on the emulated device and on a GPU.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -37,7 +37,7 @@ bool near(const Detection& a, const Detection& b) {
          apart(a.y1, b.y1) <= 0.01f && apart(a.x2, b.x2) <= 0.01f && apart(a.y2, b.y2) <= 0.01f;
 }
 
-// Each box of one has its like among the other's, but for a few that a threshold may decide either way.
+// Expects each detection of one result to have a match in the other, except a few (4 %) near a threshold.
 void expect_near(const Result& got, const Result& want) {
   ASSERT_FALSE(want.detections.empty());
   const auto strangers = [](const Result& of, const Result& among) {
@@ -57,7 +57,7 @@ struct Case {
 
 class CudaGolden : public CudaEngine, public testing::WithParamInterface<Case> {};
 
-/// Root mean squares of the differences.
+/// Root mean square differences.
 RawDifference typical_difference(const std::vector<float>& got, const std::vector<float>& want, std::size_t anchors) {
   RawDifference sum;
   for (std::size_t i = 0; i < want.size(); ++i) {
@@ -68,9 +68,9 @@ RawDifference typical_difference(const std::vector<float>& got, const std::vecto
   return {std::sqrt(sum.box / boxes), std::sqrt(sum.score / scores)};
 }
 
-// fp32 is as near to the reference as the CPU is. f16 has 11 bits, so that each layer adds 2^-11 of its values, and in
-// these networks of random weights DySample's points and the distributions over 16 bins, boxes of up to 175 px, make
-// more of it: a few tenths of a pixel, and pixels at worst.
+// fp32 is as close to the reference as the CPU. f16 has 11 bits, so each layer adds an error of 2^-11 of its values. In
+// these networks with random weights, DySample's sampling points and the distributions over 16 bins (boxes of up to
+// 175 px) amplify it to a few tenths of a pixel, and to pixels at worst.
 TEST_P(CudaGolden, RawOutput) {
   const bool half = GetParam().precision == Precision::fp16;
   if (const std::string why = half ? why_no_fp16() : ""; !why.empty()) GTEST_SKIP() << why;
@@ -115,12 +115,12 @@ INSTANTIATE_TEST_SUITE_P(Models, CudaGolden,
                                   (test.param.precision == Precision::fp16 ? "_fp16" : "_fp32");
                          });
 
-TEST_F(CudaEngine, FindsWhatTheCpuFinds) {
+TEST_F(CudaEngine, FindsTheDetectionsOfTheCpu) {
   Detector cuda = on_cuda(kPlain), cpu = on_cpu(kPlain);
   const Picture wide(70, 40, 1), tall(40, 70, 2, PixelFormat::bgra), grey(64, 64, 3, PixelFormat::grey);
   const std::vector<std::vector<Frame>> batches = {
       {wide.frame}, {tall.frame, tall.frame}, {wide.frame, tall.frame, grey.frame}, {grey.frame}};
-  for (int round = 0; round < 2; ++round)  // step by step, then as a graph
+  for (int round = 0; round < 2; ++round)  // as single launches, then as a graph
     for (const std::vector<Frame>& batch : batches) {
       const std::vector<Result> got = cuda.detect(batch, kLow), want = cpu.detect(batch, kLow);
       ASSERT_EQ(got.size(), batch.size());
@@ -128,7 +128,7 @@ TEST_F(CudaEngine, FindsWhatTheCpuFinds) {
     }
 }
 
-TEST_F(CudaEngine, OptionsFilter) {
+TEST_F(CudaEngine, OptionsFilterDetections) {
   Detector detector = on_cuda(kPlain, {.input = {160, 160}});
   const Picture picture(160, 160, 3);
   const Result all = detector.detect(picture.frame, kLow);
@@ -145,7 +145,7 @@ TEST_F(CudaEngine, OptionsFilter) {
   ASSERT_EQ(first.detections.size(), 1u);
   EXPECT_EQ(first.detections[0].score, all.detections.at(0).score);
   options = kLow;
-  options.iou = 1;  // nearly every anchor point's box stays
+  options.iou = 1;  // suppresses almost no box
   const Result many = detector.detect(picture.frame, options);
   EXPECT_GT(many.detections.size(), 300u);
   options.max_detections = 300;
@@ -153,11 +153,12 @@ TEST_F(CudaEngine, OptionsFilter) {
   options = kLow;
   options.confidence = 1;
   EXPECT_TRUE(detector.detect(picture.frame, options).detections.empty());
-  expect_equal(detector.detect(picture.frame, kLow), all);  // nothing of a call stays
+  expect_equal(detector.detect(picture.frame, kLow), all);  // a call leaves no state behind
 }
 
-// More sizes than are kept, growing and shrinking: programs are dropped and come again, memory grows.
-TEST_F(CudaEngine, KeepsAnswersTheSameOverManySizes) {
+// More sizes than the engine keeps programs for, growing and shrinking: programs are dropped and compiled again, and
+// memory grows.
+TEST_F(CudaEngine, RecompilingDroppedSizesKeepsResults) {
   Detector detector = on_cuda("tests/data/tiny/stride12.json", {.input = {240, 96}});
   std::vector<Result> first;
   for (int round = 0; round < 2; ++round)
@@ -186,7 +187,7 @@ TEST_F(CudaEngine, ReadsFramesOnTheDevice) {
     frame.on_device = true;
     expect_equal(detector.detect(frame, kLow), want);
 
-    // What its stream still has to do comes first.
+    // The detector waits for the pending work of the frame's stream.
     const DeviceArray<std::uint8_t> later(std::vector<std::uint8_t>(whole.pixels.size(), 0));
     check(cudaDeviceSynchronize(), "fill");
     cudaStream_t stream;
@@ -200,7 +201,7 @@ TEST_F(CudaEngine, ReadsFramesOnTheDevice) {
   }
 }
 
-TEST_F(CudaEngine, ReadsPicturesLargerThanItsMemoryForThem) {
+TEST_F(CudaEngine, ReadsImagesLargerThanItsStripBuffer) {
   const Picture large(1700, 1300, 11);
   ASSERT_GT(large.pixels.size(), 3 * kStripBytes);
   Detector cuda = on_cuda(kPlain), cpu = on_cpu(kPlain);
@@ -224,7 +225,7 @@ TEST_F(CudaEngine, OverlapsTwoBatches) {
     ASSERT_EQ(got.size(), want[of].size());
     for (std::size_t i = 0; i < got.size(); ++i) expect_equal(got[i], want[of][i]);
   };
-  for (int round = 0; round < 2; ++round) {  // the first plans, and memory grows under a batch in flight
+  for (int round = 0; round < 2; ++round) {  // in the first round, memory grows while a batch is in flight
     detector.submit(batches[0], kLow);
     for (std::size_t next = 1; next < batches.size(); ++next) {
       detector.submit(batches[next], kLow);
@@ -233,12 +234,12 @@ TEST_F(CudaEngine, OverlapsTwoBatches) {
     }
     expect(batches.size() - 1);
   }
-  const Picture wider(3 << 18, 2, 12, PixelFormat::rgba);  // fails after the first batch is on its way
+  const Picture wider(3 << 18, 2, 12, PixelFormat::rgba);  // fails while the first batch is in flight
   detector.submit(batches[2], kLow);
   EXPECT_THROW(detector.submit({&wider.frame, 1}), Error);
   expect(2);
   EXPECT_THROW(detector.collect(), Error);
-  detector.submit(batches[1], kLow);  // dropped with its detector
+  detector.submit(batches[1], kLow);  // in flight when the detector is destroyed
 }
 
 TEST_F(CudaEngine, ServesSeveralThreads) {
@@ -254,7 +255,7 @@ TEST_F(CudaEngine, ServesSeveralThreads) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST_F(CudaEngine, TakesTheMemoryThatInspectTells) {
+TEST_F(CudaEngine, UsesTheMemoryThatInspectReports) {
   const Model model = Model::load("tests/data/tiny/dysample.json");
   int multiprocessors = 0;
   check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, 0), "device");

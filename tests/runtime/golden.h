@@ -1,4 +1,4 @@
-// The real networks, converted from their checkpoints, and the values of the PyTorch reference for them.
+// Real networks, converted from their checkpoints, and golden values of the PyTorch reference.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@
 
 namespace cudet::test {
 
-/// Tests of a real network, "yolov8n" or "yolov8n-dysample"; skipped where its checkpoint is not there.
+/// Tests of a real network, "yolov8n" or "yolov8n-dysample". Skipped if its checkpoint does not exist.
 class GoldenTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
@@ -44,7 +44,7 @@ class GoldenTest : public testing::TestWithParam<const char*> {
   std::unique_ptr<Model> model_;
 };
 
-/// Out of an array of [x1, y1, x2, y2, score, class].
+/// Parses an array of [x1, y1, x2, y2, score, class].
 inline std::vector<Detection> detections_of(const nlohmann::json& boxes) {
   std::vector<Detection> detections;
   for (const nlohmann::json& box : boxes) detections.push_back({box[0], box[1], box[2], box[3], box[4], box[5]});
@@ -58,13 +58,14 @@ inline double intersection_over_union(const Detection& a, const Detection& b) {
   return width * height / (area(a) + area(b) - width * height);
 }
 
-/// How far detections of the same objects may be apart: corners in pixels, scores.
+/// Tolerances for detections of the same object: box corners in pixels, scores.
 struct Apart {
   double corner, score;
 };
-constexpr Apart kDecoder{1, 0.02};  // ours and the reference's JPEG decoder differ a little
+constexpr Apart kDecoder{1, 0.02};  // because the JPEG decoders of the project and of the reference differ slightly
 
-/// Matches by class and IoU; what lies within 0.03 of the threshold may come or go, with the JPEG decoder or with f16.
+/// Matches detections by class and IoU. A detection with a score within 0.03 of the threshold may be missing or extra,
+/// because of the JPEG decoder or of f16.
 inline void expect_detections(const std::vector<Detection>& got, const std::vector<Detection>& want, Apart most) {
   std::vector<bool> used(got.size(), false);
   for (const Detection& expected : want) {

@@ -1,5 +1,5 @@
-// Real networks on a CUDA device, at their full size: against the values of the PyTorch reference, and against the CPU.
-// They take seconds where a device is made of fibers, so few are run; `--gtest_filter=-WholeNetwork*` leaves them out.
+// Real networks on a CUDA device, at full size, against values of the PyTorch reference and against the CPU. They take
+// seconds on the fiber device (tests/simt), so there are few; `--gtest_filter=-WholeNetwork*` omits them.
 #include "tests/kernels/device.h"
 #include "tests/runtime/golden.h"
 #include "tests/runtime/network.h"
@@ -11,7 +11,7 @@ constexpr DetectorOptions on_cuda(Precision precision, Fit fit = Fit::least) {
   return {.device = Device::cuda, .precision = precision, .input = {640, 640}, .fit = fit};
 }
 
-/// Runs the golden file's PREFIXinput_u8, and compares the network's output with PREFIXoutput0.
+/// Runs the network on PREFIXinput_u8 of the golden file, and compares its output with PREFIXoutput0.
 void expect_raw_output(const Model& model, const Safetensors& golden, const std::string& prefix) {
   const StoredTensor& input = *golden.find(prefix + "input_u8");
   const int height = static_cast<int>(input.shape[0]), width = static_cast<int>(input.shape[1]);
@@ -35,7 +35,7 @@ TEST_P(WholeNetworkCuda, RawOutput) {
   expect_raw_output(*model_, golden(), GetParam() == std::string("yolov8n") ? "bus." : "zidane384x640.");
 }
 
-// What f16 adds is far less than what is allowed to it: 2^-11 of each layer's values, mostly averaged away.
+// The error of f16 is far below the tolerance: each layer adds 2^-11 of its values, which mostly averages out.
 TEST_P(WholeNetworkCuda, HalfPrecision) {
   if (const std::string why = why_no_fp16(); !why.empty()) GTEST_SKIP() << why;
   const DecodedImage bus = picture("bus.jpg");
@@ -53,14 +53,14 @@ TEST_P(WholeNetworkCuda, HalfPrecision) {
 
 INSTANTIATE_TEST_SUITE_P(Networks, WholeNetworkCuda, testing::Values("yolov8n", "yolov8n-dysample"));
 
-// The project's own network needs no file that is not here.
+// The project's own network needs no file outside of the repository.
 TEST(WholeNetworkCudaOwn, RawOutput) {
   expect_raw_output(Model::load("weights/codes.json"), Safetensors::read("tests/data/codes/golden.safetensors"), "");
 }
 
 class WholeNetworkCudaCodes : public testing::TestWithParam<Precision> {};
 
-TEST_P(WholeNetworkCudaCodes, FindsWhatTheCpuFinds) {
+TEST_P(WholeNetworkCudaCodes, FindsTheDetectionsOfTheCpu) {
   const bool half = GetParam() == Precision::fp16;
   if (const std::string why = half ? why_no_fp16() : ""; !why.empty()) GTEST_SKIP() << why;
   const Model model = Model::load("weights/codes.json");

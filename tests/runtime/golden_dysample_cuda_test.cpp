@@ -1,5 +1,5 @@
-// DySample in every style on a CUDA device, from PyTorch's weights to PyTorch's values: built, compiled and launched as
-// a network is, fused with its convolution where there is a kernel for both, and apart.
+// DySample in every style on a CUDA device, with weights and expected values of PyTorch. Each case is built, compiled
+// and launched like a network: fused with its convolution if there is a kernel for both, and as two steps.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -43,7 +43,8 @@ struct GoldenCase {
     context.arguments = Arguments(
         {static_cast<double>(scale), std::string(pl ? "pl" : "lp"), static_cast<double>(groups), dyscope}, {});
     graph.rows[0].output = dysample_layer(context);
-    graph.output = graph.add_value(1);  // a network's output is f32; the module's result has the network's type
+    graph.output = graph.add_value(
+        1);  // the graph's output is always f32, but the module's result must have the type of the network
     slice_concats(graph);
   }
   static int side(const StoredTensor& t, std::size_t axis) { return static_cast<int>(t.shape[axis]); }
@@ -66,7 +67,8 @@ struct GoldenCase {
   Graph graph;
 };
 
-/// Values as PyTorch has them, N, C, H, W, to where the tensor is in the arena, or from there.
+/// The bytes of an arena. put() and get() convert between a tensor in it and values in the layout of PyTorch (N, C, H,
+/// W).
 class Bytes {
  public:
   explicit Bytes(std::size_t size) : bytes(size, 0xff) {}  // NaN
@@ -117,7 +119,7 @@ std::vector<float> run(const Program& program, const PackedWeights& weights, con
   return arena.get(program.rows[0]);
 }
 
-/// What the reference makes of x and of the convolution's weights as `type` has them.
+/// The result of the reference kernels for x and for convolution weights rounded to `type`.
 std::vector<float> reference(GoldenCase golden, Type type) {
   Values& weight = golden.graph.parameters[0].values;
   weight = [plain = weight, type](std::span<float> out) {
@@ -133,23 +135,23 @@ std::vector<float> reference(GoldenCase golden, Type type) {
   return arena.get(program.rows[0]);
 }
 
-/// Within `tolerance` of the largest value.
+/// Expects all differences to be at most `tolerance` times the largest value.
 void expect_near(const std::vector<float>& got, const std::vector<float>& want, double tolerance) {
   ASSERT_EQ(got.size(), want.size());
   double largest = 0, worst = 0;
   for (std::size_t i = 0; i < want.size(); ++i) {
     largest = std::max(largest, std::abs(static_cast<double>(want[i])));
     const double gap = std::abs(static_cast<double>(got[i]) - want[i]);
-    if (!(gap <= worst)) worst = gap;  // NaN stays, and fails
+    if (!(gap <= worst)) worst = gap;  // keeps NaN, which fails
   }
   EXPECT_GT(largest, 0.1);
-  EXPECT_TRUE(worst <= tolerance * largest) << worst / largest << " of the largest";
+  EXPECT_TRUE(worst <= tolerance * largest) << worst / largest << " of the largest value";
 }
 
 class GoldenDySampleCuda : public testing::TestWithParam<int> {
  protected:
-  // f16 rounds y by 2^-11, and samples elsewhere than PyTorch, as it has other weights: by hundredths of a pixel where
-  // offsets are several pixels.
+  // f16 rounds y to 2^-11. Its rounded weights also move the sampling points, by hundredths of a pixel where offsets
+  // are several pixels.
   void expect(Type type) {
     const GoldenCase golden(GetParam());
     const PackedWeights weights = pack_for_cuda(golden.graph, type);
@@ -166,7 +168,7 @@ class GoldenDySampleCuda : public testing::TestWithParam<int> {
       return;
     }
     EXPECT_EQ(program.steps.size(), 1u);
-    SCOPED_TRACE("apart");
+    SCOPED_TRACE("as two steps");
     program.steps = {{fused->conv, golden.name, 0}, {fused->sample, golden.name, 0}};
     as_expected();
   }
@@ -182,7 +184,7 @@ TEST_P(GoldenDySampleCuda, HalfPrecision) {
 
 INSTANTIATE_TEST_SUITE_P(PyTorch, GoldenDySampleCuda, testing::Range(0, 20));
 
-TEST(GoldenDySample, SomeAreFused) {
+TEST(GoldenDySample, FusesSomeCases) {
   for (const Type type : {Type::f32, Type::f16}) {
     int fused = 0;
     for (int i = 0; i < 20; ++i) {

@@ -1,4 +1,4 @@
-// The real networks, converted from their checkpoints, against the values of the PyTorch reference.
+// Real networks, converted from their checkpoints, on the CPU against values of the PyTorch reference.
 #include "tests/runtime/golden.h"
 
 #include "tests/runtime/network.h"
@@ -10,7 +10,7 @@ using Json = nlohmann::json;
 
 class Golden : public GoldenTest {};
 
-TEST_P(Golden, RawOutput) {
+TEST_P(Golden, RawOutputMatchesReference) {
   const Safetensors file = golden();
   for (const char* picture : {"bus", "zidane384x640"}) {
     const StoredTensor& input = *file.find(std::string(picture) + ".input_u8");
@@ -27,7 +27,7 @@ TEST_P(Golden, RawOutput) {
   }
 }
 
-TEST_P(Golden, EveryRow) {
+TEST_P(Golden, EveryRowMatchesReference) {
   const Json layers = read_json("golden/layers.json")[GetParam()];
   ASSERT_FALSE(layers.empty());
   const Safetensors file = golden();
@@ -47,7 +47,7 @@ TEST_P(Golden, EveryRow) {
     }
     const double count = static_cast<double>(got.size()), mean = sum / count;
     const double deviation = std::sqrt((squares - sum * mean) / (count - 1));
-    const double most = want["abs_max"], tolerance = 1e-5 * most + 1e-5;  // values are kept to five decimals
+    const double most = want["abs_max"], tolerance = 1e-5 * most + 1e-5;  // the file has five decimals
     EXPECT_TRUE(std::abs(mean - want["mean"].get<double>()) <= tolerance) << mean;
     EXPECT_TRUE(std::abs(deviation - want["std"].get<double>()) <= tolerance) << deviation;
     EXPECT_TRUE(std::abs(largest - most) <= tolerance) << largest;
@@ -58,7 +58,7 @@ TEST_P(Golden, EveryRow) {
   }
 }
 
-TEST_P(Golden, DetectionsFromFiles) {
+TEST_P(Golden, DetectionsMatchReference) {
   const Json golden_detections = read_json("golden/detections.json");
   for (const Fit fit : {Fit::least, Fit::whole}) {
     Detector detector(*model_, {.device = Device::cpu, .input = {640, 640}, .fit = fit});

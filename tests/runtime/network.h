@@ -12,7 +12,7 @@
 
 namespace cudet::test {
 
-/// A program, the memory that it runs in, and its weights.
+/// A compiled program with its arena and weights.
 class Network {
  public:
   enum class Kernels { reference, cpu };
@@ -22,10 +22,10 @@ class Network {
         weights_(pack(model, kernels)),
         program(compile(model.impl().graph, weights_, batch, input, keep_rows)),
         arena_(program.memory.bytes) {
-    std::memset(arena_.data(), 0xff, arena_.bytes());  // NaN: what is read before it is written shows
+    std::memset(arena_.data(), 0xff, arena_.bytes());  // NaN, so that reading what no step has written shows
   }
 
-  /// Puts a picture, H, W, 3 in RGB, into the input.
+  /// Writes an image (H, W, 3, RGB, u8) to the input, scaled to 0..1.
   void set_input(int image, const StoredTensor& picture) {
     float* x = arena_data<float>(memory(), program.input) + program.input.pixel(image, 0, 0);
     for (std::size_t i = 0; i < picture.data.size(); ++i)
@@ -37,7 +37,7 @@ class Network {
     else
       CpuExecutor(threads).run(program, memory());
   }
-  /// A tensor's values of one image as the reference has them: channels, rows, columns.
+  /// Values of one image of a tensor in the layout of the reference: C, H, W.
   std::vector<float> channels_first(const Tensor& t, int image = 0) const {
     std::vector<float> values;
     const float* data = arena_data<float>(memory(), t);
@@ -64,7 +64,7 @@ class Network {
   Buffer arena_;
 };
 
-/// Largest differences of boxes, in pixels, and of scores, between raw outputs: (4 + classes) × anchors.
+/// Largest differences between two raw outputs of shape (4 + classes, anchors): of boxes in pixels, of scores.
 struct RawDifference {
   double box = 0, score = 0;
 };
@@ -74,7 +74,7 @@ inline RawDifference raw_difference(const std::vector<float>& got, const std::ve
   for (std::size_t i = 0; i < want.size(); ++i) {
     const double difference = std::abs(static_cast<double>(got[i]) - want[i]);
     double& at = i / anchors < 4 ? worst.box : worst.score;
-    if (!(difference <= at)) at = difference;  // NaN stays
+    if (!(difference <= at)) at = difference;  // keeps NaN
   }
   return worst;
 }

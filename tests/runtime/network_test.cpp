@@ -1,4 +1,4 @@
-// Whole networks against the values of the PyTorch reference: small ones of our own, then YOLOv8n itself.
+// Small networks of the project (tests/data/tiny) against values of the PyTorch reference.
 #include "tests/runtime/network.h"
 
 #include <gtest/gtest.h>
@@ -7,7 +7,8 @@
 
 namespace cudet::test {
 
-// boxes in pixels, scores, and rows as a share of their largest value; the reference in f32 is itself off by a quarter
+// Tolerances: boxes in pixels, scores, rows as a fraction of their largest value. PyTorch itself in f32 is off by a
+// quarter of them.
 constexpr double kBox = 2e-3, kScore = 5e-5, kRow = 5e-5;
 
 class TinyNetwork : public testing::TestWithParam<std::tuple<const char*, Network::Kernels>> {};
@@ -53,8 +54,8 @@ INSTANTIATE_TEST_SUITE_P(Models, TinyNetwork,
                                   (std::get<1>(test.param) == Network::Kernels::cpu ? "_cpu" : "_reference");
                          });
 
-// Images of a batch do not touch each other, and buffers that share memory are never alive at once.
-TEST(Network, BatchAndArenaChangeNothing) {
+// Images of a batch are independent, and buffers that share memory are never live at the same time.
+TEST(Network, BatchAndSharedMemoryDoNotChangeResults) {
   const Model model = Model::load("tests/data/tiny/odd.json");
   const Safetensors golden = Safetensors::read("tests/data/tiny/odd.golden.safetensors");
   const StoredTensor& picture = *golden.find("input_u8");

@@ -1,4 +1,4 @@
-// Pictures of noise, and what was found in them.
+// Images of noise, and comparison of results.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 
 namespace cudet::test {
 
-/// A picture of noise and its frame.
+/// An image of random pixels and its frame.
 struct Picture {
   Picture(int width, int height, unsigned seed, PixelFormat format = PixelFormat::rgb)
       : pixels(static_cast<std::size_t>(width) * height * channels(format)),
@@ -23,6 +23,7 @@ struct Picture {
   Frame frame;
 };
 
+/// The message of the Error that `call` throws; "no error" if it throws none.
 template <class F>
 std::string error_of(F call) {
   try {

@@ -1,4 +1,4 @@
-// Weights for a network that has none.
+// Random weights for a network description without weights.
 #pragma once
 #include <cmath>
 #include <random>
@@ -7,7 +7,7 @@
 
 namespace cudet::test {
 
-/// Random weights under which values keep their size from layer to layer, and few scores are above 0.25.
+/// Random weights, scaled so that activations keep their magnitude from layer to layer and few scores exceed 0.25.
 class RandomWeights final : public WeightSource {
  public:
   explicit RandomWeights(unsigned seed) : seed_(seed) {}

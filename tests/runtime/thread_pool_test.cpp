@@ -7,7 +7,7 @@
 namespace cudet::test {
 namespace {
 
-TEST(ThreadPool, TakesEachTileOnce) {
+TEST(ThreadPool, RunsEachTileOnce) {
   for (const int threads : {1, 2, 5}) {
     ThreadPool pool(threads);
     EXPECT_EQ(pool.threads(), threads);
@@ -21,8 +21,8 @@ TEST(ThreadPool, TakesEachTileOnce) {
   }
 }
 
-// What a round writes, the caller and the next round see: no other synchronisation.
-TEST(ThreadPool, RoundsFollowEachOther) {
+// The caller and the next call see what a call has written, without further synchronisation.
+TEST(ThreadPool, CallsSynchroniseWithEachOther) {
   ThreadPool pool(3);
   std::vector<int> values(64, 0);
   for (int round = 0; round < 2000; ++round)

@@ -1,3 +1,4 @@
+// The device itself, kernel launches, and runtime API functions that report errors and properties.
 #include "tests/simt/device.h"
 
 #include <cstdio>
@@ -10,17 +11,17 @@
 namespace simt {
 namespace {
 
-unsigned setting(const char* name, unsigned otherwise) {
+unsigned setting(const char* name, unsigned default_value) {
   const char* const text = std::getenv(name);
-  return text != nullptr ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : otherwise;
+  return text != nullptr ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : default_value;
 }
 
-constexpr std::size_t kSharedByDefault = 48 << 10, kSharedOptIn = 99 << 10, kSharedOfMultiprocessor = 100 << 10;
+constexpr std::size_t kSharedDefault = 48 << 10, kSharedOptIn = 99 << 10, kSharedPerMultiprocessor = 100 << 10;
 
-// Blocks on a multiprocessor, of sm_86.
-std::size_t resident(std::size_t threads, std::size_t shared_bytes) {
+// Resident blocks per multiprocessor, by the limits of sm_86.
+std::size_t resident_blocks(std::size_t threads, std::size_t shared_bytes) {
   return std::min(
-      {std::size_t{16}, 1536 / ((threads + 31) / 32 * 32), kSharedOfMultiprocessor / (shared_bytes + 1024)});
+      {std::size_t{16}, 1536 / ((threads + 31) / 32 * 32), kSharedPerMultiprocessor / (shared_bytes + 1024)});
 }
 
 }  // namespace
@@ -35,7 +36,7 @@ Device::Device()
       workers(setting("SIMT_THREADS", std::max(1u, std::thread::hardware_concurrency()))),
       multiprocessors(setting("SIMT_SMS", 4)),
       capability(static_cast<int>(setting("SIMT_CC", 86))),
-      random(mix(seed, 0)),
+      random(mix_seed(seed, 0)),
       memory(std::size_t{setting("SIMT_MEMORY", 1024)} << 20) {
   if (const char* const text = std::getenv("SIMT_FAIL")) {
     char* rest;
@@ -45,18 +46,19 @@ Device::Device()
 }
 
 Device::~Device() {
-  if (std::getenv("SIMT_REPORT") != nullptr) std::fprintf(stderr, "simt: %u calls, %zu objects left\n", calls, left());
+  if (std::getenv("SIMT_REPORT") != nullptr)
+    std::fprintf(stderr, "simt: %u calls, %zu objects left\n", calls, objects_left());
 }
 
-std::size_t Device::left() const {
-  return memory.allocations() + pinned.size() + streams.size() + events.size() + graphs.size() + execs.size();
+std::size_t Device::objects_left() const {
+  return memory.allocations() + pinned.size() + streams.size() + events.size() + graphs.size() + graph_execs.size();
 }
 
 void set_seed(unsigned seed) {
   Device& device = Device::get();
   const std::lock_guard lock(device.mutex);
   device.seed = seed;
-  device.random = mix(seed, 0);
+  device.random = mix_seed(seed, 0);
 }
 unsigned calls() {
   return Device::get().calls;
@@ -66,7 +68,7 @@ void fail_at(unsigned call, cudaError_t error) {
   Device::get().fail_with = error;
 }
 std::size_t objects_left() {
-  return Device::get().left();
+  return Device::get().objects_left();
 }
 std::string last_report() {
   return Device::get().report;
@@ -75,7 +77,7 @@ std::string last_report() {
 cudaError_t blocks_per_multiprocessor(int* blocks, int threads, std::size_t shared_bytes) {
   return Device::get().call(cudaErrorUnknown, [&] {
     if (threads < 1 || threads > 1024) return cudaErrorInvalidValue;
-    *blocks = static_cast<int>(resident(static_cast<std::size_t>(threads), shared_bytes));
+    *blocks = static_cast<int>(resident_blocks(static_cast<std::size_t>(threads), shared_bytes));
     return cudaSuccess;
   });
 }
@@ -83,27 +85,28 @@ cudaError_t blocks_per_multiprocessor(int* blocks, int threads, std::size_t shar
 cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> thread) {
   Device& device = Device::get();
   return device.call(cudaErrorUnknown, [&] {
-    CUstream_st* const stream = device.stream(config.stream);
+    CUstream_st* const stream = device.find_stream(config.stream);
     if (stream == nullptr) return cudaErrorInvalidResourceHandle;
     Launch launch{kernel, std::move(thread), config.gridDim, config.blockDim, config.dynamicSmemBytes, false};
     for (unsigned a = 0; a < config.numAttrs; ++a)
-      launch.together |= config.attrs[a].id == cudaLaunchAttributeCooperative && config.attrs[a].val.cooperative != 0;
+      launch.cooperative |=
+          config.attrs[a].id == cudaLaunchAttributeCooperative && config.attrs[a].val.cooperative != 0;
     const dim3 b = launch.blocks, t = launch.threads;
     const std::size_t blocks = std::size_t{b.x} * b.y * b.z, threads = std::size_t{t.x} * t.y * t.z;
     if (blocks == 0 || blocks > 0x7fffffff || threads == 0 || threads > 1024) return cudaErrorInvalidConfiguration;
-    const auto limit = device.shared_limit.find(kernel);
-    if (launch.shared_bytes > (limit == device.shared_limit.end() ? kSharedByDefault : std::size_t(limit->second)))
+    const auto limit = device.shared_bytes_limit.find(kernel);
+    if (launch.shared_bytes > (limit == device.shared_bytes_limit.end() ? kSharedDefault : std::size_t(limit->second)))
       return cudaErrorInvalidValue;
-    const std::size_t at_once = device.multiprocessors * resident(threads, launch.shared_bytes);
-    if (launch.together && blocks > at_once) return cudaErrorCooperativeLaunchTooLarge;
-    device.enqueue(*stream, [&device, launch = std::move(launch), at_once] {
-      Grid grid(launch, static_cast<unsigned>(at_once), mix(device.seed, ++device.launches));
+    const std::size_t resident = device.multiprocessors * resident_blocks(threads, launch.shared_bytes);
+    if (launch.cooperative && blocks > resident) return cudaErrorCooperativeLaunchTooLarge;
+    device.enqueue(*stream, [&device, launch = std::move(launch), resident] {
+      Grid grid(launch, static_cast<unsigned>(resident), mix_seed(device.seed, ++device.launches));
       std::string report = grid.run(device.workers);
       if (const std::string damage = device.memory.damage(); report.empty() && !damage.empty())
         report = "kernel " + kernel_name(launch.kernel) + ": " + damage;
       if (report.empty()) return;
       device.report = report + " (SIMT_SEED=" + std::to_string(device.seed) + ")";
-      device.broken = cudaErrorLaunchFailure;
+      device.sticky_error = cudaErrorLaunchFailure;
       std::fprintf(stderr, "simt: %s\n", device.report.c_str());
     });
     return cudaSuccess;
@@ -158,13 +161,13 @@ const char* cudaGetErrorString(cudaError_t error) {
 cudaError_t cudaGetLastError() {
   Device& device = Device::get();
   const std::lock_guard lock(device.mutex);
-  const cudaError_t error = std::exchange(device.last, cudaSuccess);
-  return device.broken != cudaSuccess ? device.broken : error;
+  const cudaError_t error = std::exchange(device.last_error, cudaSuccess);
+  return device.sticky_error != cudaSuccess ? device.sticky_error : error;
 }
 cudaError_t cudaPeekAtLastError() {
   Device& device = Device::get();
   const std::lock_guard lock(device.mutex);
-  return device.broken != cudaSuccess ? device.broken : device.last;
+  return device.sticky_error != cudaSuccess ? device.sticky_error : device.last_error;
 }
 cudaError_t cudaDriverGetVersion(int* version) {
   return Device::get().call(cudaErrorUnknown, [&] { return *version = CUDART_VERSION, cudaSuccess; });
@@ -192,8 +195,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int ordinal) {
     if (ordinal != 0) return cudaErrorInvalidDevice;
     *p = {"fibers",
           device.memory.total(),
-          simt::kSharedByDefault,
-          simt::kSharedOfMultiprocessor,
+          simt::kSharedDefault,
+          simt::kSharedPerMultiprocessor,
           simt::kSharedOptIn,
           32,
           1024,
@@ -211,13 +214,13 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int ord
     if (ordinal != 0) return cudaErrorInvalidDevice;
     const std::map<cudaDeviceAttr, std::size_t> values = {
         {cudaDevAttrMaxThreadsPerBlock, 1024},
-        {cudaDevAttrMaxSharedMemoryPerBlock, simt::kSharedByDefault},
+        {cudaDevAttrMaxSharedMemoryPerBlock, simt::kSharedDefault},
         {cudaDevAttrWarpSize, 32},
         {cudaDevAttrMultiProcessorCount, device.multiprocessors},
         {cudaDevAttrIntegrated, 0},
         {cudaDevAttrComputeCapabilityMajor, device.capability / 10},
         {cudaDevAttrComputeCapabilityMinor, device.capability % 10},
-        {cudaDevAttrMaxSharedMemoryPerMultiprocessor, simt::kSharedOfMultiprocessor},
+        {cudaDevAttrMaxSharedMemoryPerMultiprocessor, simt::kSharedPerMultiprocessor},
         {cudaDevAttrCooperativeLaunch, 1},
         {cudaDevAttrMaxSharedMemoryPerBlockOptin, simt::kSharedOptIn}};
     const auto found = values.find(attribute);
@@ -229,18 +232,18 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int ord
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
   Device& device = Device::get();
   return device.call(cudaErrorUnknown, [&] {
-    if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;  // a hint
+    if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;  // the others are hints
     if (value < 0 || static_cast<std::size_t>(value) > simt::kSharedOptIn) return cudaErrorInvalidValue;
-    device.shared_limit[kernel] = value;
+    device.shared_bytes_limit[kernel] = value;
     return cudaSuccess;
   });
 }
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel) {
   Device& device = Device::get();
   return device.call(cudaErrorUnknown, [&] {
-    const auto limit = device.shared_limit.find(kernel);
-    const bool asked = limit != device.shared_limit.end();
-    *attributes = {0, 0, 0, 1024, 0, asked ? limit->second : static_cast<int>(simt::kSharedByDefault)};
+    const auto limit = device.shared_bytes_limit.find(kernel);
+    const bool asked = limit != device.shared_bytes_limit.end();
+    *attributes = {0, 0, 0, 1024, 0, asked ? limit->second : static_cast<int>(simt::kSharedDefault)};
     return cudaSuccess;
   });
 }

@@ -1,4 +1,4 @@
-// The device: what the runtime API's functions act on. One at a time uses it, as the lock says.
+// The state of the device, on which the runtime API's functions act. A lock admits one caller at a time.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -18,23 +18,23 @@ using Work = std::function<void()>;
 }
 
 struct CUstream_st {
-  bool blocking = true;  // waits for the default stream, and it for this one
+  bool blocking = true;  // synchronises with the default stream, in both directions
   std::deque<simt::Work> pending;
-  std::uint64_t enqueued = 0, done = 0;
-  CUgraph_st* capture = nullptr;  // where work goes instead
-  bool unjoined = false;          // the capture's first stream does not wait for this one yet
+  std::uint64_t enqueued = 0, done = 0;  // numbers of work items so far
+  CUgraph_st* capture = nullptr;         // during a capture: the graph that receives the work
+  bool unjoined = false;  // this stream takes part in a capture whose first stream does not wait for it yet
 };
 struct CUevent_st {
-  std::shared_ptr<CUstream_st> stream;  // it is complete once `ticket` pieces of this stream's work are done
+  std::shared_ptr<CUstream_st> stream;  // the event is complete once `done` of this stream reaches `ticket`
   std::uint64_t ticket = 0;
-  CUgraph_st* capture = nullptr;
+  CUgraph_st* capture = nullptr;  // the capture that it was recorded in
   std::chrono::steady_clock::time_point time;
 };
 struct CUgraph_st {
-  std::vector<simt::Work> nodes;  // in the order of their capture, which is one that their dependencies allow
-  CUstream_st* origin = nullptr;
-  cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;  // whom calls that cannot be captured are forbidden
-  std::thread::id thread;                                    // that began it
+  std::vector<simt::Work> nodes;  // in the order of capture, which satisfies all dependencies
+  CUstream_st* origin = nullptr;  // the stream that began the capture
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+  std::thread::id thread;  // that began the capture
 };
 struct CUgraphExec_st {
   std::shared_ptr<const std::vector<simt::Work>> nodes;
@@ -45,51 +45,57 @@ namespace simt {
 struct Device {
   static Device& get();
   Device();
-  ~Device();  // tells what is left, where SIMT_REPORT asks for it
+  ~Device();  // prints the summary that SIMT_REPORT asks for
 
-  /// Counts the call, fails it where SIMT_FAIL says so or the device is broken, else does it and remembers its error.
+  /// The frame of a runtime API function: counts the call; returns the injected error (`failure` by default) if this
+  /// call is to fail, or the sticky error if there is one; otherwise returns body() and stores its error as the last
+  /// one.
   template <class F>
   cudaError_t call(cudaError_t failure, F body) {
     const std::lock_guard lock(mutex);
-    if (++calls == fail_at) return last = fail_with != cudaSuccess ? fail_with : failure;
-    if (broken != cudaSuccess) return broken;
+    if (++calls == fail_at) return last_error = fail_with != cudaSuccess ? fail_with : failure;
+    if (sticky_error != cudaSuccess) return sticky_error;
     const cudaError_t error = body();
-    return error != cudaSuccess && error != cudaErrorNotReady ? last = error : error;
+    return error != cudaSuccess && error != cudaErrorNotReady ? last_error = error : error;
   }
-  /// The same for what gives something up: it is given up in any case.
+  /// The same for functions that release something: body() runs in any case.
   template <class F>
-  cudaError_t end(F body) {
+  cudaError_t call_release(F body) {
     const std::lock_guard lock(mutex);
     const cudaError_t error = body();
-    if (++calls == fail_at) return last = fail_with != cudaSuccess ? fail_with : cudaErrorUnknown;
-    if (broken != cudaSuccess) return broken;
-    return error != cudaSuccess ? last = error : error;
+    if (++calls == fail_at) return last_error = fail_with != cudaSuccess ? fail_with : cudaErrorUnknown;
+    if (sticky_error != cudaSuccess) return sticky_error;
+    return error != cudaSuccess ? last_error = error : error;
   }
 
-  CUstream_st* stream(cudaStream_t);  // nullptr: no such stream
+  CUstream_st* find_stream(cudaStream_t);  // nullptr if there is no such stream
+  /// Adds work to a stream, or to the graph that it captures into. A draw decides whether the stream is drained at
+  /// once.
   void enqueue(CUstream_st&, Work);
-  void finish(CUstream_st&, std::uint64_t ticket);  // does its pending work up to there
-  void finish(CUstream_st& s) { finish(s, s.enqueued); }
-  void finish_all();
-  bool capturing() const;  // so that this thread may not call what cannot be captured
+  /// Runs the stream's pending work until `done` reaches `ticket`; by default all of it.
+  void drain(CUstream_st&, std::uint64_t ticket);
+  void drain(CUstream_st& s) { drain(s, s.enqueued); }
+  void drain_all();
+  bool capturing() const;  // whether a capture forbids this thread the calls that cannot be captured
   void end_capture(CUgraph_st*);
-  std::size_t left() const;  // objects that were made and not given up
+  std::size_t objects_left() const;
 
   std::recursive_mutex mutex;
   unsigned seed, workers, multiprocessors;
   int capability;  // 10 * major + minor
   unsigned calls = 0, fail_at = 0, launches = 0;
-  cudaError_t fail_with = cudaSuccess, last = cudaSuccess, broken = cudaSuccess;
-  std::string report;
-  std::uint32_t random;
+  cudaError_t fail_with = cudaSuccess;  // cudaSuccess: the error that is typical of the function
+  cudaError_t last_error = cudaSuccess, sticky_error = cudaSuccess;
+  std::string report;    // of the last fault
+  std::uint32_t random;  // state of the draws in enqueue()
   Memory memory;
-  std::map<const unsigned char*, std::vector<unsigned char>> pinned;  // memory of the host
-  std::map<const void*, int> shared_limit;                            // of kernels that asked for more
-  std::shared_ptr<CUstream_st> legacy = std::make_shared<CUstream_st>();
-  std::map<cudaStream_t, std::shared_ptr<CUstream_st>> streams;
+  std::map<const unsigned char*, std::vector<unsigned char>> pinned;  // pinned host memory by address
+  std::map<const void*, int> shared_bytes_limit;                      // of kernels that opted in to more than 48 KiB
+  std::shared_ptr<CUstream_st> default_stream = std::make_shared<CUstream_st>();
+  std::map<cudaStream_t, std::shared_ptr<CUstream_st>> streams;  // without the default stream
   std::map<cudaEvent_t, std::unique_ptr<CUevent_st>> events;
   std::map<cudaGraph_t, std::unique_ptr<CUgraph_st>> graphs;
-  std::map<cudaGraphExec_t, std::unique_ptr<CUgraphExec_st>> execs;
+  std::map<cudaGraphExec_t, std::unique_ptr<CUgraphExec_st>> graph_execs;
 };
 
 }  // namespace simt

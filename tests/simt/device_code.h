@@ -1,5 +1,5 @@
-// CUDA C++ as a kernel sees it, for an ordinary compiler. A kernel runs as plain code on a fiber (simt/thread.h); what
-// is left to provide are the keywords, the built-in variables and the functions that NVIDIA's compiler knows by itself.
+// The parts of CUDA C++ that nvcc provides without a header, for an ordinary C++ compiler: keywords, built-in variables
+// and device functions. A kernel runs as plain code on a fiber (thread.h).
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -17,9 +17,9 @@
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
 #define __forceinline__ inline __attribute__((always_inline))
-// __shared__ is missing on purpose: kernels take shared_memory() of kernels/ptx.cuh.
+// __shared__ is omitted on purpose: kernels use shared_memory() of kernels/ptx.cuh.
 
-// ---- Vectors: as wide accesses, they are aligned as on the device
+// ---- Vectors, aligned as on a GPU, where one access reads a whole vector
 
 #define SIMT_VECTORS(T, name, align2, align4)         \
   struct alignas(align2) name##2 {                    \
@@ -56,29 +56,35 @@ struct dim3 {
 extern __thread uint3 threadIdx, blockIdx, blockDim, gridDim;
 constexpr int warpSize = 32;
 
-// ---- Where threads meet. `site` is where the kernel waits, for reports and to tell one barrier from another.
+// ---- Synchronisation of threads. `site` is the source line of the call: reports name it, and it identifies a barrier.
 
 namespace simt {
 using Site = std::source_location;
 
-int barrier(int predicate, Site site);  // the predicate's sum over the block
+/// Waits for all threads of the block. Returns the sum of their predicates.
+int barrier(int predicate, Site site);
+/// Waits for all lanes of the mask. ballot() returns the lanes whose predicate is true; shuffle() returns the value of
+/// lane `source`.
 void sync_warp(unsigned mask, Site site);
-unsigned ballot(unsigned mask, bool predicate, Site site);                            // the lanes whose predicate holds
-std::uint64_t shuffle(unsigned mask, std::uint64_t value, unsigned from, Site site);  // lane `from`'s value
-void polled(const void* p, std::uint64_t value, Site site);  // who sees there what he saw before lets others run
-void news();  // the thread has written what others may look for: now and then other blocks run, to see what they find
+unsigned ballot(unsigned mask, bool predicate, Site site);
+std::uint64_t shuffle(unsigned mask, std::uint64_t value, unsigned source, Site site);
+/// The thread has read `value` at p, and may read it in a loop. If it read the same value there last time, other
+/// threads and blocks run before it continues.
+void polled(const void* p, std::uint64_t value, Site site);
+/// The thread has written a value that others may poll. A draw decides whether other blocks run before it continues.
+void news();
 
 template <class T>
-T shuffle_value(unsigned mask, T value, unsigned from, Site site) {
+T shuffle_value(unsigned mask, T value, unsigned source, Site site) {
   static_assert(sizeof(T) <= 8);
   std::uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof value);
-  bits = shuffle(mask, bits, from, site);
+  bits = shuffle(mask, bits, source, site);
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }
 template <class T>
-using Value = std::common_type_t<T>;  // of an atomic's operand: the pointer alone decides the type
+using Value = std::common_type_t<T>;  // an atomic's operand: T is deduced from the pointer alone
 inline unsigned lane() {
   return (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % 32;
 }
@@ -110,8 +116,8 @@ inline int __all_sync(unsigned mask, int p, SIMT_SITE) {
   return simt::ballot(mask, p != 0, site) == mask;
 }
 inline unsigned __activemask() {
-  return 1u << simt::lane();
-}  // who else is here is never sure
+  return 1u << simt::lane();  // CUDA does not guarantee that any other lane is active
+}
 
 template <class T>
 T __shfl_sync(unsigned mask, T value, int from, int width = 32, SIMT_SITE) {
@@ -120,8 +126,8 @@ T __shfl_sync(unsigned mask, T value, int from, int width = 32, SIMT_SITE) {
 }
 template <class T>
 T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, SIMT_SITE) {
-  const unsigned lane = simt::lane(), place = lane % static_cast<unsigned>(width);
-  return simt::shuffle_value(mask, value, place >= delta ? lane - delta : lane, site);
+  const unsigned lane = simt::lane(), position = lane % static_cast<unsigned>(width);
+  return simt::shuffle_value(mask, value, position >= delta ? lane - delta : lane, site);
 }
 template <class T>
 T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, SIMT_SITE) {
@@ -134,7 +140,7 @@ T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32, SIMT_SITE) {
   return simt::shuffle_value(mask, value, from / w <= lane / w ? from : lane, site);
 }
 
-// ---- Atomics (relaxed, as on the device) and fences
+// ---- Atomics (relaxed, as on a GPU) and fences
 
 inline void __threadfence() {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -186,7 +192,7 @@ SIMT_ATOMIC(Or, b | v)
 SIMT_ATOMIC(Xor, b ^ v)
 #undef SIMT_ATOMIC
 
-// ---- Arithmetic. Approximations are exact here: a test's tolerance must have room for the device's.
+// ---- Arithmetic. Approximate functions are exact here: the tolerance of a test must allow for a GPU's.
 
 template <class T>
 T __ldg(const T* p) {
@@ -212,8 +218,8 @@ inline float max(float a, float b) {
 }
 
 inline float __saturatef(float x) {
-  return x > 0 ? std::min(x, 1.f) : 0;
-}  // NaN gives 0
+  return x > 0 ? std::min(x, 1.f) : 0;  // NaN gives 0
+}
 inline float __expf(float x) {
   return std::exp(x);
 }

@@ -7,7 +7,7 @@
 namespace simt {
 namespace {
 
-// Blocks keep their stacks from launch to launch.
+// Idle Block objects, reused by later launches because making their stacks is slow.
 class Pool {
  public:
   std::unique_ptr<Block> take() {
@@ -32,9 +32,11 @@ Pool& pool() {
   return pool;
 }
 
-constexpr std::size_t kAbreast = 3;  // blocks that take turns where none must wait for another
+// Blocks that a worker runs alternately in an ordinary launch, once one of them has yielded: enough to show a missing
+// synchronisation between blocks.
+constexpr std::size_t kInterleavedBlocks = 3;
 
-bool polls(const Block& block) {
+bool is_polling(const Block& block) {
   return std::any_of(block.warps.begin(), block.warps.end(), [](const auto& warp) { return warp->polling != 0; });
 }
 
@@ -47,67 +49,68 @@ Grid::Grid(const Launch& launch_, unsigned resident, std::uint32_t seed_)
       order_(launch_.blocks.x * launch_.blocks.y * launch_.blocks.z) {
   std::uint32_t random = seed;
   for (unsigned i = 0; i < order_.size(); ++i) order_[i] = i;
-  for (std::size_t i = order_.size(); i-- > 1;) std::swap(order_[i], order_[draw(random) % (i + 1)]);
+  for (std::size_t i = order_.size(); i-- > 1;) std::swap(order_[i], order_[next_random(random) % (i + 1)]);
 }
 
 std::string Grid::run(unsigned workers) {
   workers_ = std::min<unsigned>(workers, static_cast<unsigned>(order_.size()));
-  seen_ = std::vector<std::atomic<std::uint64_t>>(workers_);
+  stalled_at_ = std::vector<std::atomic<std::uint64_t>>(workers_);
   std::vector<std::thread> helpers;
-  for (unsigned worker = 1; worker < workers_; ++worker) helpers.emplace_back(&Grid::work, this, worker);
-  work(0);
+  for (unsigned worker = 1; worker < workers_; ++worker) helpers.emplace_back(&Grid::run_worker, this, worker);
+  run_worker(0);
   for (std::thread& helper : helpers) helper.join();
   return report_;
 }
 
-void Grid::work(unsigned worker) {
+void Grid::run_worker(unsigned worker) {
   const auto share = [&](std::size_t blocks) { return (blocks + workers_ - 1) / workers_; };
-  std::size_t wanted = launch.together ? share(order_.size()) : 1;
-  std::vector<std::unique_ptr<Block>> here;
-  Fiber home;
+  std::size_t wanted = launch.cooperative ? share(order_.size()) : 1;
+  std::vector<std::unique_ptr<Block>> running;
+  Fiber worker_fiber;
   while (!failed()) {
-    for (unsigned next; here.size() < wanted && (next = next_++) < order_.size();) {
-      here.push_back(pool().take());
-      here.back()->start(*this, order_[next]);
+    for (unsigned next; running.size() < wanted && (next = next_++) < order_.size();) {
+      running.push_back(pool().take());
+      running.back()->start(*this, order_[next]);
     }
-    if (here.empty()) break;
-    const std::uint64_t before = turns_;
-    bool news = false, left = false;
-    for (std::size_t i = 0; i < here.size() && !failed();) {
-      Block& block = *here[i];
-      block.turn(home);
-      news |= block.news;
+    if (running.empty()) break;
+    const std::uint64_t before = rounds_;
+    bool progress = false, yielded = false;
+    for (std::size_t i = 0; i < running.size() && !failed();) {
+      Block& block = *running[i];
+      block.run_turn(worker_fiber);
+      progress |= block.progress;
       if (failed()) break;
       if (block.live == 0) {
         block.finish();
-        pool().give_back(std::move(here[i]));
-        here.erase(here.begin() + static_cast<std::ptrdiff_t>(i));
+        pool().give_back(std::move(running[i]));
+        running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
         continue;
       }
-      left |= block.left;
-      if (!block.left && !polls(block)) fail(stuck(block));
+      yielded |= block.yielded;
+      if (!block.yielded && !is_polling(block)) fail(deadlock_report(block));
       ++i;
     }
-    if (left) wanted = std::max(wanted, std::min(kAbreast, share(resident_)));
-    if (news) {
-      ++turns_;
+    if (yielded) wanted = std::max(wanted, std::min(kInterleavedBlocks, share(resident_)));
+    if (progress) {
+      ++rounds_;
       continue;
     }
     if (failed()) break;
     if (next_ < order_.size() && wanted < share(resident_)) {
-      ++wanted;  // those that wait may wait for one that has not begun
+      ++wanted;  // the blocks that poll may wait for one that has not started
       continue;
     }
-    seen_[worker] = before;
-    if (no_one_has_news(before)) fail(stuck(*here[0]));
+    stalled_at_[worker] = before;
+    if (all_workers_stalled(before)) fail(deadlock_report(*running[0]));
     std::this_thread::yield();
   }
-  seen_[worker] = kDone;
+  stalled_at_[worker] = kWorkerDone;
 }
 
-bool Grid::no_one_has_news(std::uint64_t since) {
-  return std::all_of(seen_.begin(), seen_.end(), [&](const auto& s) { return s == since || s == kDone; }) &&
-         turns_ == since;
+bool Grid::all_workers_stalled(std::uint64_t rounds) const {
+  return std::all_of(stalled_at_.begin(), stalled_at_.end(),
+                     [&](const auto& s) { return s == rounds || s == kWorkerDone; }) &&
+         rounds_ == rounds;
 }
 
 void Grid::fail(const std::string& report) {

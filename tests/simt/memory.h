@@ -1,5 +1,5 @@
-// Device memory: a range of addresses that only the device may touch, filled with NaN, with guards around every
-// allocation.
+// Device memory: a range of addresses that only the device can access. Fresh memory is filled with NaN, and guards
+// surround every allocation.
 #pragma once
 #include <cstddef>
 #include <map>
@@ -8,13 +8,13 @@
 
 namespace simt {
 
-constexpr unsigned char kNaN = 0xff;  // every byte of fresh memory, shared or global, and of guards
+constexpr unsigned char kNaNByte = 0xff;  // value of every byte of fresh memory, shared or global, and of guards
 
-/// Whether [begin, end) still holds nothing but kNaN.
+/// Whether every byte of [begin, end) is kNaNByte.
 bool untouched(const unsigned char* begin, const unsigned char* end);
-/// AddressSanitizer reports whoever touches [begin, end), until it is exposed again; without it, nothing happens.
-void protect(const unsigned char* begin, const unsigned char* end);
-void expose(const unsigned char* begin, const unsigned char* end);
+/// Makes AddressSanitizer report any access to [begin, end) until unpoison(). No effect without AddressSanitizer.
+void poison(const unsigned char* begin, const unsigned char* end);
+void unpoison(const unsigned char* begin, const unsigned char* end);
 
 class Memory {
  public:
@@ -23,25 +23,32 @@ class Memory {
   Memory(const Memory&) = delete;  // owns the range
   Memory& operator=(const Memory&) = delete;
 
-  void* allocate(std::size_t bytes);  // nullptr where nothing fits
-  bool release(const void* p);        // whether p was allocated
+  /// Returns nullptr if no free range is large enough.
+  void* allocate(std::size_t bytes);
+  /// Returns false if p is not the start of an allocation.
+  bool release(const void* p);
   std::size_t total() const { return bytes_; }
   std::size_t available() const;
   std::size_t allocations() const { return allocations_.size(); }
 
+  /// Whether p is a device address.
   bool owns(const void* p) const { return p >= base_ && p < base_ + bytes_; }
-  bool holds(const void* p, std::size_t bytes) const;  // within one allocation
-  std::string damage() const;                          // which guard was written to; empty: none
+  /// Whether [p, p + bytes) is within one allocation.
+  bool contains(const void* p, std::size_t bytes) const;
+  /// Describes the first guard that a kernel has written to; empty if there is none.
+  std::string damage() const;
 
-  bool open();  // the device works, and its memory can be read and written; false: it was open already
+  /// Makes the range accessible while the device works. Returns false if it already was.
+  bool open();
+  /// Makes any access to the range end the program.
   void close();
 
  private:
   unsigned char* base_;
-  std::size_t bytes_, mapped_;
-  void* mapping_;  // in which the range starts at a huge page
+  std::size_t bytes_, mapped_bytes_;
+  void* mapping_;  // contains the range, which starts at a huge page
   bool open_ = false;
-  std::map<unsigned char*, std::size_t> allocations_;
+  std::map<unsigned char*, std::size_t> allocations_;  // start and size in bytes, without guards
 };
 
 }  // namespace simt

@@ -1,4 +1,4 @@
-// What a programmer wants to know of a kernel that went wrong.
+// Reports of faults: the name of the kernel, the location of a thread, why a block cannot continue.
 #include <cxxabi.h>
 #include <dlfcn.h>
 #include <elf.h>
@@ -22,8 +22,8 @@ std::vector<T> read(std::ifstream& file, std::size_t at, std::size_t bytes) {
   return file ? data : std::vector<T>{};
 }
 
-// The function's name from the symbols of the program that it is in: kernels in unnamed namespaces are in no other
-// list.
+// The function's mangled name from the symbol table of the program or library that contains it. dladdr() does not know
+// kernels in unnamed namespaces, which are not exported.
 std::string symbol(const void* function) {
   Dl_info info{};
   if (dladdr(function, &info) == 0) return {};
@@ -46,18 +46,18 @@ std::string symbol(const void* function) {
   return {};
 }
 
-std::string name(uint3 i) {
+std::string to_string(uint3 i) {
   return "(" + std::to_string(i.x) + "," + std::to_string(i.y) + "," + std::to_string(i.z) + ")";
 }
 
-bool meets(const Thread& thread) {
-  return std::any_of(thread.warp->meetings, thread.warp->meetings + thread.warp->open,
-                     [&](const Warp::Arrivals& m) { return (m.lanes >> thread.lane & 1) != 0; });
+bool waits_for_lanes(const Thread& thread) {
+  return std::any_of(thread.warp->pending, thread.warp->pending + thread.warp->pending_count,
+                     [&](const Warp::Pending& p) { return (p.arrived >> thread.lane & 1) != 0; });
 }
 
-std::string whereabouts(const Thread& thread) {
+std::string waiting_state(const Thread& thread) {
   if ((thread.warp->live >> thread.lane & 1) == 0) return "has returned";
-  return std::string((thread.warp->polling >> thread.lane & 1) != 0 ? "looks for news" : "waits") + " at " +
+  return std::string((thread.warp->polling >> thread.lane & 1) != 0 ? "polls" : "waits") + " at " +
          thread.site.file_name() + ":" + std::to_string(thread.site.line());
 }
 
@@ -75,22 +75,24 @@ std::string kernel_name(const void* kernel) {
   return name.empty() ? "?" : name;
 }
 
-std::string place(const Thread& thread) {
+std::string location(const Thread& thread) {
   const Block& block = *thread.warp->block;
-  return "kernel " + kernel_name(block.grid->launch.kernel) + ", block " + name(block.index) + ", thread " +
-         name(thread.index);
+  return "kernel " + kernel_name(block.grid->launch.kernel) + ", block " + to_string(block.index) + ", thread " +
+         to_string(thread.index);
 }
 
-std::string stuck(const Block& block) {
+std::string deadlock_report(const Block& block) {
   const auto end = block.threads.begin() + block.size;
   const auto live = [](const auto& t) { return (t->warp->live >> t->lane & 1) != 0; };
-  auto first = std::find_if(block.threads.begin(), end, [&](const auto& t) { return meets(*t); });
-  const bool divergence = first == end && block.waiting > 0 && block.waiting + (block.size - block.live) == block.size;
+  auto first = std::find_if(block.threads.begin(), end, [&](const auto& t) { return waits_for_lanes(*t); });
+  const bool divergence =
+      first == end && block.at_barrier > 0 && block.at_barrier + (block.size - block.live) == block.size;
   if (first == end) first = std::find_if(block.threads.begin(), end, live);
-  const auto other =
-      std::find_if(block.threads.begin(), end, [&](const auto& t) { return whereabouts(*t) != whereabouts(**first); });
-  return place(**first) + ": " + (divergence ? "barrier divergence: " : "deadlock: ") + whereabouts(**first) +
-         (other == end ? ", as do all others" : ", thread " + name((*other)->index) + " " + whereabouts(**other));
+  const auto other = std::find_if(block.threads.begin(), end,
+                                  [&](const auto& t) { return waiting_state(*t) != waiting_state(**first); });
+  return location(**first) + ": " + (divergence ? "barrier divergence: " : "deadlock: ") + waiting_state(**first) +
+         (other == end ? ", as do all other threads"
+                       : ", thread " + to_string((*other)->index) + " " + waiting_state(**other));
 }
 
 }  // namespace simt

@@ -1,4 +1,4 @@
-// What a test may ask of the device, and set, beside the environment (see README.md).
+// Control of the fiber device by a test, in addition to the environment variables (see README.md).
 #pragma once
 #include <cuda_runtime.h>
 
@@ -6,10 +6,16 @@
 
 namespace simt {
 
+/// Sets the seed that later launches and streams draw their order from, as SIMT_SEED does.
 void set_seed(unsigned seed);
-unsigned calls();  // calls of the runtime API that could have failed, so far
-void fail_at(unsigned call, cudaError_t error = cudaSuccess);  // counted from 1, as calls() does; 0: none
-std::size_t objects_left();                                    // allocations, streams, events and graphs not given up
-std::string last_report();                                     // of the kernel that went wrong
+/// Number of runtime API calls so far, of those that can fail.
+unsigned calls();
+/// Makes call number `call` fail, counted from 1 as calls() counts. 0: no call fails. cudaSuccess: each function fails
+/// with the error that is typical of it.
+void fail_at(unsigned call, cudaError_t error = cudaSuccess);
+/// Number of live objects: device and pinned allocations, streams, events, graphs and instantiated graphs.
+std::size_t objects_left();
+/// The report of the last kernel that faulted: one line.
+std::string last_report();
 
 }  // namespace simt

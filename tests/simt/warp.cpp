@@ -1,4 +1,5 @@
-// What a warp does as one: its lanes meet, and the last one to come works for all of them.
+// Warp-wide instructions. A lane waits at the instruction until all lanes of the mask have arrived; the last one
+// executes it for all of them.
 #include <cuda_fp16.h>
 
 #include <cstring>
@@ -8,13 +9,14 @@
 namespace simt {
 namespace {
 
-// One 8x8 matrix of 16-bit elements from eight rows of shared memory; lane l gets word l % 4 of row l / 4, so rows
-// simply follow.
+// Reads one 8x8 matrix of 16-bit elements from eight rows of shared memory. Lane l receives word l % 4 of row l / 4, so
+// the registers by lane are the matrix, row-major.
 void load_matrix(std::uint32_t (&matrix)[32], const std::uint32_t* rows) {
   for (int r = 0; r < 8; ++r) std::memcpy(matrix + 4 * r, shared_16(rows[r], "ldmatrix"), 16);
 }
 
-// The product of two f16 is exact in f32, so a product and a sum round as the fused operation does.
+// d += a * b, shapes 16x8, 16x16 and 16x8. The product of two f16 is exact in f32, so a product and a sum round as the
+// fused operation does.
 #if defined(__x86_64__) && !defined(__clang__) && !defined(__AVX2__)
 __attribute__((target_clones("avx2", "default")))
 #endif
@@ -39,7 +41,7 @@ void mma_m16n8k16(Exchange& x) {
   }
 }
 
-__attribute__((noinline)) void work(Warp& warp, unsigned mask, Meeting what) {
+__attribute__((noinline)) void execute(Warp& warp, unsigned mask, Meeting what) {
   Exchange& x = warp.x;
   switch (what) {
     case Meeting::sync:
@@ -55,9 +57,10 @@ __attribute__((noinline)) void work(Warp& warp, unsigned mask, Meeting what) {
       for (unsigned lane = 0; lane < 32; ++lane) ballot |= (mask >> lane & 1) != 0 ? x.value[lane] << lane : 0;
       for (unsigned lane = 0; lane < 32; ++lane)
         if ((mask >> lane & 1) != 0)
-          x.result[lane] = what == Meeting::ballot           ? ballot
-                           : (mask >> x.from[lane] & 1) != 0 ? x.value[x.from[lane]]
-                                                             : ~std::uint64_t{0};  // from a lane that isn't here
+          x.result[lane] = what == Meeting::ballot ? ballot
+                           : (mask >> x.source[lane] & 1) != 0
+                               ? x.value[x.source[lane]]
+                               : ~std::uint64_t{0};  // the source lane is not in the mask
   }
 }
 
@@ -68,27 +71,27 @@ void meet(unsigned mask, Meeting what, Site site) {
   Warp& warp = *thread.warp;
   const unsigned bit = 1u << thread.lane;
   thread.site = site;
-  if ((mask & bit) == 0) fault("is none of the lanes %08x that meet at line %u", mask, site.line());
+  if ((mask & bit) == 0) fault("is not in the mask %08x of the warp-wide instruction at line %u", mask, site.line());
   if ((mask & ~warp.live) != 0)
     fault("deadlock: waits at %s:%u for lanes %08x, of which %08x have returned", site.file_name(), site.line(), mask,
           mask & ~warp.live);
-  unsigned m = 0;  // lanes may go separate ways, so several masks can be waiting
-  while (m < warp.open && (warp.meetings[m].mask != mask || warp.meetings[m].what != what)) ++m;
-  Warp::Arrivals& here = warp.meetings[m];
-  if (m == warp.open) {
-    here = {mask, 0, what};
-    ++warp.open;
+  unsigned m = 0;  // lanes may have diverged, so instructions with different masks can be pending
+  while (m < warp.pending_count && (warp.pending[m].mask != mask || warp.pending[m].what != what)) ++m;
+  Warp::Pending& pending = warp.pending[m];
+  if (m == warp.pending_count) {
+    pending = {mask, 0, what};
+    ++warp.pending_count;
   }
-  here.lanes |= bit;
-  if (here.lanes != mask) {
+  pending.arrived |= bit;
+  if (pending.arrived != mask) {
     warp.ready &= ~bit;
-    let_others_run(thread);
+    run_others(thread);
     return;
   }
-  here = warp.meetings[--warp.open];
-  work(warp, mask, what);
+  pending = warp.pending[--warp.pending_count];
+  execute(warp, mask, what);
   warp.ready |= mask;
-  warp.block->news = true;
+  warp.block->progress = true;
 }
 
 void sync_warp(unsigned mask, Site site) {
@@ -102,10 +105,10 @@ unsigned ballot(unsigned mask, bool predicate, Site site) {
   return static_cast<unsigned>(thread.warp->x.result[thread.lane]);
 }
 
-std::uint64_t shuffle(unsigned mask, std::uint64_t value, unsigned from, Site site) {
+std::uint64_t shuffle(unsigned mask, std::uint64_t value, unsigned source, Site site) {
   Thread& thread = *self;
   thread.warp->x.value[thread.lane] = value;
-  thread.warp->x.from[thread.lane] = static_cast<std::uint8_t>(from % 32);
+  thread.warp->x.source[thread.lane] = static_cast<std::uint8_t>(source % 32);
   meet(mask, Meeting::shuffle, site);
   return thread.warp->x.result[thread.lane];
 }

@@ -1,4 +1,4 @@
-// What a network takes of a CUDA device's memory, known without one.
+// Memory that a network needs on a CUDA device, computed without a device.
 #include "runtime/compile/device_memory.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 namespace cudet::test {
 namespace {
 
-TEST(CudaMemory, CountsTheWeightsAsTheyArePacked) {
+TEST(CudaMemory, CountsPackedWeights) {
   for (const char* name : {"plain", "dysample", "dysample_pl", "folded", "odd", "stride12", "three_levels"}) {
     const Model model = Model::load(std::string("tests/data/tiny/") + name + ".json");
     const Graph& graph = model.impl().graph;
@@ -27,8 +27,8 @@ TEST(CudaMemory, CountsTheWeightsAsTheyArePacked) {
   }
 }
 
-// The aim for small devices: 32 MB in all.
-TEST(CudaMemory, Yolov8nInHalfPrecisionIsSmall) {
+// The target for small devices is 32 MB in total.
+TEST(CudaMemory, Yolov8nInHalfPrecisionFitsIn32Mb) {
   for (const char* name : {"yolov8", "yolov8-dysample"}) {
     Graph graph = build_graph(read_description(std::string("weights/") + name + ".json", "n"), NoWeights());
     optimise(graph);
@@ -41,7 +41,7 @@ TEST(CudaMemory, Yolov8nInHalfPrecisionIsSmall) {
   }
 }
 
-TEST(CandidateLayout, PartsLieApartWithWhatACallWantsInFront) {
+TEST(CandidateLayout, PartsDoNotOverlapAndParametersComeFirst) {
   const Model model = Model::load("tests/data/tiny/plain.json");
   const Program program =
       compile(model.impl().graph, *model.impl().cpu_weights(), 3, {64, 96}, false, {Type::f32, true});

@@ -30,7 +30,7 @@ Program for_cuda(const Graph& graph, Type type) {
   return compile(graph, no_weights(graph), 2, {64, 96}, false, {type, true});
 }
 
-TEST(Fusion, YoloV8) {
+TEST(Fusion, FusesPoolingsAndDySampleOfYoloV8) {
   const Graph plain = graph_of(read_description("weights/yolov8.json")),
               dysample = graph_of(read_description("weights/yolov8-dysample.json"));
   for (const Type type : {Type::f32, Type::f16}) {
@@ -46,15 +46,15 @@ TEST(Fusion, YoloV8) {
   }
 }
 
-// Where there is no kernel for both, or the poolings are not each other's.
-TEST(Fusion, LeavesTheRest) {
+// No kernel computes both operators, or the poolings do not form a chain.
+TEST(Fusion, KeepsOperatorsThatCannotBeFused) {
   const auto program = [](const std::string& rows) {
     const std::string text = R"({"format": "cudet-model", "version": 1, "nc": 1, "backbone": [
         [-1, 1, "Conv", [24, 3, 2]], )" +
                              rows + R"(], "head": [[-1, 1, "Detect", ["nc"]]]})";
     return for_cuda(graph_of(parse_description(text, "m.json")), Type::f32);
   };
-  const Program narrow = program(R"([-1, 1, "DySample", [2, "lp", 12]])");  // 2 channels a group: no whole vector
+  const Program narrow = program(R"([-1, 1, "DySample", [2, "lp", 12]])");  // 2 channels per group: no full vector
   EXPECT_EQ(count<ConvDySample>(narrow), 0);
   EXPECT_EQ(count<DySample>(narrow), 1);
   const Program one = program(R"([-1, 1, "SPPF", [24, 5, 1]])");
@@ -65,7 +65,7 @@ TEST(Fusion, LeavesTheRest) {
   EXPECT_EQ(count<MaxPool>(two), 0);
 }
 
-/// The output for a picture of noise, NaN where a step reads what none has written.
+/// The output for an input of noise. The arena starts as NaN, so that reading what no step has written shows.
 template <class Run>
 std::vector<float> output(const Program& program, const PackedWeights& weights, Run run) {
   Buffer arena(program.memory.bytes);

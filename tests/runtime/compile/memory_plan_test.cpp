@@ -25,7 +25,7 @@ void expect_sound(const std::vector<Lifetime>& buffers, const MemoryPlan& plan) 
   }
 }
 
-TEST(MemoryPlan, NeverOverlapsWhatIsAlive) {
+TEST(MemoryPlan, LiveBuffersNeverOverlap) {
   std::mt19937 random(7);
   for (int round = 0; round < 30; ++round) {
     std::vector<Lifetime> buffers(random() % 60);
@@ -39,13 +39,13 @@ TEST(MemoryPlan, NeverOverlapsWhatIsAlive) {
   }
 }
 
-TEST(MemoryPlan, SharesMemoryOfThePast) {
+TEST(MemoryPlan, ReusesMemoryOfDeadBuffers) {
   const MemoryPlan plan = plan_memory({{1024, 0, 1}, {512, 1, 2}, {1024, 2, 3}});
   EXPECT_EQ(plan.live_peak, 1536u);
   EXPECT_EQ(plan.bytes, 1536u);
 }
 
-TEST(MemoryPlan, NetworksNeedLittleMoreThanTheirPeak) {
+TEST(MemoryPlan, NetworksNeedAtMost5PercentMoreThanTheirPeak) {
   for (const char* file : {"weights/yolov8.json", "weights/yolov8-dysample.json"})
     for (const char* scale : {"n", "s", "m", "l", "x"}) {
       Graph graph = build_graph(read_description(file, scale), NoWeights());

@@ -17,7 +17,7 @@ std::string error_of(const std::string& text, const std::string& scale = "") {
   }
 }
 
-TEST(Description, Reads) {
+TEST(Description, ReadsAllKeys) {
   const Description d = parse_description(
       kHead + R"("nc": 2, "names": ["a", "b"], "scale": "s", "scales": {"n": [0.33, 0.25, 1024], "s": [0.33, 0.5, 512]},
                  "bn_eps": 1e-5, "input": {"size": [320, 480]}, "weights": "w.safetensors", )" +
@@ -36,7 +36,7 @@ TEST(Description, Reads) {
   EXPECT_EQ(d.rows[1].label, "head row 0 (Detect)");
 }
 
-TEST(Description, HasDefaults) {
+TEST(Description, FillsInDefaults) {
   const Description d = parse_description(kHead + R"("nc": 2, )" + kTable, "m.json");
   EXPECT_EQ(d.names, (std::vector<std::string>{"0", "1"}));
   EXPECT_TRUE(d.scaling.literal);
@@ -53,7 +53,7 @@ TEST(Description, ScaleCanBeChosen) {
   EXPECT_NE(error_of(kHead + R"("nc": 2, )" + kTable, "n").find("has no \"scales\""), std::string::npos);
 }
 
-TEST(Description, RefusesInOneLine) {
+TEST(Description, RejectsInvalidDescriptionsInOneLine) {
   const std::pair<std::string, const char*> cases[] = {
       {"", "not JSON: error at byte"},
       {std::string("PK\x03\x04\0\0", 6), "not JSON but a PyTorch checkpoint: run `convert` on it first"},
@@ -88,7 +88,7 @@ TEST(Description, RefusesInOneLine) {
   }
 }
 
-TEST(Description, RefusesWhatIsNoFile) {
+TEST(Description, RejectsPathsThatAreNotFiles) {
   EXPECT_THROW(read_description("tests/data/none.json"), Error);
   EXPECT_THROW(read_description("tests/data"), Error);
 }

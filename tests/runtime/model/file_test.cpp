@@ -18,7 +18,7 @@ std::string error_of(const std::string& path, std::size_t most_bytes = 4096) {
   return "";
 }
 
-TEST(ReadFile, ReadsAllOfIt) {
+TEST(ReadFile, ReadsTheWholeFile) {
   const TemporaryFolder folder;
   for (const std::size_t size : {0, 1, 4096, 10000}) {
     const std::string text(size, 'x');
@@ -28,7 +28,7 @@ TEST(ReadFile, ReadsAllOfIt) {
   }
 }
 
-TEST(ReadFile, TakesOrdinaryFilesOnly) {
+TEST(ReadFile, RejectsAllButOrdinaryFiles) {
   const TemporaryFolder folder;
   ASSERT_EQ(::mkfifo(folder.file("pipe").c_str(), 0600), 0);
   for (const std::string& path : {folder.path().string(), folder.file("pipe"), std::string("/dev/zero")})
@@ -37,13 +37,13 @@ TEST(ReadFile, TakesOrdinaryFilesOnly) {
   EXPECT_EQ(error_of(folder.file("pipe/f")), folder.file("pipe/f") + ": cannot open: Not a directory");
 }
 
-TEST(ReadFile, RefusesLargerOnes) {
+TEST(ReadFile, RejectsFilesAboveTheLimit) {
   const TemporaryFolder folder;
   folder.write("f", std::string((1 << 20) + 1, 'x'));
   EXPECT_EQ(error_of(folder.file("f"), 1 << 20), folder.file("f") + ": larger than 1 MiB");
 }
 
-TEST(File, ReadsAnyPieceOfIt) {
+TEST(File, ReadsAnyRange) {
   const TemporaryFolder folder;
   folder.write("f", "0123456789");
   const File file(folder.file("f"));
@@ -56,7 +56,7 @@ TEST(File, ReadsAnyPieceOfIt) {
   }
 }
 
-TEST(File, GoesOnWhereItIsRemovedOrReplaced) {
+TEST(File, KeepsReadingAfterTheFileIsReplaced) {
   const TemporaryFolder folder;
   folder.write("f", "before");
   const File file(folder.file("f"));
@@ -67,7 +67,7 @@ TEST(File, GoesOnWhereItIsRemovedOrReplaced) {
   EXPECT_EQ(all, "before");
 }
 
-TEST(File, RefusesWhatWasWrittenToMeanwhile) {
+TEST(File, RejectsAFileThatWasModifiedSinceItWasOpened) {
   const TemporaryFolder folder;
   const auto error_after = [&](auto change) {
     folder.write("f", "before");

@@ -1,4 +1,4 @@
-// A model meets its weights.
+// Loading of models: descriptions with their weights.
 #include "runtime/model/model.h"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ std::string error_of(const std::string& description, const std::string& weights)
   }
 }
 
-TEST(Model, KnowsItself) {
+TEST(Model, HasPathNamesInputAndStride) {
   const Model model = Model::load("tests/data/tiny/plain.json");
   EXPECT_EQ(model.path(), "tests/data/tiny/plain.json");
   EXPECT_EQ(model.names(), (std::vector<std::string>{"circle", "square", "triangle"}));
@@ -31,11 +31,11 @@ TEST(Model, KnowsItself) {
   EXPECT_EQ(model.stride(), 32);
 }
 
-TEST(Model, StrideIsWhatEveryMapNeeds) {
+TEST(Model, StrideCoversAllFeatureMaps) {
   EXPECT_EQ(Model::load("tests/data/tiny/stride12.json").stride(), 96);
 }
 
-TEST(Model, WeightsAreCheckedByRow) {
+TEST(Model, WeightErrorsNameTheRow) {
   const TemporaryFolder folder;
   const Safetensors sound = Safetensors::read("tests/data/tiny/plain.safetensors");
   const std::string file = folder.file("w.safetensors");
@@ -63,7 +63,7 @@ TEST(Model, WeightsAreCheckedByRow) {
             "tests/data/tiny/plain.json: head row 6 (Detect): model.11.dfl.conv");
 }
 
-TEST(Model, ReadsWeightsWhenADetectorIsMade) {
+TEST(Model, ReadsWeightsWhenADetectorIsConstructed) {
   const TemporaryFolder folder;
   const std::string file = folder.file("w.safetensors");
   std::filesystem::copy_file("tests/data/tiny/plain.safetensors", file);
@@ -79,14 +79,14 @@ TEST(Model, ReadsWeightsWhenADetectorIsMade) {
   }
 }
 
-// A convolution with both a bias and a batch norm of its own: neither may be forgotten.
-TEST(Model, BiasBesideBatchNormCounts) {
+// A convolution that has both a bias and a batch norm.
+TEST(Model, AppliesBiasAndBatchNorm) {
   const TemporaryFolder folder;
   const Safetensors sound = Safetensors::read("tests/data/tiny/plain.safetensors");
   const Safetensors golden = Safetensors::read("tests/data/tiny/plain.golden.safetensors");
   std::map<std::string, StoredTensor> tensors = sound.tensors();
   std::vector<float> mean = tensors["model.0.bn.running_mean"].to_f32();
-  // (conv + ½) − (mean + ½) is what conv − mean was.
+  // (conv + ½) − (mean + ½) = conv − mean, so the output does not change.
   for (float& m : mean) m += 0.5f;
   const std::vector<float> half(mean.size(), 0.5f);
   tensors["model.0.conv.bias"] = {Dtype::f32, {static_cast<std::int64_t>(half.size())}, std::as_bytes(std::span(half))};
@@ -105,13 +105,13 @@ TEST(Model, BiasBesideBatchNormCounts) {
   EXPECT_TRUE(off.box <= 2e-3 && off.score <= 5e-5) << off.box << " " << off.score;
 }
 
-TEST(Model, RefusesMissingFiles) {
+TEST(Model, RejectsMissingFiles) {
   EXPECT_NE(error_of("none.json", "").find("none.json: no such file"), std::string::npos);
   EXPECT_NE(error_of("tests/data/tiny/plain.json", "none.safetensors").find("none.safetensors"), std::string::npos);
   EXPECT_NE(error_of("weights/yolov8.json", "").find("names no weights"), std::string::npos);
 }
 
-/// The description with every Upsample replaced by DySample with these arguments.
+/// The description, with every Upsample replaced by a DySample of these arguments.
 std::string with_dysample(std::string text, const std::string& arguments, const std::string& weights) {
   const std::string upsample = R"("nn.Upsample", [null, 2, "nearest"])";
   std::size_t at = 0;
@@ -124,8 +124,8 @@ std::string with_dysample(std::string text, const std::string& arguments, const 
   return text;
 }
 
-/// Weights that make every DySample of the model sample exactly where nearest upsampling does: offset weight 0 and bias
-/// −init_pos/a. The scope's zeros make a = 0.25 with dyscope too.
+/// Weights with which every DySample of the model samples exactly where nearest upsampling does: offset weight 0 and
+/// bias −init_pos/a. a is 0.25; with dyscope too, because the scope is 0.
 class NearestWeights {
  public:
   void add(const std::string& prefix, int channels, int groups, bool dyscope) {
@@ -148,7 +148,7 @@ class NearestWeights {
     kept_.push_back(std::make_unique<std::vector<float>>(std::move(values)));
     tensors[name] = {Dtype::f32, std::move(shape), std::as_bytes(std::span(*kept_.back()))};
   }
-  std::vector<std::unique_ptr<std::vector<float>>> kept_;  // that the tensors point to
+  std::vector<std::unique_ptr<std::vector<float>>> kept_;  // the tensors point into these
 };
 
 std::vector<float> output_of(const std::string& description, const StoredTensor& picture) {
@@ -159,7 +159,7 @@ std::vector<float> output_of(const std::string& description, const StoredTensor&
   return network.channels_first(network.program.output);
 }
 
-TEST(DySample, IsNearestUpsamplingBitForBit) {
+TEST(DySample, EqualsNearestUpsamplingForSuchWeights) {
   std::ifstream file("tests/data/tiny/plain.json");
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const Safetensors weights = Safetensors::read("tests/data/tiny/plain.safetensors");

@@ -29,7 +29,7 @@ StoredTensor tensor(Dtype dtype, std::vector<std::int64_t> shape, const std::vec
   return {dtype, std::move(shape), std::as_bytes(std::span(values))};
 }
 
-TEST(Safetensors, EveryTypeBecomesF32) {
+TEST(Safetensors, ConvertsEveryTypeToF32) {
   const float inf = std::numeric_limits<float>::infinity();
   const std::vector<std::uint16_t> f16 = {0x0000, 0x8000, 0x03ff, 0x0400, 0x7bff, 0xfc00};
   const std::vector<float> as_f32 = {0, -0.0f, 1023 * 0x1p-24f, 0x1p-14f, 65504, -inf};
@@ -42,8 +42,8 @@ TEST(Safetensors, EveryTypeBecomesF32) {
   EXPECT_EQ(tensor(Dtype::i32, {1}, std::vector<std::int32_t>{-9}).to_f32(), std::vector<float>{-9});
 }
 
-// Each of the 65536, against what IEEE 754 says of sign, exponent and fraction.
-TEST(Safetensors, EveryHalfIsExact) {
+// All 65536 values, against the definition of IEEE 754.
+TEST(Safetensors, ConvertsEveryHalfExactly) {
   std::vector<std::uint16_t> halves(1 << 16);
   std::iota(halves.begin(), halves.end(), std::uint16_t{0});
   const std::vector<float> got = tensor(Dtype::f16, {1 << 16}, halves).to_f32();
@@ -61,21 +61,21 @@ TEST(Safetensors, EveryHalfIsExact) {
   }
 }
 
-TEST(Safetensors, DataMayLieAtAnyByte) {
+TEST(Safetensors, DataMayStartAtAnyByte) {
   const std::string header = R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}} )";
   for (std::size_t spaces = 0; spaces < 4; ++spaces)
     EXPECT_EQ(Safetensors::parse(file(header + std::string(spaces, ' '), 4), "t").find("a")->to_f32(),
               std::vector<float>{0});
 }
 
-TEST(Safetensors, MovesKeepTheData) {
+TEST(Safetensors, MoveKeepsTheData) {
   Safetensors first = Safetensors::parse(file(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", 2), "t");
   const std::byte* at = first.find("a")->data.data();
   const Safetensors second = std::move(first);
   EXPECT_EQ(second.find("a")->data.data(), at);
 }
 
-TEST(Safetensors, RefusesUnsoundFiles) {
+TEST(Safetensors, RejectsInvalidFiles) {
   const auto one = [](const char* dtype, const char* shape, const char* offsets) {
     return std::string(R"({"a":{"dtype":")") + dtype + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
   };
@@ -119,7 +119,7 @@ TEST(Safetensors, RefusesUnsoundFiles) {
   const auto refuses = [&](const std::string& why, auto open) {
     try {
       open();
-      ADD_FAILURE() << "accepted, expected: " << why;
+      ADD_FAILURE() << "accepted; expected error: " << why;
     } catch (const Error& error) {
       EXPECT_EQ(std::string(error.what()).rfind(path + ": ", 0), 0u) << error.what();
       EXPECT_NE(std::string(error.what()).find(why), std::string::npos) << error.what() << ", expected: " << why;
@@ -132,11 +132,11 @@ TEST(Safetensors, RefusesUnsoundFiles) {
   }
 }
 
-// More values than are read at a time, of each type.
-TEST(SafetensorsFile, ReadsWhatTheWholeFileHas) {
+// More values of each type than one read takes.
+TEST(SafetensorsFile, ReadsTheValuesThatSafetensorsReads) {
   const TemporaryFolder folder;
   std::vector<std::byte> bytes(8 * 40001);
-  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * i % 119);  // no f16 that is NaN
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * i % 119);  // gives no f16 NaN
   std::map<std::string, StoredTensor> tensors;
   for (const Dtype dtype :
        {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::f64, Dtype::i64, Dtype::i32, Dtype::i8, Dtype::u8})
@@ -153,7 +153,7 @@ TEST(SafetensorsFile, ReadsWhatTheWholeFileHas) {
   }
 }
 
-TEST(Safetensors, NamesThePathThatCannotBeRead) {
+TEST(Safetensors, ErrorNamesThePath) {
   for (const std::string path : {"tests/data/there-is-no-such-file", "tests"}) {
     try {
       Safetensors::read(path);

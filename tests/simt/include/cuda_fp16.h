@@ -1,4 +1,4 @@
-// Half precision: every operation rounds once, to nearest even, as on the device.
+// Half precision: every operation rounds once, to nearest even, as on a GPU.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -8,22 +8,22 @@ struct __half_raw {
 
 namespace simt {
 
-/// f16's bits as f32, exactly: the exponent's bias changes from 15 to 127, subnormals included, by one product.
+/// f16 bits to f32, exactly. One multiplication changes the exponent's bias from 15 to 127, for subnormals too.
 inline float widen(unsigned short h) {
   const float scaled = std::bit_cast<float>((h & 0x7fffu) << 13) * 0x1p112f;
   const unsigned special = scaled >= 0x1p16f ? 0x7f800000u : 0;  // infinity and NaN
   return std::bit_cast<float>(std::bit_cast<unsigned>(scaled) | special | (h & 0x8000u) << 16);
 }
 
-/// f32 to the nearest f16's bits, ties to even; too large gives infinity.
+/// f32 to the bits of the nearest f16, ties to even. Overflow gives infinity.
 inline unsigned short narrow(float f) {
   const unsigned bits = std::bit_cast<unsigned>(f), sign = bits >> 16 & 0x8000u, size = bits & 0x7fffffffu;
   unsigned half;
   if (size > 0x7f800000u)
     half = 0x7e00u | (size >> 13 & 0x3ffu);  // NaN stays NaN
   else if (size >= 0x47800000u)
-    half = 0x7c00u;             // from 65536 on
-  else if (size < 0x38800000u)  // below 2^-14: adding 0.5 leaves the subnormal's bits last, rounded by the addition
+    half = 0x7c00u;             // 65536 or more
+  else if (size < 0x38800000u)  // below 2^-14: adding 0.5 rounds and leaves the subnormal's bits in the low end
     half = std::bit_cast<unsigned>(std::bit_cast<float>(size) + 0.5f) - 0x3f000000u;
   else
     half = (size - 0x38000000u + 0xfffu + (size >> 13 & 1u)) >> 13;
@@ -100,8 +100,8 @@ inline __half2 make_half2(__half low, __half high) {
   return {low, high};
 }
 
-// f32 has more than twice f16's bits, so a sum, difference, product or quotient rounded to f32 and then to f16 is
-// rounded right.
+// f32 has more than twice the bits of f16, so rounding a sum, difference, product or quotient to f32 and then to f16
+// gives the correctly rounded result.
 inline __half __hadd(__half a, __half b) {
   return float(a) + float(b);
 }
@@ -122,12 +122,13 @@ inline __half __habs(__half a) {
 }
 inline __half __hmax(__half a, __half b) {
   return std::isnan(float(b)) || float(a) > float(b) ? a : b;
-}  // a number, if any
+}  // the number, if the other operand is NaN
 inline __half __hmin(__half a, __half b) {
   return std::isnan(float(b)) || float(a) < float(b) ? a : b;
 }
 
-/// a * b + c: the product is exact in f32; the sum is rounded to odd, which keeps the second rounding right.
+/// a * b + c, rounded once. The product is exact in f32. The sum is rounded to odd, which makes the second rounding
+/// correct.
 inline __half __hfma(__half a, __half b, __half c) {
   const float product = float(a) * float(b), addend = c, sum = product + addend;
   const float part = sum - product, lost = (product - (sum - part)) + (addend - part);

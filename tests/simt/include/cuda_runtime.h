@@ -1,6 +1,6 @@
-// The part of CUDA's runtime API that the project uses, for the device that tests/simt makes of fibers. Names, types
-// and meanings are NVIDIA's; what differs is said here. Work on a stream runs at the last moment that its caller
-// permits, or at once, by a draw: who forgets to synchronise finds out.
+// The part of CUDA's runtime API that the project uses, implemented by the fiber device (tests/simt). Names, types and
+// meanings are NVIDIA's; comments state the differences. A draw decides whether work on a stream runs at once or at the
+// last moment that synchronisation allows, so that a missing synchronisation shows.
 #pragma once
 #include <cstddef>
 #include <functional>
@@ -22,7 +22,7 @@ enum cudaError_t {
   cudaErrorNoKernelImageForDevice = 209,
   cudaErrorInvalidResourceHandle = 400,
   cudaErrorNotReady = 600,
-  cudaErrorLaunchFailure = 719,  // sticky, as on the device; the report goes to stderr
+  cudaErrorLaunchFailure = 719,  // sticky, as on a GPU; the report goes to stderr
   cudaErrorCooperativeLaunchTooLarge = 720,
   cudaErrorStreamCaptureUnsupported = 900,
   cudaErrorStreamCaptureUnjoined = 904,
@@ -110,7 +110,7 @@ cudaError_t cudaSetDevice(int);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp*, int device);
 cudaError_t cudaDeviceGetAttribute(int*, cudaDeviceAttr, int device);
 cudaError_t cudaDeviceSynchronize();
-cudaError_t cudaDeviceReset();  // forgets a sticky error too
+cudaError_t cudaDeviceReset();  // clears a sticky error, and releases nothing
 cudaError_t cudaMemGetInfo(std::size_t* available, std::size_t* total);
 
 cudaError_t cudaMalloc(void**, std::size_t);
@@ -177,6 +177,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, void (*kernel)
 }
 
 namespace simt {
+/// `thread` calls the kernel; every CUDA thread runs it.
 cudaError_t launch(const cudaLaunchConfig_t&, const void* kernel, std::function<void()> thread);
 cudaError_t blocks_per_multiprocessor(int* blocks, int threads, std::size_t shared_bytes);
 }  // namespace simt

@@ -1,5 +1,5 @@
-// Detectors whose CUDA calls fail, one after the other: one line each, nothing left behind, and the next detector
-// works.
+// Makes each CUDA call of a detector fail in turn. Every failure must give an error of one line and leave no object,
+// and the next detector must work.
 #include <gtest/gtest.h>
 
 #include "tests/kernels/device.h"
@@ -25,7 +25,7 @@ class CudaEngineOnFibers : public testing::Test {
     cudaDeviceReset();
   }
 
-  /// All that a detector does: sizes that are new and known, batches that overlap, memory that grows, raw outputs.
+  /// Exercises a detector: new and known input sizes, overlapping batches, growing memory, raw outputs.
   static std::vector<Result> use(Detector& detector) {
     static const Picture small(24, 20, 1), large(48, 40, 2);
     const Frame frames[] = {large.frame, large.frame};
@@ -43,7 +43,7 @@ class CudaEngineOnFibers : public testing::Test {
   const Model model_ = Model::load("tests/data/tiny/stride12.json");
 };
 
-TEST_F(CudaEngineOnFibers, EveryCallCanFail) {
+TEST_F(CudaEngineOnFibers, ReportsTheFailureOfEveryCall) {
   const std::size_t before = simt::objects_left();
   const unsigned start = simt::calls();
   std::vector<Result> want;
@@ -56,7 +56,7 @@ TEST_F(CudaEngineOnFibers, EveryCallCanFail) {
   EXPECT_GT(calls, 200u);
   EXPECT_FALSE(want.front().detections.empty());
 
-  unsigned told = 0;
+  unsigned errors = 0;
   for (unsigned n = 1; n <= calls; ++n) {
     SCOPED_TRACE("call " + std::to_string(n));
     simt::fail_at(simt::calls() + n);
@@ -65,7 +65,7 @@ TEST_F(CudaEngineOnFibers, EveryCallCanFail) {
       use(detector);
     });
     EXPECT_EQ(line.find('\n'), std::string::npos) << line;
-    told += line != "no error";
+    errors += line != "no error";
     simt::fail_at(0);
     ASSERT_EQ(simt::objects_left(), before) << line;
     if (n % 16 == 0) {
@@ -74,12 +74,12 @@ TEST_F(CudaEngineOnFibers, EveryCallCanFail) {
       for (std::size_t i = 0; i < want.size(); ++i) expect_equal(got[i], want[i]);
     }
   }
-  // Those that give something up at the end have nobody to tell.
-  EXPECT_GT(told, calls / 2);
+  // Destructors ignore the errors of calls that release objects.
+  EXPECT_GT(errors, calls / 2);
 }
 
-// A detector goes on after a call that failed: what was submitted before it is still collected.
-TEST_F(CudaEngineOnFibers, TheSameDetectorGoesOn) {
+// After a failed call the same detector still returns the batch that was submitted before it.
+TEST_F(CudaEngineOnFibers, DetectorKeepsWorkingAfterAFailedCall) {
   Detector detector(model_, options(Device::cuda));
   const Picture picture(24, 20, 1);
   const Result want = detector.detect(picture.frame, kLow);
@@ -102,8 +102,8 @@ TEST_F(CudaEngineOnFibers, TheSameDetectorGoesOn) {
   }
 }
 
-// Work on a stream runs at once or late, as it is drawn: a wait that is missing shows in some of many batches.
-TEST_F(CudaEngineOnFibers, BatchesInFlightDoNotTouchEachOther) {
+// A draw decides whether work on a stream runs at once or late, so a missing wait shows in some of many batches.
+TEST_F(CudaEngineOnFibers, BatchesInFlightAreIndependent) {
   Detector detector(model_, options(Device::cuda));
   std::vector<Picture> pictures;
   for (unsigned p = 0; p < 6; ++p) pictures.emplace_back(24, 20, p);
@@ -123,12 +123,12 @@ TEST_F(CudaEngineOnFibers, BatchesInFlightDoNotTouchEachOther) {
   }
 }
 
-TEST_F(CudaEngineOnFibers, AutomaticGoesOnWithTheCpu) {
+TEST_F(CudaEngineOnFibers, AutomaticDeviceFallsBackToTheCpu) {
   const unsigned start = simt::calls();
   { Detector detector(model_, options(Device::automatic)); }
   const unsigned calls = simt::calls() - start;
   const std::size_t before = simt::objects_left();
-  unsigned told = 0;
+  unsigned errors = 0;
   for (unsigned n = 1; n <= calls; ++n) {
     simt::fail_at(simt::calls() + n);
     {
@@ -138,18 +138,18 @@ TEST_F(CudaEngineOnFibers, AutomaticGoesOnWithTheCpu) {
       if (detector.device() == Device::cuda) {
         EXPECT_EQ(detector.fallback(), "");
       } else {
-        told += !detector.fallback().empty();
+        errors += !detector.fallback().empty();
       }
     }
     EXPECT_EQ(simt::objects_left(), before) << n;
   }
-  EXPECT_GT(told, calls / 3);
+  EXPECT_GT(errors, calls / 3);
 }
 
-TEST_F(CudaEngineOnFibers, SaysWhatKeepsCudaFromRunning) {
-  const auto fails = [&](cudaError_t error, DetectorOptions how) {
+TEST_F(CudaEngineOnFibers, ReportsWhyCudaCannotRun) {
+  const auto fails = [&](cudaError_t error, DetectorOptions options) {
     simt::fail_at(simt::calls() + 1, error);
-    std::string line = error_of([&] { Detector(model_, how); });
+    std::string line = error_of([&] { Detector(model_, options); });
     simt::fail_at(0);
     return line;
   };
@@ -165,21 +165,21 @@ TEST_F(CudaEngineOnFibers, SaysWhatKeepsCudaFromRunning) {
   EXPECT_EQ(silent.fallback(), "");
   simt::fail_at(simt::calls() + 1, cudaErrorInsufficientDriver);
   EXPECT_NE(Detector(model_).fallback().find("newer driver"), std::string::npos);
-  constexpr unsigned kProbe = 7;  // the call that asks for the kernels
+  constexpr unsigned kProbe = 7;  // the call that looks up a kernel
   simt::fail_at(simt::calls() + kProbe, cudaErrorNoKernelImageForDevice);
   EXPECT_EQ(error_of([&] { Detector(model_, cuda); }),
             "this build has no kernels for compute capability 8.6: build it with CUDA_ARCHS=86");
 }
 
-TEST_F(CudaEngineOnFibers, SaysHowMuchMemoryIsMissing) {
+TEST_F(CudaEngineOnFibers, ReportsOutOfMemory) {
   Detector detector(model_, {.device = Device::cuda, .input = {8184, 8184}, .fit = Fit::whole});
   const Picture picture(24, 20, 1);
   const std::string line = error_of([&] { detector.detect(picture.frame, kLow); });
   EXPECT_EQ(line.find("out of memory on the CUDA device: "), 0u) << line;
 }
 
-// After a kernel's fault nothing on the device works any more: each call says so, and the detector's end is quiet.
-TEST_F(CudaEngineOnFibers, EndsAfterAFaultOfTheDevice) {
+// After a kernel fault the device stays unusable: each call reports that, and the destructor does not throw.
+TEST_F(CudaEngineOnFibers, ReportsAStickyErrorUntilItsEnd) {
   const std::size_t before = simt::objects_left();
   {
     Detector detector(model_, options(Device::cuda));
@@ -194,7 +194,7 @@ TEST_F(CudaEngineOnFibers, EndsAfterAFaultOfTheDevice) {
   EXPECT_EQ(simt::objects_left(), before);
 }
 
-TEST_F(CudaEngineOnFibers, AKnownSizeAllocatesNothing) {
+TEST_F(CudaEngineOnFibers, AllocatesNothingForAKnownSize) {
   Detector detector(model_, options(Device::cuda));
   const Picture picture(24, 20, 1);
   detector.detect(picture.frame, kLow);

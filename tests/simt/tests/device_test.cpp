@@ -1,5 +1,5 @@
-// Every instruction against its definition, in loops. Nothing here knows what the device is made of: it runs on fibers,
-// on the emulated device and on a GPU.
+// Every instruction against its definition, written as loops. These tests use only CUDA, so they run on the fiber
+// device, on the emulated device and on a GPU.
 #include "tests/kernels/device.h"
 
 #include <gtest/gtest.h>
@@ -27,13 +27,13 @@ double f16_value(unsigned bits) {
   if (exponent == 31) return fraction == 0 ? sign * HUGE_VAL : NAN;
   return sign * (exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25));
 }
-// The nearest f16, ties to even; `x` in enough bits that it has not been rounded yet.
+// The nearest f16, ties to even. The type of `x` is wide enough to hold an exact result.
 unsigned f16_bits(__float128 x) {
   const unsigned sign = x < 0 || (x == 0 && std::signbit(static_cast<double>(x))) ? 0x8000 : 0;
   if (x != x) return 0x7fff;
   if (x < 0) x = -x;
   if (x >= 65520) return sign | 0x7c00;
-  int step = -24;  // log2 of the last place
+  int step = -24;  // log2 of the unit in the last place
   while (x >= std::ldexp(2048, step)) ++step;
   const __float128 scaled = x * std::ldexp(1, -step);
   unsigned fraction = static_cast<unsigned>(scaled);
@@ -63,10 +63,10 @@ TEST_F(Device, ShufflesAndVotes) {
   const std::vector<unsigned> got = out.values();
   for (unsigned t = 0; t < kThreads; ++t) {
     const unsigned lane = t % 32, *w = &in[t / 32 * 32];
-    unsigned odd = 0, second = 0, zero = 0, all_odd = 1;
+    unsigned odd = 0, second_bit = 0, zero = 0, all_odd = 1;
     for (unsigned l = 0; l < 32; ++l) {
       odd |= (w[l] & 1) << l;
-      second |= (w[l] >> 1 & 1) << l;
+      second_bit |= (w[l] >> 1 & 1) << l;
       zero |= w[l] == 0;
       all_odd &= w[l] & 1;
     }
@@ -80,11 +80,11 @@ TEST_F(Device, ShufflesAndVotes) {
         w[lane % 8 < 1 ? lane : lane - 1],
         w[lane % 16 + 3 < 16 ? lane + 3 : lane],
         w[lane ^ 5],
-        w[(lane ^ 12) / 8 <= lane / 8 ? lane ^ 12 : lane],  // a lane of a later segment gives its own
+        w[(lane ^ 12) / 8 <= lane / 8 ? lane ^ 12 : lane],  // from a later segment: the lane's own value
         odd,
         1 + 2 * zero,
         1 + 2 * all_odd,
-        lane < 16 ? second & 0xffff : w[20],
+        lane < 16 ? second_bit & 0xffff : w[20],
         other_bits};
     for (int p = 0; p < kWarpProbes; ++p) ASSERT_EQ(got[p * kThreads + t], want[p]) << "probe " << p << " thread " << t;
   }
@@ -95,7 +95,7 @@ TEST_F(Device, Ldmatrix) {
   const DeviceArray<unsigned> device_in(in), out(4 * 32);
   probe_ldmatrix(on, device_in.data(), out.data());
   const std::vector<unsigned> got = out.values();
-  // Row r of matrix m is half of row 8m + r: the second half if that is odd.
+  // Row r of matrix m is half of row 8m + r of `in`: the second half if 8m + r is odd.
   const auto element = [&](int m, int r, int c) {
     const int row = 8 * m + r;
     return in[row * 8 + row % 2 * 4 + c / 2] >> 16 * (c % 2) & 0xffff;
@@ -110,7 +110,7 @@ TEST_F(Device, Ldmatrix) {
 TEST_F(Device, Mma) {
   constexpr int kBlocks = 5;
   std::mt19937 random(3);
-  const auto exact = [&] { return (static_cast<int>(random() % 65) - 32) / 8.0; };  // sums are exact in any order
+  const auto exact = [&] { return (static_cast<int>(random() % 65) - 32) / 8.0; };  // sums are exact in every order
   std::vector<unsigned short> a(kBlocks * 256), b(kBlocks * 128);
   std::vector<float> d(kBlocks * 128), want;
   for (unsigned short& v : a) v = static_cast<unsigned short>(f16_bits(exact()));
@@ -154,7 +154,7 @@ TEST_F(Device, HalfArithmeticRoundsOnce) {
   std::vector<unsigned short> in[3];
   for (std::vector<unsigned short>& v : in)
     for (int i = 0; i < kCount; ++i) v.push_back(static_cast<unsigned short>(random()));
-  for (int i = 0; i < kCount / 2; ++i)  // near each other, so that sums cancel and tie
+  for (int i = 0; i < kCount / 2; ++i)  // similar magnitudes, so that sums cancel and rounding ties occur
     for (int v = 0; v < 3; ++v) in[v][i] = static_cast<unsigned short>(0x3800 + (random() & 0x87ff));
   const DeviceArray<unsigned short> a(in[0]), b(in[1]), c(in[2]), out(kHalfProbes * kCount);
   probe_half(on, kCount, a.data(), b.data(), c.data(), out.data());
@@ -176,8 +176,7 @@ TEST_F(Device, HalfArithmeticRoundsOnce) {
                                         f16_bits(x * y / 4)};
     for (int p = 0; p < kHalfProbes; ++p) {
       const unsigned g = got[p * kCount + i];
-      // Whether a zero of fmax or fmin is negative is not defined; neither is the sign of an exact sum's zero kept
-      // here.
+      // The sign of a zero of fmax or fmin is undefined, and f16_bits() does not keep that of an exact sum.
       if ((g & 0x7fff) == 0 && (want[p] & 0x7fff) == 0) continue;
       ASSERT_TRUE(same_f16(g, want[p])) << "probe " << p << " of " << std::hex << in[0][i] << " " << in[1][i] << " "
                                         << in[2][i] << ": " << g << ", expected " << want[p];
@@ -189,7 +188,8 @@ TEST_F(Device, HalfConversions) {
   std::mt19937 random(5);
   std::vector<float> f = {0.f,   -0.f,      65504.f,  65519.996f,      65520.f,
                           1e30f, HUGE_VALF, 0x1p-25f, 0x1.000002p-25f, 0x1p-26f};
-  for (unsigned bits = 0; bits < 0x7c00; ++bits) {  // each f16, and about the middle to the next one
+  for (unsigned bits = 0; bits < 0x7c00;
+       ++bits) {  // each f16, and values at and next to the midpoint to the following one
     const float low = static_cast<float>(f16_value(bits)), high = static_cast<float>(f16_value(bits + 1));
     const float middle = std::isinf(high) ? 65520.f : low + (high - low) / 2;
     for (const float x : {low, middle, std::nextafter(middle, 0.f), std::nextafter(middle, HUGE_VALF)})
@@ -232,17 +232,17 @@ TEST_F(Device, Atomics) {
     want[5] ^= i;
   }
   std::vector<unsigned> got = counters.values();
-  EXPECT_TRUE(got[7] >= 1 && got[7] <= kCount) << got[7];  // whoever came last
+  EXPECT_TRUE(got[7] >= 1 && got[7] <= kCount) << got[7];  // the thread that came last
   got[7] = 0;
   EXPECT_EQ(got, want);
   EXPECT_EQ(sum.values()[0], 1 + kCount * 0.5f);
 }
 
-TEST_F(Device, BarriersAndTheLastBlock) {
+TEST_F(Device, LastBlockReducesPartialSums) {
   const int n = 5000, blocks = 7;
   std::vector<unsigned> in = numbers(n, 1000);
   for (int i = 0; i < n; ++i)
-    if (i / kThreads % blocks == 2) in[i] &= ~1u;  // a block that has no odd one
+    if (i / kThreads % blocks == 2) in[i] &= ~1u;  // block 2 has no odd element
   const DeviceArray<unsigned> device_in(in), partial(blocks), total(std::vector<unsigned>{0, 0}),
       ticket(std::vector<unsigned>{0});
   probe_reduce(on, blocks, n, device_in.data(), partial.data(), total.data(), ticket.data());
@@ -262,7 +262,7 @@ TEST_F(Device, GridBarrier) {
   EXPECT_EQ(values.values(), want);
 }
 
-TEST_F(Device, BlocksThatWaitForEachOther) {
+TEST_F(Device, BlocksWaitForEarlierBlocks) {
   const int blocks = 4 * on.multiprocessors;
   const DeviceArray<unsigned> values(blocks), flags(std::vector<unsigned>(blocks, 0));
   probe_chain(on, blocks, values.data(), flags.data());
@@ -303,11 +303,11 @@ TEST_F(Device, LaunchErrorsNameTheStep) {
   const DeviceArray<float> a(1);
   try {
     probe_speed(on, 0, 2, a.data());
-    FAIL() << "a grid of no blocks was launched";
+    FAIL() << "a grid of 0 blocks was launched";
   } catch (const Error& error) {
     EXPECT_EQ(std::string(error.what()).rfind("speed: CUDA: ", 0), 0u) << error.what();
   }
-  EXPECT_EQ(cudaGetLastError(), cudaSuccess);  // told once
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess);  // the error was already returned
   CudaStream small = on;
   small.shared_bytes_per_block = 100;
   EXPECT_THROW(probe_speed(small, 1, 2, a.data()), Error);

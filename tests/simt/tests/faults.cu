@@ -4,12 +4,13 @@
 namespace cudet::test {
 namespace {
 
-__global__ void __launch_bounds__(kThreads) turn_round_kernel(Flaw flaw, const float* in, float* out, unsigned* flag) {
+__global__ void __launch_bounds__(kThreads)
+    reverse_twice_kernel(Flaw flaw, const float* in, float* out, unsigned* flag) {
   float* const shared = reinterpret_cast<float*>(shared_memory());  // [3][kThreads]
   const unsigned t = threadIdx.x, at = blockIdx.x * kThreads;
   unsigned fragment[4];
 
-  // a first time, by copies of cp.async in two groups
+  // First reversal: cp.async in two groups, read back in reverse order.
   if (t < kThreads / 8 && flaw != Flaw::unwritten_shared) {
     cp_async_16(shared_address(shared + 4 * t), in + at + 4 * t);
     cp_async_commit();
@@ -24,7 +25,7 @@ __global__ void __launch_bounds__(kThreads) turn_round_kernel(Flaw flaw, const f
   float value = shared[kThreads - 1 - t];
   if (flaw != Flaw::no_second_barrier) __syncthreads();
 
-  // a second time: first the order of the warps, then of a warp's lanes
+  // Second reversal: the order of the warps, then of the lanes within each warp.
   shared[t] = value;
   __syncthreads();
   float* const lanes = shared + kThreads + t / 32 * 32;
@@ -43,29 +44,29 @@ __global__ void __launch_bounds__(kThreads) turn_round_kernel(Flaw flaw, const f
       else
         __syncthreads();
       break;
-    case Flaw::half_a_warp:
+    case Flaw::half_warp_shuffle:
       if (t % 32 < 16) value += 0 * __shfl_xor_sync(0xffffffff, value, 1);
       break;
-    case Flaw::stray_lane:
+    case Flaw::lane_outside_mask:
       value += 0 * __shfl_xor_sync(0xfffffffe, value, 1);
       break;
-    case Flaw::waits_for_nobody:
+    case Flaw::polls_forever:
       while (load_acquire(flag) == 0) {
       }
       break;
-    case Flaw::writes_behind:
+    case Flaw::writes_past_end:
       if (blockIdx.x == gridDim.x - 1 && t == 3) out[at + kThreads + 5] = value;
       break;
     case Flaw::writes_before:
       if (blockIdx.x == 0 && t == 3) out[-1] = value;
       break;
-    case Flaw::writes_behind_shared:
+    case Flaw::writes_past_shared:
       shared[3 * kThreads + t / 4] = value;
       break;
-    case Flaw::copies_behind_shared:
+    case Flaw::copies_past_shared:
       if (t == 40) cp_async_16(shared_address(shared + 3 * kThreads), in);
       break;
-    case Flaw::ldmatrix_behind_shared:
+    case Flaw::ldmatrix_past_shared:
       ldmatrix_x4(fragment, shared_address(shared + 3 * kThreads - 28 * 4) + t % 32 * 16);
       value += 0 * static_cast<float>(fragment[0]);
       break;
@@ -79,7 +80,7 @@ __global__ void __launch_bounds__(kThreads) turn_round_kernel(Flaw flaw, const f
       break;
   }
 
-  // blocks take turns, the later ones after block 0
+  // The other blocks wait for block 0.
   if (t == 0) {
     if (blockIdx.x == 0)
       store_release(flag, 2);
@@ -93,8 +94,8 @@ __global__ void __launch_bounds__(kThreads) turn_round_kernel(Flaw flaw, const f
 
 }  // namespace
 
-void turn_round(const CudaStream& on, Flaw flaw, int blocks, const float* in, float* out, unsigned* flag) {
-  launch("turn round", on, blocks, 3 * kThreads * sizeof(float), turn_round_kernel, flaw, in, out, flag);
+void reverse_twice(const CudaStream& on, Flaw flaw, int blocks, const float* in, float* out, unsigned* flag) {
+  launch("reverse twice", on, blocks, 3 * kThreads * sizeof(float), reverse_twice_kernel, flaw, in, out, flag);
 }
 
 }  // namespace cudet::test

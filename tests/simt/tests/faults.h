@@ -1,4 +1,4 @@
-// Kernels as people get them wrong. Each is right without its flaw, so what a test catches is the flaw.
+// A kernel with one selectable flaw. It is correct without a flaw, so that what a test reports is the flaw.
 #pragma once
 #include "kernels/launch.cuh"
 
@@ -6,32 +6,32 @@ namespace cudet::test {
 
 enum class Flaw {
   none,
-  // found by what they compute, in one order of threads or another
-  no_barrier,         // others' shared memory is read before they wrote it
-  no_second_barrier,  // it is written again before they read it
+  // found because the result is wrong, for some order of threads
+  no_barrier,         // reads what other threads have not written to shared memory yet
+  no_second_barrier,  // overwrites what other threads have not read yet
   no_warp_sync,       // the same within a warp
-  no_wait,            // copies of cp.async are read on their way
-  wait_for_older,     // of two groups, only the first is waited for
-  no_acquire_order,   // a block reads another's result without waiting for it
+  no_wait,            // reads the destination of a cp.async in flight
+  wait_for_older,     // waits for the first of two cp.async groups only
+  no_acquire_order,   // reads another block's result without waiting for it
   unwritten_shared,
   unwritten_global,
-  // found as faults
+  // found as faults of the kernel
   divergent_barrier,
   early_return,
   two_barriers,
-  half_a_warp,
-  stray_lane,
-  waits_for_nobody,
-  writes_behind,
+  half_warp_shuffle,
+  lane_outside_mask,
+  polls_forever,
+  writes_past_end,
   writes_before,
-  writes_behind_shared,
-  copies_behind_shared,
-  ldmatrix_behind_shared,
+  writes_past_shared,
+  copies_past_shared,
+  ldmatrix_past_shared,
   misaligned_copy
 };
 
-/// out[blocks][kThreads] = in, each block's 128 values turned round twice, through shared memory; with one flaw.
-/// `flag`: 0.
-void turn_round(const CudaStream&, Flaw, int blocks, const float* in, float* out, unsigned* flag);
+/// out[blocks][kThreads] = in[blocks][kThreads]. Each block reverses its kThreads values twice, through shared memory,
+/// with one flaw. flag[1] must be 0.
+void reverse_twice(const CudaStream&, Flaw, int blocks, const float* in, float* out, unsigned* flag);
 
 }  // namespace cudet::test

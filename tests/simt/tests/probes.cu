@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(kThreads) warp_kernel(const unsigned* in, unsi
   put(__ballot_sync(kAll, v & 1));
   put(static_cast<unsigned>(__any_sync(kAll, v == in[t / 32 * 32 + 9]) + 2 * __any_sync(kAll, v == 0)));
   put(static_cast<unsigned>(__all_sync(kAll, v < 1000) + 2 * __all_sync(kAll, v & 1)));
-  if (lane < 16)  // the halves of a warp go separate ways
+  if (lane < 16)  // the halves of a warp diverge
     put(__ballot_sync(0x0000ffff, v & 2));
   else
     put(__shfl_sync(0xffff0000, v, 20));
@@ -39,14 +39,15 @@ __global__ void __launch_bounds__(kThreads) ldmatrix_kernel(const unsigned* in, 
   for (unsigned i = t; i < 32 * 8; i += kThreads) shared[i] = in[i];
   __syncthreads();
   if (t >= 32) return;
-  const unsigned row = shared_address(shared) + t * 32 + t % 2 * 16;  // rows need not follow one another
+  const unsigned row = shared_address(shared) + t * 32 + t % 2 * 16;  // rows need not be contiguous
   unsigned r[4];
   ldmatrix_x4(r, row);
   for (int i = 0; i < 4; ++i) out[i * 32 + t] = r[i];
 }
 
 __global__ void __launch_bounds__(kThreads) mma_kernel(const unsigned short* a, const unsigned short* b, float* d) {
-  unsigned* const shared = reinterpret_cast<unsigned*>(shared_memory());  // a: 16 rows of 8 words; b: 8 columns of 8
+  unsigned* const shared =
+      reinterpret_cast<unsigned*>(shared_memory());  // a: 16 rows of 8 words; b: 8 columns of 8 words
   a += blockIdx.x * 16 * 16;
   b += blockIdx.x * 8 * 16;
   d += blockIdx.x * 16 * 8;
@@ -95,13 +96,13 @@ __global__ void __launch_bounds__(kThreads) conversions_kernel(int n, const floa
 }
 
 __global__ void __launch_bounds__(kThreads) cp_async_kernel(int n, int bytes, const unsigned* in, unsigned* out) {
-  constexpr int kStages = 3, kWords = 4 * kThreads;  // of a stage
+  constexpr int kStages = 3, kWords = 4 * kThreads;  // per stage
   unsigned* const shared = reinterpret_cast<unsigned*>(shared_memory());
   const int t = static_cast<int>(threadIdx.x), blocks = static_cast<int>(gridDim.x);
   const int tiles = (n + kWords - 1) / kWords, own = (tiles + blocks - 1 - static_cast<int>(blockIdx.x)) / blocks;
-  const auto start_of = [&](int i) { return (static_cast<int>(blockIdx.x) + i * blocks) * kWords; };
+  const auto tile_start = [&](int i) { return (static_cast<int>(blockIdx.x) + i * blocks) * kWords; };
   const auto start = [&](int i) {
-    const int at = start_of(i) + 4 * t;
+    const int at = tile_start(i) + 4 * t;
     if (i < own)
       cp_async_16(shared_address(shared + i % kStages * kWords + 4 * t), at < n ? in + at : in, at < n ? bytes : 0);
     cp_async_commit();
@@ -109,10 +110,10 @@ __global__ void __launch_bounds__(kThreads) cp_async_kernel(int n, int bytes, co
   for (int i = 0; i < kStages - 1; ++i) start(i);
   for (int i = 0; i < own; ++i) {
     cp_async_wait<kStages - 2>();
-    __syncthreads();  // the tile is there for all, and all have read the one whose place is taken now
+    __syncthreads();  // all copies of this tile are visible, and no thread reads the stage that is overwritten next
     start(i + kStages - 1);
     for (int w = t; w < kWords; w += kThreads)
-      if (start_of(i) + w < n) out[start_of(i) + w] = shared[i % kStages * kWords + w];
+      if (tile_start(i) + w < n) out[tile_start(i) + w] = shared[i % kStages * kWords + w];
   }
 }
 
@@ -124,7 +125,7 @@ __global__ void __launch_bounds__(kThreads) atomics_kernel(unsigned* c, float* s
   atomicOr(&c[3], 1u << i % 32);
   atomicAnd(&c[4], ~(1u << i % 7));
   atomicXor(&c[5], i);
-  while (atomicCAS(&c[6], i, i + 1) != i) {  // one after the other
+  while (atomicCAS(&c[6], i, i + 1) != i) {  // thread i increments it after thread i - 1
   }
   if (atomicExch(&c[7], i + 1) != 0) atomicAdd(&c[8], 1u);
   atomicAdd(sum, 0.5f);

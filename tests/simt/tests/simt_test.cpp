@@ -1,4 +1,4 @@
-// What the device of fibers finds, beside what it computes (device_test.cpp).
+// Errors that the fiber device detects, and its runtime API. device_test.cpp tests what it computes.
 #include "tests/simt/simt.h"
 
 #include <gtest/gtest.h>
@@ -26,27 +26,27 @@ class Simt : public testing::Test {
     simt::set_seed(1);
   }
 
-  // Whether the kernel with this flaw computes what it should, under this seed; throws where it faults.
-  static bool right(Flaw flaw, unsigned seed) {
+  // Whether the kernel with this flaw gives the correct result under this seed. Throws if it faults.
+  static bool correct(Flaw flaw, unsigned seed) {
     simt::set_seed(seed);
     std::vector<float> in(kBlocks * kThreads);
     std::iota(in.begin(), in.end(), 1.f);
     const DeviceArray<float> device_in(in), out(in.size());
     const DeviceArray<unsigned> flag(std::vector<unsigned>{0});
-    turn_round(default_stream(), flaw, kBlocks, device_in.data(), out.data(), flag.data());
+    reverse_twice(default_stream(), flaw, kBlocks, device_in.data(), out.data(), flag.data());
     return out.values() == in;
   }
-  static bool found_by_some_seed(Flaw flaw) {
+  static bool wrong_under_some_seed(Flaw flaw) {
     for (unsigned seed = 1; seed <= kSeeds; ++seed)
-      if (!right(flaw, seed)) return true;
+      if (!correct(flaw, seed)) return true;
     return false;
   }
-  // The report of a kernel that must fault, under every seed.
+  // The report of a kernel that must fault under every seed.
   static std::string fault(Flaw flaw) {
     std::string report;
     for (unsigned seed = 1; seed <= kSeeds; ++seed) {
-      EXPECT_THROW(right(flaw, seed), Error);
-      EXPECT_EQ(cudaGetLastError(), cudaErrorLaunchFailure) << "sticky";
+      EXPECT_THROW(correct(flaw, seed), Error);
+      EXPECT_EQ(cudaGetLastError(), cudaErrorLaunchFailure) << "the error is sticky";
       cudaDeviceReset();
       report = simt::last_report();
       EXPECT_EQ(report.find('\n'), std::string::npos);
@@ -55,59 +55,59 @@ class Simt : public testing::Test {
   }
 };
 
-TEST_F(Simt, TheSameWithoutAFlawUnderEverySeed) {
-  for (unsigned seed = 1; seed <= kSeeds; ++seed) EXPECT_TRUE(right(Flaw::none, seed)) << seed;
+TEST_F(Simt, CorrectKernelPassesUnderEverySeed) {
+  for (unsigned seed = 1; seed <= kSeeds; ++seed) EXPECT_TRUE(correct(Flaw::none, seed)) << seed;
 }
 
-TEST_F(Simt, SomeSeedShowsAMissingBarrier) {
-  EXPECT_TRUE(found_by_some_seed(Flaw::no_barrier));
-  EXPECT_TRUE(found_by_some_seed(Flaw::no_second_barrier));
-  EXPECT_TRUE(found_by_some_seed(Flaw::no_warp_sync));
-  EXPECT_TRUE(found_by_some_seed(Flaw::no_acquire_order));
+TEST_F(Simt, MissingBarrierShowsUnderSomeSeed) {
+  EXPECT_TRUE(wrong_under_some_seed(Flaw::no_barrier));
+  EXPECT_TRUE(wrong_under_some_seed(Flaw::no_second_barrier));
+  EXPECT_TRUE(wrong_under_some_seed(Flaw::no_warp_sync));
+  EXPECT_TRUE(wrong_under_some_seed(Flaw::no_acquire_order));
 }
 
-TEST_F(Simt, EverySeedShowsAMissingWaitAndWhatWasNeverWritten) {
+TEST_F(Simt, MissingWaitAndUninitializedReadShowUnderEverySeed) {
   for (unsigned seed = 1; seed <= kSeeds; ++seed)
     for (const Flaw flaw : {Flaw::no_wait, Flaw::wait_for_older, Flaw::unwritten_shared, Flaw::unwritten_global})
-      EXPECT_FALSE(right(flaw, seed)) << static_cast<int>(flaw);
+      EXPECT_FALSE(correct(flaw, seed)) << static_cast<int>(flaw);
 }
 
 #define EXPECT_REPORT(flaw, words) EXPECT_NE(fault(flaw).find(words), std::string::npos) << simt::last_report()
 
-TEST_F(Simt, BarrierDivergence) {
-  EXPECT_REPORT(Flaw::divergent_barrier, "kernel test::turn_round_kernel, block (");
+TEST_F(Simt, ReportsBarrierDivergence) {
+  EXPECT_REPORT(Flaw::divergent_barrier, "kernel test::reverse_twice_kernel, block (");
   EXPECT_NE(simt::last_report().find("barrier divergence: waits at line"), std::string::npos) << simt::last_report();
   EXPECT_REPORT(Flaw::early_return, "barrier divergence: waits at tests/simt/tests/faults.cu:");
   EXPECT_NE(simt::last_report().find("thread (77,0,0) has returned"), std::string::npos) << simt::last_report();
   EXPECT_REPORT(Flaw::two_barriers, "barrier divergence: waits at line");
 }
 
-TEST_F(Simt, Deadlock) {
-  EXPECT_REPORT(Flaw::half_a_warp, "deadlock: waits at tests/simt/tests/faults.cu:");
-  EXPECT_REPORT(Flaw::stray_lane, "is none of the lanes fffffffe that meet at line ");
-  EXPECT_REPORT(Flaw::waits_for_nobody, "deadlock: looks for news at tests/simt/tests/faults.cu:");
+TEST_F(Simt, ReportsDeadlock) {
+  EXPECT_REPORT(Flaw::half_warp_shuffle, "deadlock: waits at tests/simt/tests/faults.cu:");
+  EXPECT_REPORT(Flaw::lane_outside_mask, "is not in the mask fffffffe of the warp-wide instruction at line ");
+  EXPECT_REPORT(Flaw::polls_forever, "deadlock: polls at tests/simt/tests/faults.cu:");
 }
 
-TEST_F(Simt, OutOfBounds) {
-  EXPECT_REPORT(Flaw::copies_behind_shared, "cp.async at byte 1536 of 1536 of shared memory");
-  EXPECT_REPORT(Flaw::ldmatrix_behind_shared, "ldmatrix at byte 1536 of 1536 of shared memory");
+TEST_F(Simt, ReportsAccessOutOfBounds) {
+  EXPECT_REPORT(Flaw::copies_past_shared, "cp.async at byte 1536 of 1536 of shared memory");
+  EXPECT_REPORT(Flaw::ldmatrix_past_shared, "ldmatrix at byte 1536 of 1536 of shared memory");
   EXPECT_REPORT(Flaw::misaligned_copy, "aligned to 16");
 #ifdef __SANITIZE_ADDRESS__
-  for (const Flaw flaw : {Flaw::writes_behind, Flaw::writes_before, Flaw::writes_behind_shared})
-    EXPECT_DEATH(right(flaw, 1), "use-after-poison.*");
+  for (const Flaw flaw : {Flaw::writes_past_end, Flaw::writes_before, Flaw::writes_past_shared})
+    EXPECT_DEATH(correct(flaw, 1), "use-after-poison.*");
 #else
-  EXPECT_REPORT(Flaw::writes_behind, "wrote behind an allocation of 1536 bytes");
-  EXPECT_REPORT(Flaw::writes_before, "wrote before an allocation of 1536 bytes");
-  EXPECT_REPORT(Flaw::writes_behind_shared, "wrote outside its 1536 bytes of shared memory");
+  EXPECT_REPORT(Flaw::writes_past_end, "wrote past the end of an allocation of 1536 bytes");
+  EXPECT_REPORT(Flaw::writes_before, "wrote before the start of an allocation of 1536 bytes");
+  EXPECT_REPORT(Flaw::writes_past_shared, "wrote outside its 1536 bytes of shared memory");
 #endif
 }
 
-TEST_F(Simt, TheHostCannotTouchDeviceMemory) {
+TEST_F(Simt, HostAccessToDeviceMemoryEndsTheProgram) {
   const DeviceArray<float> a(4);
   EXPECT_DEATH(std::printf("%g", static_cast<double>(*a.data())), "");
 }
 
-TEST_F(Simt, CopiesAreChecked) {
+TEST_F(Simt, RejectsInvalidCopies) {
   const DeviceArray<float> a(4);
   float host[8] = {};
   EXPECT_EQ(cudaMemcpy(a.data(), host, 20, cudaMemcpyHostToDevice), cudaErrorInvalidValue);
@@ -122,10 +122,11 @@ TEST_F(Simt, CopiesAreChecked) {
   EXPECT_STREQ(cudaGetErrorName(cudaGetLastError()), "cudaErrorInvalidValue");
 }
 
-TEST_F(Simt, LaunchesAreChecked) {
+TEST_F(Simt, RejectsInvalidLaunches) {
   const CudaStream on = default_stream();
   const DeviceArray<unsigned> a(1000), arrivals(std::vector<unsigned>{0});
-  EXPECT_THROW(probe_grid_barrier(on, 1000, 1, a.data(), arrivals.data()), Error) << "more blocks than are resident";
+  EXPECT_THROW(probe_grid_barrier(on, 1000, 1, a.data(), arrivals.data()), Error)
+      << "more blocks than can be resident at once";
   CudaStream destroyed = on;
   check(cudaStreamCreate(&destroyed.stream), "stream");
   check(cudaStreamDestroy(destroyed.stream), "stream");
@@ -135,7 +136,8 @@ TEST_F(Simt, LaunchesAreChecked) {
   EXPECT_EQ(blocks, 2);
 }
 
-// Work is done late or early, as the seed draws; what is right is right under every one, and what is not, not.
+// The seed decides whether work on a stream runs early or late. A correct program gives the same result under every
+// seed; an incorrect one fails under some.
 class Streams : public Simt {
  protected:
   void SetUp() override {
@@ -153,9 +155,9 @@ class Streams : public Simt {
     cudaFreeHost(pinned);
     Simt::TearDown();
   }
-  // Uploads ones by one stream, negates by another; how many seeds give -1 all over?
-  unsigned seeds_that_work(bool event_between, bool synchronise) {
-    unsigned work = 0;
+  // Uploads ones on one stream and negates them on another. Returns for how many seeds every result is -1.
+  unsigned correct_seeds(bool event_between, bool synchronise) {
+    unsigned count = 0;
     for (unsigned seed = 1; seed <= kSeeds; ++seed) {
       simt::set_seed(seed);
       const DeviceArray<float> a(kCount), b(kCount);
@@ -167,10 +169,10 @@ class Streams : public Simt {
       check(cudaMemcpyAsync(pinned, b.data(), kCount * sizeof(float), cudaMemcpyDeviceToHost, second.stream),
             "download");
       if (synchronise) check(cudaStreamSynchronize(second.stream), "synchronise");
-      work += std::count(pinned, pinned + kCount, -1.f) == kCount;
+      count += std::count(pinned, pinned + kCount, -1.f) == kCount;
       check(cudaDeviceSynchronize(), "synchronise");
     }
-    return work;
+    return count;
   }
   static constexpr int kCount = 100;
   CudaStream first{}, second{};
@@ -178,13 +180,13 @@ class Streams : public Simt {
   float* pinned = nullptr;
 };
 
-TEST_F(Streams, AMissingEventOrSynchronisationShows) {
-  EXPECT_EQ(seeds_that_work(true, true), kSeeds);
-  EXPECT_LT(seeds_that_work(false, true), kSeeds);
-  EXPECT_LT(seeds_that_work(true, false), kSeeds);
+TEST_F(Streams, MissingEventOrSynchronisationShows) {
+  EXPECT_EQ(correct_seeds(true, true), kSeeds);
+  EXPECT_LT(correct_seeds(false, true), kSeeds);
+  EXPECT_LT(correct_seeds(true, false), kSeeds);
 }
 
-TEST_F(Streams, EventsAndQueries) {
+TEST_F(Streams, QueriesAndElapsedTime) {
   const DeviceArray<float> a(kCount);
   cudaEvent_t begin, end;
   check(cudaEventCreate(&begin), "event");
@@ -195,7 +197,7 @@ TEST_F(Streams, EventsAndQueries) {
   while (cudaEventQuery(end) == cudaErrorNotReady) {
   }
   EXPECT_EQ(cudaStreamQuery(first.stream), cudaSuccess);
-  EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "not ready is no error";
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "cudaErrorNotReady is not stored as the last error";
   float milliseconds = -1;
   EXPECT_EQ(cudaEventElapsedTime(&milliseconds, begin, end), cudaSuccess);
   EXPECT_GT(milliseconds, 0);
@@ -203,8 +205,8 @@ TEST_F(Streams, EventsAndQueries) {
   check(cudaEventDestroy(end), "event");
 }
 
-// What a capture forbids, by its mode, is forbidden to its own thread alone.
-TEST_F(Streams, ACaptureOfAThreadLeavesOthersFree) {
+// In thread-local mode, only the capturing thread may not make calls that cannot be captured.
+TEST_F(Streams, ThreadLocalCaptureDoesNotRestrictOtherThreads) {
   void *own = nullptr, *other = nullptr;
   check(cudaStreamBeginCapture(first.stream, cudaStreamCaptureModeThreadLocal), "capture");
   EXPECT_EQ(cudaMalloc(&own, 4), cudaErrorStreamCaptureUnsupported);
@@ -215,7 +217,7 @@ TEST_F(Streams, ACaptureOfAThreadLeavesOthersFree) {
   check(cudaFree(other), "free");
 }
 
-TEST_F(Streams, ACaptureForksAndJoins) {
+TEST_F(Streams, CaptureForksAndJoins) {
   const DeviceArray<float> a(std::vector<float>(kCount, 2.f)), b(kCount), c(kCount);
   cudaGraph_t graph;
   cudaGraphExec_t exec;
@@ -230,7 +232,7 @@ TEST_F(Streams, ACaptureForksAndJoins) {
   EXPECT_EQ(cudaMalloc(&p, 4), cudaErrorStreamCaptureUnsupported);
   EXPECT_EQ(cudaStreamSynchronize(first.stream), cudaErrorStreamCaptureUnsupported);
   check(cudaStreamEndCapture(first.stream, &graph), "capture");
-  EXPECT_TRUE(std::isnan(b.values()[0])) << "a capture runs nothing";
+  EXPECT_TRUE(std::isnan(b.values()[0])) << "a capture must not run the work";
   check(cudaGraphInstantiate(&exec, graph), "instantiate");
   check(cudaGraphLaunch(exec, second.stream), "launch");
   check(cudaStreamSynchronize(second.stream), "synchronise");
@@ -239,7 +241,7 @@ TEST_F(Streams, ACaptureForksAndJoins) {
   check(cudaGraphDestroy(graph), "graph");
 }
 
-TEST_F(Streams, ACaptureThatDoesNotJoinFails) {
+TEST_F(Streams, CaptureWithAnUnjoinedStreamFails) {
   const DeviceArray<float> a(kCount);
   cudaGraph_t graph;
   check(cudaStreamBeginCapture(first.stream, cudaStreamCaptureModeGlobal), "capture");
@@ -248,11 +250,11 @@ TEST_F(Streams, ACaptureThatDoesNotJoinFails) {
   probe_negate(second, kCount, a.data(), a.data());
   EXPECT_EQ(cudaStreamEndCapture(first.stream, &graph), cudaErrorStreamCaptureUnjoined);
   EXPECT_EQ(graph, nullptr);
-  EXPECT_EQ(cudaStreamSynchronize(second.stream), cudaSuccess) << "no longer captures";
+  EXPECT_EQ(cudaStreamSynchronize(second.stream), cudaSuccess) << "the stream must not capture any more";
 }
 
-// A program whose every call fails once, and whose destructors clean up.
-TEST_F(Simt, AnyCallCanFail) {
+// Each runtime API call of a program fails in turn; destructors must release everything.
+TEST_F(Simt, FailsAnyCallOnRequest) {
   struct Stream {
     Stream() { check(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "stream"); }
     ~Stream() { cudaStreamDestroy(handle); }
@@ -265,26 +267,26 @@ TEST_F(Simt, AnyCallCanFail) {
     const DeviceArray<float> a(std::vector<float>(100, 1.f)), b(100);
     probe_negate(on, 100, a.data(), b.data());
     check(cudaStreamSynchronize(on.stream), "synchronise");
-    if (b.values()[99] != -1) throw Error("wrong");
+    if (b.values()[99] != -1) throw Error("wrong result");
   };
   const std::size_t before = simt::objects_left();
   const unsigned first = simt::calls() + 1;
   program();
   const unsigned calls = simt::calls() + 1 - first;
   ASSERT_GE(calls, 12u);
-  unsigned told = 0;
+  unsigned errors = 0;
   for (unsigned call = 0; call < calls; ++call) {
     simt::fail_at(simt::calls() + 1 + call);
     try {
       program();
     } catch (const Error& error) {
       EXPECT_NE(std::string(error.what()).find("CUDA: "), std::string::npos) << error.what();
-      ++told;
+      ++errors;
     }
     EXPECT_EQ(simt::objects_left(), before) << "call " << call + 1 << " of " << calls;
     cudaGetLastError();
   }
-  EXPECT_EQ(told, calls - 3) << "two frees and a destruction tell nobody";
+  EXPECT_EQ(errors, calls - 3) << "destructors ignore the errors of two frees and of one stream destruction";
   simt::fail_at(simt::calls() + 1, cudaErrorInsufficientDriver);
   int count = -1;
   EXPECT_EQ(cudaGetDeviceCount(&count), cudaErrorInsufficientDriver);

@@ -1,5 +1,5 @@
-// Streams, events and graphs. A stream is a queue of work; an event, a place in one; a graph, work that a stream was
-// given while it captured.
+// Streams, events and graphs. A stream is a queue of work items. An event is a position in such a queue. A graph is the
+// list of work items that streams were given during a capture.
 #include <algorithm>
 
 #include "tests/simt/device.h"
@@ -8,8 +8,8 @@ using simt::Device;
 
 namespace simt {
 
-CUstream_st* Device::stream(cudaStream_t handle) {
-  if (handle == nullptr) return legacy.get();
+CUstream_st* Device::find_stream(cudaStream_t handle) {
+  if (handle == nullptr) return default_stream.get();
   const auto found = streams.find(handle);
   return found != streams.end() ? found->second.get() : nullptr;
 }
@@ -20,32 +20,32 @@ void Device::enqueue(CUstream_st& stream, Work work) {
     stream.unjoined = &stream != stream.capture->origin;
     return;
   }
-  if (&stream == legacy.get()) {
+  if (&stream == default_stream.get()) {
     for (const auto& [handle, other] : streams)
-      if (other->blocking) finish(*other);
+      if (other->blocking) drain(*other);
   } else if (stream.blocking) {
-    finish(*legacy);
+    drain(*default_stream);
   }
   stream.pending.push_back(std::move(work));
   ++stream.enqueued;
-  if ((random = random * 1664525 + 1013904223) >> 31 != 0) finish(stream);
+  if ((random = random * 1664525 + 1013904223) >> 31 != 0) drain(stream);
 }
 
-void Device::finish(CUstream_st& stream, std::uint64_t ticket) {
+void Device::drain(CUstream_st& stream, std::uint64_t ticket) {
   if (stream.done >= ticket) return;
   const bool opened = memory.open();
   while (stream.done < ticket) {
     const Work work = std::move(stream.pending.front());
     stream.pending.pop_front();
     ++stream.done;
-    if (broken == cudaSuccess) work();
+    if (sticky_error == cudaSuccess) work();
   }
   if (opened) memory.close();
 }
 
-void Device::finish_all() {
-  finish(*legacy);
-  for (const auto& [handle, stream] : streams) finish(*stream);
+void Device::drain_all() {
+  drain(*default_stream);
+  for (const auto& [handle, stream] : streams) drain(*stream);
 }
 
 bool Device::capturing() const {
@@ -78,18 +78,18 @@ cudaError_t make(std::map<T*, std::unique_ptr<T>>& objects, T** handle) {
   return cudaSuccess;
 }
 template <class T>
-cudaError_t drop(std::map<T*, std::unique_ptr<T>> Device::*objects, T* handle) {
+cudaError_t destroy(std::map<T*, std::unique_ptr<T>> Device::*objects, T* handle) {
   Device& device = Device::get();
-  return device.end(
+  return device.call_release(
       [&] { return (device.*objects).erase(handle) == 1 ? cudaSuccess : cudaErrorInvalidResourceHandle; });
 }
 
-// The call on a stream that exists.
+// Calls body(device, stream), or fails if there is no such stream. The same for events.
 template <class F>
 cudaError_t on_stream(cudaStream_t handle, cudaError_t failure, F body) {
   Device& device = Device::get();
   return device.call(failure, [&] {
-    CUstream_st* const stream = device.stream(handle);
+    CUstream_st* const stream = device.find_stream(handle);
     return stream != nullptr ? body(device, *stream) : cudaErrorInvalidResourceHandle;
   });
 }
@@ -119,10 +119,10 @@ cudaError_t cudaStreamCreate(cudaStream_t* handle) {
 }
 cudaError_t cudaStreamDestroy(cudaStream_t handle) {
   Device& device = Device::get();
-  return device.end([&] {
+  return device.call_release([&] {
     const auto found = device.streams.find(handle);
     if (found == device.streams.end()) return cudaErrorInvalidResourceHandle;
-    device.finish(*found->second);
+    device.drain(*found->second);
     device.streams.erase(found);
     return cudaSuccess;
   });
@@ -130,15 +130,15 @@ cudaError_t cudaStreamDestroy(cudaStream_t handle) {
 cudaError_t cudaStreamSynchronize(cudaStream_t handle) {
   return simt::on_stream(handle, cudaErrorUnknown, [](Device& device, CUstream_st& stream) {
     if (stream.capture != nullptr) return cudaErrorStreamCaptureUnsupported;
-    device.finish(stream);
-    return device.broken;
+    device.drain(stream);
+    return device.sticky_error;
   });
 }
 cudaError_t cudaStreamQuery(cudaStream_t handle) {
   return simt::on_stream(handle, cudaErrorUnknown, [](Device& device, CUstream_st& stream) {
     if (stream.capture != nullptr) return cudaErrorStreamCaptureUnsupported;
-    if (stream.pending.empty()) return device.broken;
-    device.finish(stream, stream.done + 1);  // who asks again and again sees it end
+    if (stream.pending.empty()) return device.sticky_error;
+    device.drain(stream, stream.done + 1);  // progress, so that a loop of queries ends
     return cudaErrorNotReady;
   });
 }
@@ -146,14 +146,14 @@ cudaError_t cudaDeviceSynchronize() {
   Device& device = Device::get();
   return device.call(cudaErrorUnknown, [&] {
     if (device.capturing()) return cudaErrorStreamCaptureUnsupported;
-    device.finish_all();
-    return device.broken;
+    device.drain_all();
+    return device.sticky_error;
   });
 }
 cudaError_t cudaDeviceReset() {
   Device& device = Device::get();
   const std::lock_guard lock(device.mutex);
-  device.last = device.broken = cudaSuccess;
+  device.last_error = device.sticky_error = cudaSuccess;
   return cudaSuccess;
 }
 cudaError_t cudaLaunchHostFunc(cudaStream_t handle, cudaHostFn_t function, void* data) {
@@ -172,19 +172,19 @@ cudaError_t cudaEventCreate(cudaEvent_t* handle) {
 }
 cudaError_t cudaEventDestroy(cudaEvent_t handle) {
   Device& device = Device::get();
-  return device.end([&] {
+  return device.call_release([&] {
     if (simt::find(device.events, handle) == nullptr) return cudaErrorInvalidResourceHandle;
     if (handle->stream && handle->capture == nullptr)
-      device.finish(*handle->stream, handle->ticket);  // that work notes the time in the event
+      device.drain(*handle->stream, handle->ticket);  // that work item writes to the event
     device.events.erase(handle);
     return cudaSuccess;
   });
 }
 cudaError_t cudaEventRecord(cudaEvent_t handle, cudaStream_t stream_handle) {
   return simt::on_event(handle, [&](Device& device, CUevent_st& event) {
-    CUstream_st* const stream = device.stream(stream_handle);
+    CUstream_st* const stream = device.find_stream(stream_handle);
     if (stream == nullptr) return cudaErrorInvalidResourceHandle;
-    event.stream = stream == device.legacy.get() ? device.legacy : device.streams[stream];
+    event.stream = stream == device.default_stream.get() ? device.default_stream : device.streams[stream];
     event.capture = stream->capture;
     if (event.capture != nullptr) return cudaSuccess;
     device.enqueue(*stream, [&event] { event.time = std::chrono::steady_clock::now(); });
@@ -194,7 +194,7 @@ cudaError_t cudaEventRecord(cudaEvent_t handle, cudaStream_t stream_handle) {
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t handle, unsigned) {
   return simt::on_event(handle, [&](Device& device, CUevent_st& event) {
-    CUstream_st* const waiting = device.stream(stream);
+    CUstream_st* const waiting = device.find_stream(stream);
     if (waiting == nullptr) return cudaErrorInvalidResourceHandle;
     if (event.capture != nullptr) {
       event.stream->unjoined = false;
@@ -202,7 +202,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t handle, unsigne
       waiting->unjoined = waiting != event.capture->origin;
     } else if (event.stream) {
       device.enqueue(*waiting,
-                     [&device, first = event.stream, ticket = event.ticket] { device.finish(*first, ticket); });
+                     [&device, first = event.stream, ticket = event.ticket] { device.drain(*first, ticket); });
     }
     return cudaSuccess;
   });
@@ -210,15 +210,15 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t handle, unsigne
 cudaError_t cudaEventSynchronize(cudaEvent_t handle) {
   return simt::on_event(handle, [](Device& device, CUevent_st& event) {
     if (event.capture != nullptr) return cudaErrorStreamCaptureUnsupported;
-    if (event.stream) device.finish(*event.stream, event.ticket);
-    return device.broken;
+    if (event.stream) device.drain(*event.stream, event.ticket);
+    return device.sticky_error;
   });
 }
 cudaError_t cudaEventQuery(cudaEvent_t handle) {
   return simt::on_event(handle, [](Device& device, CUevent_st& event) {
     if (event.capture != nullptr) return cudaErrorStreamCaptureUnsupported;
-    if (!event.stream || event.stream->done >= event.ticket) return device.broken;
-    device.finish(*event.stream, event.stream->done + 1);
+    if (!event.stream || event.stream->done >= event.ticket) return device.sticky_error;
+    device.drain(*event.stream, event.stream->done + 1);
     return cudaErrorNotReady;
   });
 }
@@ -234,7 +234,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {
   return simt::on_stream(handle, cudaErrorUnknown, [mode](Device& device, CUstream_st& stream) {
-    if (&stream == device.legacy.get() || stream.capture != nullptr) return cudaErrorStreamCaptureUnsupported;
+    if (&stream == device.default_stream.get() || stream.capture != nullptr) return cudaErrorStreamCaptureUnsupported;
     simt::make(device.graphs, &stream.capture);
     stream.capture->origin = &stream;
     stream.capture->mode = mode;
@@ -245,7 +245,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mo
 cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
   Device& device = Device::get();
   const std::lock_guard lock(device.mutex);
-  CUstream_st* const stream = device.stream(handle);
+  CUstream_st* const stream = device.find_stream(handle);
   const cudaGraph_t captured = stream != nullptr ? stream->capture : nullptr;
   const cudaError_t error = device.call(cudaErrorUnknown, [&] {
     if (captured == nullptr || captured->origin != stream) return cudaErrorInvalidValue;
@@ -254,7 +254,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
     return cudaSuccess;
   });
   if (captured != nullptr) device.end_capture(captured);
-  if (error != cudaSuccess) device.graphs.erase(captured);  // a capture that failed leaves nothing
+  if (error != cudaSuccess) device.graphs.erase(captured);  // a failed capture leaves no graph
   *graph = error == cudaSuccess ? captured : nullptr;
   return error;
 }
@@ -268,29 +268,29 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsig
   Device& device = Device::get();
   return device.call(cudaErrorMemoryAllocation, [&] {
     if (simt::find(device.graphs, graph) == nullptr) return cudaErrorInvalidValue;
-    simt::make(device.execs, exec);
+    simt::make(device.graph_execs, exec);
     (*exec)->nodes = std::make_shared<const std::vector<simt::Work>>(graph->nodes);
     return cudaSuccess;
   });
 }
 cudaError_t cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t handle) {
   return simt::on_stream(handle, cudaErrorUnknown, [=](Device& device, CUstream_st&) {
-    return simt::find(device.execs, exec) != nullptr ? cudaSuccess : cudaErrorInvalidValue;
+    return simt::find(device.graph_execs, exec) != nullptr ? cudaSuccess : cudaErrorInvalidValue;
   });
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t handle) {
   return simt::on_stream(handle, cudaErrorUnknown, [=](Device& device, CUstream_st& stream) {
-    if (simt::find(device.execs, exec) == nullptr) return cudaErrorInvalidValue;
+    if (simt::find(device.graph_execs, exec) == nullptr) return cudaErrorInvalidValue;
     device.enqueue(stream, [&device, nodes = exec->nodes] {
       for (const simt::Work& node : *nodes)
-        if (device.broken == cudaSuccess) node();
+        if (device.sticky_error == cudaSuccess) node();
     });
     return cudaSuccess;
   });
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-  return simt::drop(&Device::graphs, graph);
+  return simt::destroy(&Device::graphs, graph);
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
-  return simt::drop(&Device::execs, exec);
+  return simt::destroy(&Device::graph_execs, exec);
 }

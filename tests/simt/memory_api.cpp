@@ -1,4 +1,4 @@
-// The runtime API's functions that allocate, fill and copy memory.
+// Runtime API functions that allocate, free, fill and copy memory.
 #include <cstring>
 
 #include "tests/simt/device.h"
@@ -7,15 +7,17 @@ using simt::Device;
 
 namespace {
 
-struct Rows {
+/// A copy of `height` rows of `width` bytes.
+struct RowCopy {
   unsigned char* to;
   std::size_t to_pitch;
   const unsigned char* from;
   std::size_t from_pitch, width, height;
 };
 
-// Within the pinned allocation that p is in; memory that is not pinned cannot be checked.
-bool pinned(const Device& device, const void* p, std::size_t bytes, bool& valid) {
+// Whether p is in pinned host memory. If so, clears `valid` unless [p, p + bytes) is within that allocation. Pageable
+// memory cannot be checked.
+bool is_pinned(const Device& device, const void* p, std::size_t bytes, bool& valid) {
   const auto* const at = static_cast<const unsigned char*>(p);
   auto next = device.pinned.upper_bound(at);
   if (next == device.pinned.begin()) return false;
@@ -25,10 +27,10 @@ bool pinned(const Device& device, const void* p, std::size_t bytes, bool& valid)
   return true;
 }
 
-cudaError_t copy(const Rows& rows, cudaMemcpyKind kind, cudaStream_t handle, bool wait) {
+cudaError_t copy(const RowCopy& rows, cudaMemcpyKind kind, cudaStream_t handle, bool wait) {
   Device& device = Device::get();
   return device.call(cudaErrorUnknown, [&] {
-    CUstream_st* const stream = device.stream(handle);
+    CUstream_st* const stream = device.find_stream(handle);
     if (stream == nullptr) return cudaErrorInvalidResourceHandle;
     if (wait && device.capturing()) return cudaErrorStreamCaptureUnsupported;
     if (rows.width == 0 || rows.height == 0) return cudaSuccess;
@@ -39,22 +41,22 @@ cudaError_t copy(const Rows& rows, cudaMemcpyKind kind, cudaStream_t handle, boo
     bool valid = kind == cudaMemcpyDefault ||
                  (to_device == (kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice) &&
                   from_device == (kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice));
-    valid &= !to_device || device.memory.holds(rows.to, to_bytes);
-    valid &= !from_device || device.memory.holds(rows.from, from_bytes);
-    const bool deferred = (to_device || pinned(device, rows.to, to_bytes, valid)) &
-                          (from_device || pinned(device, rows.from, from_bytes, valid));
+    valid &= !to_device || device.memory.contains(rows.to, to_bytes);
+    valid &= !from_device || device.memory.contains(rows.from, from_bytes);
+    const bool deferred = (to_device || is_pinned(device, rows.to, to_bytes, valid)) &
+                          (from_device || is_pinned(device, rows.from, from_bytes, valid));
     if (!valid) return cudaErrorInvalidValue;
     device.enqueue(*stream, [rows] {
       for (std::size_t row = 0; row < rows.height; ++row)
         std::memmove(rows.to + row * rows.to_pitch, rows.from + row * rows.from_pitch, rows.width);
     });
-    // Pageable memory is copied before the call returns, whatever its name.
-    if ((wait || !deferred) && stream->capture == nullptr) device.finish(*stream);
-    return wait ? device.broken : cudaSuccess;
+    // A copy from or to pageable memory completes before the call returns, even if it is named Async.
+    if ((wait || !deferred) && stream->capture == nullptr) device.drain(*stream);
+    return wait ? device.sticky_error : cudaSuccess;
   });
 }
 
-Rows one_row(void* to, const void* from, std::size_t bytes) {
+RowCopy one_row(void* to, const void* from, std::size_t bytes) {
   return {static_cast<unsigned char*>(to), bytes, static_cast<const unsigned char*>(from), bytes, bytes, 1};
 }
 
@@ -70,10 +72,10 @@ cudaError_t cudaMalloc(void** p, std::size_t bytes) {
 }
 cudaError_t cudaFree(void* p) {
   Device& device = Device::get();
-  return device.end([&] {
+  return device.call_release([&] {
     if (p == nullptr) return cudaSuccess;
     if (device.capturing()) return cudaErrorStreamCaptureUnsupported;
-    device.finish_all();
+    device.drain_all();
     return device.memory.release(p) ? cudaSuccess : cudaErrorInvalidValue;
   });
 }
@@ -92,9 +94,9 @@ cudaError_t cudaMallocHost(void** p, std::size_t bytes) {
 }
 cudaError_t cudaFreeHost(void* p) {
   Device& device = Device::get();
-  return device.end([&] {
+  return device.call_release([&] {
     if (p == nullptr) return cudaSuccess;
-    device.finish_all();
+    device.drain_all();
     return device.pinned.erase(static_cast<unsigned char*>(p)) == 1 ? cudaSuccess : cudaErrorInvalidValue;
   });
 }
@@ -111,9 +113,9 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
   return device.call(cudaErrorUnknown, [&] {
     void* const q = const_cast<void*>(p);
     bool valid = true;
-    if (device.memory.holds(p, 1))
+    if (device.memory.contains(p, 1))
       *attributes = {cudaMemoryTypeDevice, 0, q, nullptr};
-    else if (pinned(device, p, 1, valid))
+    else if (is_pinned(device, p, 1, valid))
       *attributes = {cudaMemoryTypeHost, 0, q, q};
     else
       *attributes = {cudaMemoryTypeUnregistered, -1, nullptr, q};
@@ -142,10 +144,10 @@ cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, 
 cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t handle) {
   Device& device = Device::get();
   return device.call(cudaErrorUnknown, [&] {
-    CUstream_st* const stream = device.stream(handle);
+    CUstream_st* const stream = device.find_stream(handle);
     if (stream == nullptr) return cudaErrorInvalidResourceHandle;
     if (bytes == 0) return cudaSuccess;
-    if (!device.memory.holds(to, bytes)) return cudaErrorInvalidValue;
+    if (!device.memory.contains(to, bytes)) return cudaErrorInvalidValue;
     device.enqueue(*stream, [=] { std::memset(to, value, bytes); });
     return cudaSuccess;
   });
