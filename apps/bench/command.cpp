@@ -4,7 +4,6 @@
 #include <iostream>
 #include <memory>
 
-#include "apps/bench/measure.h"
 #include "apps/bench/options.h"
 #include "apps/bench/plot/roofline.h"
 #include "apps/bench/report/columns.h"
@@ -12,6 +11,7 @@
 #include "apps/bench/report/csv.h"
 #include "apps/bench/report/json.h"
 #include "apps/bench/report/table.h"
+#include "apps/bench/run_benchmark.h"
 #include "apps/cli/explain.h"
 #include "apps/cli/isa.h"
 #include "apps/files/atomic_file.h"

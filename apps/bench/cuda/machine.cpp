@@ -7,7 +7,7 @@
 #include "apps/bench/cuda/clock.h"
 #include "apps/bench/cuda/peak.h"
 #include "apps/bench/machine/machine.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 #include "runtime/cuda/device.h"
 
 namespace cudet::bench {

@@ -7,9 +7,9 @@
 #include <fstream>
 #include <map>
 
-#include "apps/bench/machine/cores.h"
+#include "apps/bench/machine/core_usage.h"
 #include "apps/bench/machine/peak.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 #include "runtime/cpu/cores.h"
 
 namespace cudet::bench {

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "apps/bench/machine/clock.h"
-#include "apps/bench/machine/cores.h"
+#include "apps/bench/machine/core_usage.h"
 #include "runtime/buffer.h"
 #include "runtime/cpu/cores.h"
 

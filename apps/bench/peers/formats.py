@@ -81,7 +81,7 @@ class Formats:
             raw = target.with_suffix(".safetensors")
             np.save(target, detected(self.model, self.size, self.programs, calibration(self.pictures), raw)[0])
         else:
-            python([HERE / "int8.py", self.path("onnx"), self.path("pictures.npy"), target], target, "not quantized")
+            python([HERE / "quantize.py", self.path("onnx"), self.path("pictures.npy"), target], target, "not quantized")
 
 
 def python(words, target, failed):

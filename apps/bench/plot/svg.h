@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "apps/bench/plot/labels.h"
+#include "apps/bench/plot/label_placement.h"
 
 namespace cudet::bench {
 

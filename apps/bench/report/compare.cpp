@@ -9,7 +9,7 @@
 #include <tuple>
 
 #include "apps/bench/report/columns.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 #include "kernels/error.h"
 
 namespace cudet::bench {

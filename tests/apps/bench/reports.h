@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "apps/bench/report/report.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 
 namespace cudet::bench::test {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 #include "apps/bench/work.h"
 #include "apps/cli/shape.h"
 #include "runtime/model/model.h"

@@ -5,7 +5,7 @@
 #include <ctime>
 #include <sstream>
 
-#include "apps/bench/machine/cores.h"
+#include "apps/bench/machine/core_usage.h"
 #include "apps/bench/machine/peak.h"
 #include "runtime/cpu/cores.h"
 

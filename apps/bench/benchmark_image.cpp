@@ -1,4 +1,4 @@
-#include "apps/bench/picture.h"
+#include "apps/bench/benchmark_image.h"
 
 #include <algorithm>
 #include <random>

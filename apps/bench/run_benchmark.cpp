@@ -1,11 +1,11 @@
-#include "apps/bench/measure.h"
+#include "apps/bench/run_benchmark.h"
 
 #include <algorithm>
 
 #include "apps/bench/machine/machine.h"
+#include "apps/bench/measure_throughput.h"
 #include "apps/bench/operators.h"
 #include "apps/bench/steps.h"
-#include "apps/bench/throughput.h"
 #include "apps/cli/precision.h"
 #include "apps/cli/shape.h"
 #ifdef CUDET_CUDA

@@ -1,4 +1,4 @@
-#include "apps/bench/machine/process.h"
+#include "apps/bench/machine/process_info.h"
 
 #include <sys/resource.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "apps/bench/plot/labels.h"
+#include "apps/bench/plot/label_placement.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 """A network in int8, by an engine's own quantizer: after training, from what its values are on pictures.
 
-    python int8.py MODEL.onnx PICTURES.npy TARGET
+    python quantize.py MODEL.onnx PICTURES.npy TARGET
 
 TARGET is .xml for OpenVINO, .onnx for ONNX Runtime; PICTURES (N,H,W,3) in 0..255. The decode behind the last
 convolutions of Detect stays in fp32, as in Ultralytics' export; OpenVINO took as long with it in int8, and with NNCF's

@@ -1,10 +1,10 @@
-#include "apps/bench/throughput.h"
+#include "apps/bench/measure_throughput.h"
 
 #include <algorithm>
 
+#include "apps/bench/benchmark_image.h"
 #include "apps/bench/machine/clock.h"
-#include "apps/bench/picture.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 
 namespace cudet::bench {
 namespace {

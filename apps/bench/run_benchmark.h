@@ -3,7 +3,7 @@
 #include <functional>
 #include <string>
 
-#include "apps/bench/network.h"
+#include "apps/bench/measure_network.h"
 #include "apps/bench/options.h"
 #include "apps/bench/report/report.h"
 

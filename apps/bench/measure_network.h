@@ -17,8 +17,8 @@ struct Started {
   double before_mb;     // 1e6 bytes resident before the model was loaded, the picture in them
 };
 
-/// Loads a model and runs a batch of the picture (picture.h). The network's input is all of `options.input`, whatever
-/// options.fit. Call it before anything else: first_ms holds all that the process did. Throws Error.
+/// Loads a model and runs a batch of the picture (benchmark_image.h). The network's input is all of `options.input`,
+/// whatever options.fit. Call it before anything else: first_ms holds all that the process did. Throws Error.
 Started start_network(const std::string& model, DetectorOptions options, int batch);
 
 /// `warmup` runs, then `runs` (at least 1) that count, of a batch of the picture. Times are of a batch: end to end by

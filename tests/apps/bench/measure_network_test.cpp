@@ -1,8 +1,8 @@
-#include "apps/bench/network.h"
+#include "apps/bench/measure_network.h"
 
 #include <gtest/gtest.h>
 
-#include "apps/bench/machine/process.h"
+#include "apps/bench/machine/process_info.h"
 #include "kernels/error.h"
 
 namespace cudet::bench::test {

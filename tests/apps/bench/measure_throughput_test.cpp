@@ -1,4 +1,4 @@
-#include "apps/bench/throughput.h"
+#include "apps/bench/measure_throughput.h"
 
 #include <gtest/gtest.h>
 

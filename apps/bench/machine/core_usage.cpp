@@ -1,4 +1,4 @@
-#include "apps/bench/machine/cores.h"
+#include "apps/bench/machine/core_usage.h"
 
 #include <unistd.h>
 

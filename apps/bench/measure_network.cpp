@@ -1,11 +1,11 @@
-#include "apps/bench/network.h"
+#include "apps/bench/measure_network.h"
 
 #include <vector>
 
+#include "apps/bench/benchmark_image.h"
 #include "apps/bench/machine/clock.h"
-#include "apps/bench/machine/process.h"
-#include "apps/bench/picture.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/machine/process_info.h"
+#include "apps/bench/report/sample_statistics.h"
 #include "apps/bench/work.h"
 #include "runtime/model/model.h"
 
