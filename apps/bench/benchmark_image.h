@@ -1,4 +1,5 @@
-// The picture that is measured with: drawn, always the same, so that results of two machines are of the same work.
+// The image that all benchmarks of a network run on. It is drawn by code and always the same, so that results from two
+// machines are for the same work.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -7,13 +8,13 @@
 
 namespace cudet::bench {
 
-/// 810 x 1080 pixels, RGB: a shaded ground with some sixty overlapping boxes, discs and patches of bars (as of
-/// barcodes) under noise. Networks find a handful of objects in it, or none: what they compute does not depend on that,
-/// and NMS takes a small share of the time either way.
+/// 810 x 1080 RGB pixels (width x height): a shaded background with 60 overlapping boxes, discs and patches of bars, as
+/// in barcodes, with noise added. Networks find a few objects in it or none. Their amount of computation does not
+/// depend on that, and NMS takes a small share of the time either way.
 class Picture {
  public:
   Picture();
-  /// Valid as long as the picture lives.
+  /// Points to the pixels of this object.
   Frame frame() const { return {pixels_.data(), kWidth, kHeight, kWidth * 3, PixelFormat::rgb}; }
 
  private:

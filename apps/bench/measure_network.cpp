@@ -12,7 +12,8 @@
 namespace cudet::bench {
 namespace {
 
-double gflop_of(const Model& model, Size input, int batch) {
+/// 1e9 floating-point operations of one batch.
+double count_gflop(const Model& model, Size input, int batch) {
   const Graph& graph = model.impl().graph;
   double flops = 0;
   for (const Program::NamedStep& named : compile(graph, no_weights(graph), batch, {input.height, input.width}).steps)
@@ -24,7 +25,7 @@ double gflop_of(const Model& model, Size input, int batch) {
 
 Started start_network(const std::string& path, DetectorOptions options, int batch) {
   const double age = process_age_ms();
-  const Picture picture;  // of which the process is not older
+  const Picture picture;  // drawn after `age` was taken, so first_ms does not include it
   const double before = resident_memory_mb();
   const auto now = Clock::now();
   options.fit = Fit::whole;
@@ -52,7 +53,7 @@ Network measure_network(Started& started, int batch, int warmup, int runs) {
   const double peak = peak_memory_mb();
   return {summarize(std::move(network)),
           summarize(std::move(end_to_end)),
-          gflop_of(started.model, started.detector.input(), batch),
+          count_gflop(started.model, started.detector.input(), batch),
           started.load_ms,
           started.first_ms,
           started.first_run_ms,

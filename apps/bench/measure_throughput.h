@@ -1,4 +1,4 @@
-// Pictures a second over batch sizes and numbers of threads.
+// Throughput in images per second, over batch sizes and numbers of threads.
 #pragma once
 #include <span>
 #include <vector>
@@ -8,16 +8,17 @@
 
 namespace cudet::bench {
 
-/// 1, 2, 4, … and `cores`.
+/// The numbers of threads to measure: the powers of two below `cores`, and `cores`.
 std::vector<int> thread_counts(int cores);
 
-/// 1, 2, 4, … to 8 or to `batch`, and `batch`.
+/// The batch sizes to measure: the powers of two up to max(8, batch), and `batch`.
 std::vector<int> batch_sizes(int batch);
 
-/// For each number of threads and each batch: how many pictures a second come out of a Detector that is never without
-/// work (on CUDA a batch is read while the network runs on the one before), by the median time from one batch's results
-/// to the next's. About `runs` pictures after `warmup`, at least ten batches. `options.threads` and fit count for
-/// nothing: the network's input is all of options.input. Throws Error.
+/// Measures for each number of threads and each batch size how many images per second a Detector processes while a
+/// batch is always queued (on CUDA a batch is uploaded while the network runs on the batch before it). The throughput
+/// is computed from the median time between the results of consecutive batches. Runs about `runs` images after about
+/// `warmup` images, but at least ten batches. options.threads and options.fit are ignored: the network's input has
+/// exactly the size options.input. Throws Error.
 std::vector<Throughput> measure_throughput(const Model& model, DetectorOptions options, std::span<const int> batches,
                                            std::span<const int> threads, int warmup, int runs);
 

@@ -1,4 +1,4 @@
-// What the options ask for, measured.
+// Runs the benchmarks that the options ask for and collects their results in a Report.
 #pragma once
 #include <functional>
 #include <string>
@@ -9,13 +9,15 @@
 
 namespace cudet::bench {
 
-/// A line for the user, which is no failure.
+/// Receives one line for the user that is not an error.
 using Note = std::function<void(const std::string&)>;
 
-/// The network, and what else of it the options ask for. Throws Error.
-Report measure_model(Started& started, const Options& options, const Note& note);
+/// Measures the whole network and the machine; also the network's steps (--layers) and its throughput (--sweep) if
+/// asked for. Throws Error.
+Report benchmark_model(Started& started, const Options& options, const Note& note);
 
-/// Each kernel of the operators at their shapes, on the CPU. Throws Error.
-Report measure_operators(const Options& options);
+/// Measures the machine and every kernel of the given operators at their shapes, on the CPU (--op, --shapes). Throws
+/// Error.
+Report benchmark_operators(const Options& options);
 
 }  // namespace cudet::bench

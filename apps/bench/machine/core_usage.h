@@ -1,26 +1,22 @@
-// Cores: their caches, and who uses them.
+// How busy cores are, with this process and with others.
 #pragma once
-#include <cstddef>
 #include <vector>
 
 namespace cudet::bench {
 
-/// Bytes of the last-level caches of these cores, each counted once; 0 where the system does not tell.
-std::size_t last_level_cache_bytes(const std::vector<int>& cores);
-
-/// How busy these cores have been since the object was made.
-class CoreUse {
+/// The usage of the given cores since the construction of this object.
+class CoreUsage {
  public:
-  explicit CoreUse(std::vector<int> cores);
+  explicit CoreUsage(std::vector<int> cores);
 
-  /// Cores' worth of time that this process's threads had: 1.5 is one and a half cores.
+  /// Average number of cores that the threads of this process used: 1.5 is one and a half cores.
   double own() const;
-  /// That others had: other processes, the system, and other guests of a virtual machine's host. To 10 ms of each
-  /// core's time; 0 where the system does not tell.
+  /// Average number of cores that everything else used: other processes, the kernel, and other guests on the host of a
+  /// virtual machine. The system counts in ticks of 10 ms per core. 0 if it does not report usage.
   double others() const;
 
  private:
-  /// Seconds.
+  /// Seconds: wall-clock time, CPU time of this process, CPU time of the cores.
   struct Reading {
     double wall, own, all;
   };

@@ -1,7 +1,9 @@
-// What repeated times come to. Intervals are of 95 %, by the percentile bootstrap: the samples are drawn anew, with
-// replacement, a thousand times from a fixed seed, and the interval holds the middle 95 % of what comes out. They tell
-// how much the samples at hand leave open, not what another process, another day or a machine that drifts would show;
-// of fewer than ten samples they are too narrow, of one they have no width.
+// Quantiles and confidence intervals of repeated times.
+//
+// Intervals are 95 % intervals by the percentile bootstrap: the samples are resampled with replacement a thousand times
+// from a fixed seed, and the interval spans the middle 95 % of the results. An interval covers the uncertainty of these
+// samples only, not the difference to another process, to another day or after a drift of the machine. With fewer than
+// ten samples intervals are too narrow; with one sample they have no width.
 #pragma once
 #include <span>
 #include <vector>
@@ -10,17 +12,20 @@
 
 namespace cudet::bench {
 
-/// The value below which a share of 0..1 of the samples lies: between the two samples nearest to (n - 1) * share in
-/// order, linearly. Throws Error where there are no samples, as all below.
+// All functions throw Error if there are no samples.
+
+/// Returns the quantile for a share of 0..1, interpolated linearly between the two sorted samples around the index
+/// (n - 1) * share.
 double quantile(std::vector<double> samples, double share);
 
-/// Quantiles and the median's interval of times, milliseconds in the order in which they were measured.
+/// Computes the quantiles of times in milliseconds and the interval of their median. Keeps the order of the samples.
 Times summarize(std::vector<double> samples_ms);
 
-/// Of median(now) / median(before); below 1: `now` is quicker. The two are drawn independently of each other.
+/// Returns the interval of median(now) / median(before); below 1 means that `now` is faster. The two are resampled
+/// independently.
 Interval ratio_interval(std::span<const double> now, std::span<const double> before);
 
-/// By how much equal work differed: (p90 - p10) / p50.
+/// Returns the spread of the times of equal work: (p90 - p10) / p50.
 double noise_of(std::span<const double> samples);
 
 }  // namespace cudet::bench
