@@ -5,8 +5,8 @@
 namespace cudet::bench::test {
 namespace {
 
-// Results of different machines, and of versions of cudet, are to be of the same work.
-TEST(BenchPicture, IsTheSameEverywhere) {
+// Results from different machines and versions of cudet must be for the same work.
+TEST(BenchmarkImage, IsTheSameEverywhere) {
   const Picture picture;
   const Frame frame = picture.frame();
   ASSERT_EQ(frame.width, 810);
