@@ -2,7 +2,8 @@
 
 A graph (onnx_graph.py, ncnn_graph.py) has the methods `input(size)`, `conv`, `split`, `concat`, `add`, `max_pool`,
 `upsample`, `dysample` and `detect`. Their arguments and results are values with a `.shape` (C,H,W). Batch norm is
-folded into the convolutions, and the constants of DySample into its offset convolution, so that no engine computes them.
+folded into the convolutions, and the constants of DySample into its offset convolution, so that no engine computes
+them.
 """
 import json
 import math

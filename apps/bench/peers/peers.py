@@ -208,8 +208,8 @@ def write(blocks, machine, options):
         + ", ".join(f"{name} {v}" for name, v in versions.items())
         + ("." if options.models else ". All networks have 80 classes and random weights.")
         + "\n\nLoad and first result: from reading the network's files to the first result. Memory: peak resident "
-        "memory minus the resident memory before the files were read; for the peers that is after Python's imports, for cudet "
-        "it is measured in `bench`. Since the start: from the start of the process, for the peers including Python and "
+        "memory minus the resident memory before the files were read; for the peers that is after Python's imports, for "
+        "cudet it is measured in `bench`. Since the start: from the start of the process, for the peers including Python and "
         "its imports. Gap: difference from cudet's output in fp32. The limits are "
         f"{BOXES_PX['fp32']} px for boxes, at an input size of 640, and {SCORES['fp32']} for scores; for int8 "
         f"{BOXES_PX['int8']} px and {SCORES['int8']}, as a mean over likely detections.\n\n"
