@@ -219,8 +219,8 @@ void print_comparison(const Comparison& comparison, std::ostream& out) {
   columns.print(out);
   const std::size_t steps = comparison.steps.size();
   if (steps > 0)
-    out << steps - different.size() << " of " << steps << " steps: no difference seen. The interval of each step is a "
-        << percent(1 - kMissRate / static_cast<double>(steps), 2) << " interval, so that all together hold at 95 %.\n";
+    out << steps - different.size() << " of " << steps << " steps: no difference seen. Each step has a "
+        << percent(1 - kMissRate / static_cast<double>(steps), 2) << " interval, so that all hold together at 95 %.\n";
   print_names("only now, ", comparison.added, out);
   print_names("only before, ", comparison.gone, out);
 }
