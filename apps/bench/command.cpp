@@ -4,7 +4,6 @@
 #include <iostream>
 #include <memory>
 
-#include "apps/bench/measure.h"
 #include "apps/bench/options.h"
 #include "apps/bench/plot/roofline.h"
 #include "apps/bench/report/columns.h"
@@ -12,6 +11,7 @@
 #include "apps/bench/report/csv.h"
 #include "apps/bench/report/json.h"
 #include "apps/bench/report/table.h"
+#include "apps/bench/run_benchmark.h"
 #include "apps/cli/explain.h"
 #include "apps/cli/isa.h"
 #include "apps/files/atomic_file.h"
@@ -23,13 +23,14 @@ void complain(const std::string& line) {
   std::cerr << "bench: " << line << "\n";
 }
 
-/// A file that is opened before anything is measured, so that one that cannot be written is told then.
+/// An output file. It is opened before the measurement, so that a path that cannot be written is reported early.
 class OutputFile {
  public:
   explicit OutputFile(const std::string& path) : path_(path) {
     if (path.empty()) return;
     file_ = std::make_unique<AtomicFile>(path);
-    if (!file_->is_direct()) file_.reset();  // what ends the program while it measures must not leave the temporary
+    // This was only a check: a program that is killed while it measures must not leave a temporary file behind.
+    if (!file_->is_direct()) file_.reset();
   }
   explicit operator bool() const { return !path_.empty(); }
   void write(const std::string& text) {
@@ -43,21 +44,20 @@ class OutputFile {
   std::unique_ptr<AtomicFile> file_;
 };
 
-/// Throws Error where an output is the file of the model's weights, whose name the model's description holds.
+/// Throws Error if an output would overwrite the weights file. Only the loaded description names that file.
 void check_weights(const Options& options, const std::string& weights) {
-  std::error_code none_there;
+  std::error_code ignored;  // set for a file that does not exist
   for (const std::string* path : {&options.json, &options.csv, &options.svg})
-    if (std::filesystem::equivalent(*path, weights, none_there))
-      throw Error(*path + ": would be written over what is read");
+    if (std::filesystem::equivalent(*path, weights, ignored)) throw Error(*path + ": this output is also an input");
 }
 
-/// Prints what is slower than --fail-if-slower allows. Returns the exit status.
-int judge(const Comparison& comparison, double most) {
+/// Prints what is slower than --fail-if-slower allows: by a ratio above `max_ratio`. Returns the exit status.
+int judge(const Comparison& comparison, double max_ratio) {
   std::string line;
-  for (const Difference& d : slower_than(comparison, most))
+  for (const Difference& d : slower_than(comparison, max_ratio))
     line += (line.empty() ? "" : ", ") + d.name + " (" + percent(d.ratio - 1) + ")";
   if (line.empty()) return 0;
-  complain("slower by more than " + percent(most - 1) + ": " + line);
+  complain("slower by more than " + percent(max_ratio - 1) + ": " + line);
   return 1;
 }
 
@@ -68,24 +68,26 @@ std::vector<Stored> read_all(const std::vector<std::string>& paths) {
   return results;
 }
 
-/// What is measured, or was: at least one.
-std::vector<Stored> results_of(const Options& options, std::optional<Started>& started) {
+/// The stored results that --from names, or else the result of a new measurement. At least one.
+std::vector<Stored> load_or_measure(const Options& options, std::optional<Started>& started) {
   if (!options.from.empty()) return read_all(options.from);
-  return {{"this run", started ? measure_model(*started, options, complain) : measure_operators(options)}};
+  return {{"this run", started ? benchmark_model(*started, options, complain) : benchmark_operators(options)}};
 }
 
 int run(const Options& options) {
   use_isa(options.isa);
   OutputFile json(options.json), csv(options.csv), svg(options.svg);
   std::optional<Started> started;
-  if (!options.model.empty()) started = start_network(options.model, options.detector, options.batch);  // timed
+  // First, as the time to the first result counts from the start of the process.
+  if (!options.model.empty()) started = start_network(options.model, options.detector, options.batch);
   if (started) check_weights(options, started->model.weights_path());
-  const std::vector<Stored> before = read_all(options.compare), now = results_of(options, started);
+  const std::vector<Stored> before = read_all(options.compare), now = load_or_measure(options, started);
   const Report& report = now.front().report;
-  if (svg) svg.write(roofline_svg(report));  // files before the table, whose reader may leave; first what may fail
+  // Files before the table, whose reader may close the pipe. The plot is first, as it is the one that can fail.
+  if (svg) svg.write(roofline_svg(report));
   if (json) json.write(to_json(report));
   if (csv) csv.write(to_csv(report));
-  if (options.piped() && !report.machine.busy.empty()) complain("times mean little: " + report.machine.busy);
+  if (options.piped() && !report.machine.busy.empty()) complain("times are unreliable: " + report.machine.busy);
   if (!options.piped() && now.size() == 1) print_table(report, std::cout);
   int status = 0;
   if (!before.empty()) {
@@ -93,17 +95,18 @@ int run(const Options& options) {
     std::ostream& out = options.piped() ? std::cerr : std::cout;
     if (!options.piped() && now.size() == 1) out << "\n";
     print_comparison(comparison, out);
-    if (options.most_slower) {
-      if (!comparison.busy.empty()) throw Error("--fail-if-slower: nothing is judged: " + comparison.busy);
-      status = judge(comparison, *options.most_slower);
+    if (options.max_ratio) {
+      if (!comparison.busy.empty())
+        throw Error("--fail-if-slower: no verdict from unreliable times: " + comparison.busy);
+      status = judge(comparison, *options.max_ratio);
     }
   }
   std::cout.flush();
-  if (!std::cout) throw Error("standard output cannot be written");
+  if (!std::cout) throw Error("cannot write to standard output");
   return status;
 }
 
-/// What a failure that does not say it is of.
+/// What an error message starts with if the exception does not name its subject.
 std::string subject(const Options& options) {
   if (!options.model.empty()) return options.model;
   if (!options.from.empty()) return options.from.front();

@@ -8,7 +8,7 @@
 namespace cudet::bench {
 namespace {
 
-constexpr int kPixels = 4;  // of a product: with a block of channels, what registers hold
+constexpr int kPixels = 4;  // per product: its sums, kPixels x kConv2dBlock, fit into the registers
 constexpr int kTile = 16 * kPixels;
 
 int depth(const Conv2d& op) {
@@ -18,8 +18,8 @@ int pixels(const Conv2d& op) {
   return op.y.n * op.y.h * op.y.w;
 }
 
-/// What the window of output pixel p sees: R, S, C.
-void lower(const Conv2d& op, const float* x, int p, float* row) {
+/// Writes the input window of output pixel p to `row`, in the order R, S, C. Pixels in the padding are zero.
+void copy_window(const Conv2d& op, const float* x, int p, float* row) {
   const int u = p % op.y.w, v = p / op.y.w % op.y.h, image = p / op.y.w / op.y.h;
   for (int r = 0; r < op.kernel.h; ++r)
     for (int s = 0; s < op.kernel.w; ++s, row += op.x.c) {
@@ -32,10 +32,10 @@ void lower(const Conv2d& op, const float* x, int p, float* row) {
     }
 }
 
-/// sums(i, k) = sum over d of rows(i, d) * weight(d, k).
 struct Sums {
   float values[kPixels][kConv2dBlock];
 };
+/// sums(i, k) = sum over d of rows(i, d) * weight(d, k).
 Sums multiply(const float* rows, const float* weight, int depth) {
   Sums sums = {};
   for (int d = 0; d < depth; ++d, weight += kConv2dBlock)
@@ -64,7 +64,7 @@ void conv2d_im2col(const Conv2d& op, const Memory& memory, float* matrix, int fi
   float* y = arena_data<float>(memory, op.y);
   const auto row = [&](int p) { return matrix + static_cast<std::size_t>(p) * blocks.depth; };
   const int end = std::min(last * kTile, pixels(op));
-  for (int p = first * kTile; p < end; ++p) lower(op, x, p, row(p));
+  for (int p = first * kTile; p < end; ++p) copy_window(op, x, p, row(p));
   for (int block = 0; block < blocks.count; ++block)
     for (int p = first * kTile; p < end; p += kPixels) {
       const Sums sums = multiply(row(p), weight + block * blocks.floats, blocks.depth);

@@ -1,4 +1,5 @@
-// The textbook's convolution, a yardstick for the kernels: windows to rows of a matrix, times the weights.
+// The textbook convolution by im2col, as a baseline for the kernels: each window becomes a row of a matrix, which is
+// multiplied by the weights.
 #pragma once
 #include <cstddef>
 
@@ -6,11 +7,12 @@
 
 namespace cudet::bench {
 
-/// Floats of the matrix.
+/// Number of floats in the matrix, a whole number. A double, since it can exceed the range of int.
 double im2col_floats(const Conv2d& op);
-/// Output pixels go by tiles, as in the CPU's kernels; weights packed for conv2d_cpu_direct, f32, groups 1. `matrix`:
-/// of im2col_floats, of which each tile has its own part.
+/// Number of tiles of output pixels.
 int im2col_tiles(const Conv2d& op);
+/// Computes the tiles first..last-1, for f32 and groups = 1. The weights are packed for conv2d_cpu_direct. `matrix`
+/// is scratch memory of im2col_floats() floats; each tile uses its own part, so tiles can run in parallel.
 void conv2d_im2col(const Conv2d& op, const Memory& memory, float* matrix, int first, int last);
 
 }  // namespace cudet::bench

@@ -1,4 +1,4 @@
-// bench: how fast a network, its steps and its kernels run here.
+// bench measures how fast a network, its steps and single operators run on this machine.
 #include <csignal>
 
 #include "apps/bench/command.h"
@@ -6,7 +6,7 @@
 
 int main(int argc, char** argv) {
   cudet::open_standard_streams();
-  // A closed pipe and the largest size of a file are errors like a full disk.
+  // Report a closed pipe and a file size limit as write errors, as for a full disk.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   return cudet::bench::command(argc, argv);

@@ -10,7 +10,7 @@
 
 #include "apps/bench/im2col.h"
 #include "apps/bench/machine/clock.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 #include "apps/bench/steps.h"
 #include "kernels/conv2d/cpu/kernels.h"
 #include "runtime/cpu/executor.h"

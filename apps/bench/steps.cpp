@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "apps/bench/benchmark_image.h"
 #include "apps/bench/machine/clock.h"
-#include "apps/bench/picture.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 #include "runtime/cpu/session.h"
 
 namespace cudet::bench {

@@ -18,19 +18,20 @@ int fail(const std::string& line) {
 }  // namespace
 
 int command(int argc, char** argv) {
-  CLI::App app("inspect: the rows of a model, its parameters, GFLOPs and memory", "inspect");
+  CLI::App app("Prints the rows of a model, its parameters, GFLOPs and memory.", "inspect");
   app.set_version_flag("--version", "inspect (cudet) " CUDET_VERSION);
   std::string model, scale, imgsz;
   int batch = 1;
   bool with_program = false, with_shapes = false, json = false;
-  app.add_option("MODEL", model, "model description (JSON); its weights are not needed")->required();
-  app.add_option("--scale", scale, "scale to use in place of the description's own: n, s, m, l or x");
+  app.add_option("MODEL", model, "model description (JSON); the weights file is not needed")->required();
+  app.add_option("--scale", scale, "scale to use instead of the description's own: n, s, m, l or x");
   app.add_option("--imgsz", imgsz, "input size: N or HxW, rounded up to whole strides (default: the model's)");
-  app.add_option("--batch", batch, "pictures at once")->check(CLI::Range(1, 1024))->capture_default_str();
-  CLI::Option* program = app.add_flag("--program", with_program,
-                                      "the steps that run, with shapes and arena offsets, in place of the table");
-  CLI::Option* as_json = app.add_flag("--json", json, "all of it as JSON");
-  app.add_flag("--shapes", with_shapes, "in place of the table, the operators at their shapes, as bench --shapes reads")
+  app.add_option("--batch", batch, "images per batch")->check(CLI::Range(1, 1024))->capture_default_str();
+  CLI::Option* program =
+      app.add_flag("--program", with_program, "print the steps with shapes and arena offsets, instead of the table");
+  CLI::Option* as_json = app.add_flag("--json", json, "print everything as JSON");
+  app.add_flag("--shapes", with_shapes,
+               "print the operators and shapes that bench --shapes reads, instead of the table")
       ->excludes(program)
       ->excludes(as_json);
   try {
@@ -52,7 +53,7 @@ int command(int argc, char** argv) {
     else
       print_table(report, std::cout);
     std::cout.flush();
-    if (!std::cout) throw Error("standard output cannot be written");
+    if (!std::cout) throw Error("cannot write to standard output");
   } catch (const std::exception&) {
     return fail(explain(model));
   }

@@ -1,4 +1,4 @@
-// inspect: what a model is made of and what it costs.
+// inspect prints the structure of a model and its cost in parameters, operations and memory.
 #include "apps/inspect/command.h"
 
 int main(int argc, char** argv) {

@@ -1,4 +1,4 @@
-// Times by the CUDA device's own clock.
+// Measures times with the clock of the CUDA device.
 #pragma once
 #include "runtime/cuda/handles.h"
 
@@ -8,7 +8,7 @@ class CudaClock {
  public:
   explicit CudaClock(cudaStream_t stream) : stream_(stream) {}
 
-  /// Milliseconds between the begin and the end of what `work` puts on the stream, which this waits for.
+  /// Calls `work`, waits for what it enqueued on the stream, and returns the milliseconds that this took on the device.
   template <class Work>
   double milliseconds(Work&& work) {
     check(cudaEventRecord(start_.get(), stream_), "time");

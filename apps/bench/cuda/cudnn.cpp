@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kWorkspaceBytes = 256 << 20;
 
-/// The functions of the library, found once it is loaded. It is never unloaded: it has threads of its own.
+/// Loads the library and calls its functions by name. The library is never unloaded, because it has its own threads.
 class Library {
  public:
   Library() : handle_(dlopen(kName.c_str(), RTLD_NOW | RTLD_LOCAL)) {
@@ -31,11 +31,11 @@ class Library {
     const auto function = reinterpret_cast<Function*>(dlsym(handle_, name));
     return function ? function(args...) : CUDNN_STATUS_NOT_SUPPORTED;
   }
-  /// The same. Throws Error where it is not there, or fails.
+  /// As status(), but throws Error if the function is missing or fails.
   template <class Function, class... Args>
   void call(const char* name, Args... args) const {
     if (const cudnnStatus_t error = status<Function>(name, args...); error != CUDNN_STATUS_SUCCESS)
-      throw Error(std::string(name) + ": cuDNN's error " + std::to_string(static_cast<int>(error)));
+      throw Error(std::string(name) + ": cuDNN error " + std::to_string(static_cast<int>(error)));
   }
 
  private:
@@ -45,8 +45,8 @@ class Library {
 
 #define CUDNN(library, function, ...) (library).call<decltype(function)>(#function, __VA_ARGS__)
 
-/// Random values in (-1, 1): of zeros, a device makes quick work.
-DeviceBuffer noise(std::size_t count, Type type) {
+/// Random values in (-1, 1). With zeros a device would run faster.
+DeviceBuffer random_values(std::size_t count, Type type) {
   std::mt19937 random(1);
   std::uniform_real_distribution<float> draw(-1, 1);
   std::vector<std::byte> bytes(count * size_of(type));
@@ -65,7 +65,7 @@ std::size_t elements(const Tensor& t) {
   return static_cast<std::size_t>(t.n) * t.h * t.w * t.c;
 }
 
-const char* name_of(cudnnConvolutionFwdAlgo_t algorithm) {
+const char* algorithm_name(cudnnConvolutionFwdAlgo_t algorithm) {
   constexpr const char* kNames[CUDNN_CONVOLUTION_FWD_ALGO_COUNT] = {
       "IMPLICIT_GEMM", "IMPLICIT_PRECOMP_GEMM", "GEMM", "DIRECT", "FFT", "FFT_TILING", "WINOGRAD", "WINOGRAD_NONFUSED"};
   return kNames[algorithm];
@@ -83,7 +83,7 @@ struct Cudnn::Impl {
     CUDNN(library, cudnnCreateConvolutionDescriptor, &conv);
     workspace = DeviceBuffer(kWorkspaceBytes);
   }
-  ~Impl() {  // whether it fails or not: there is nobody to tell
+  ~Impl() {  // failures are ignored, as a destructor cannot report them
     library.status<decltype(cudnnDestroyConvolutionDescriptor)>("cudnnDestroyConvolutionDescriptor", conv);
     library.status<decltype(cudnnDestroyFilterDescriptor)>("cudnnDestroyFilterDescriptor", weight);
     library.status<decltype(cudnnDestroyTensorDescriptor)>("cudnnDestroyTensorDescriptor", y);
@@ -113,18 +113,18 @@ std::string Cudnn::prepare(const Conv2d& op) {
         op.dilation.w, CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT);
   CUDNN(i.library, cudnnSetConvolutionGroupCount, i.conv, op.groups);
   CUDNN(i.library, cudnnSetConvolutionMathType, i.conv, op.x.type == Type::f16 ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH);
-  i.x_data = noise(elements(op.x), op.x.type);
-  i.weight_data = noise(static_cast<std::size_t>(op.y.c) * op.kernel.h * op.kernel.w * c, op.x.type);
+  i.x_data = random_values(elements(op.x), op.x.type);
+  i.weight_data = random_values(static_cast<std::size_t>(op.y.c) * op.kernel.h * op.kernel.w * c, op.x.type);
   i.y_data = DeviceBuffer(elements(op.y) * size_of(op.x.type));
-  cudnnConvolutionFwdAlgoPerf_t found[CUDNN_CONVOLUTION_FWD_ALGO_COUNT] = {};  // the quickest first
+  cudnnConvolutionFwdAlgoPerf_t found[CUDNN_CONVOLUTION_FWD_ALGO_COUNT] = {};  // the fastest first
   int count = 0;
   CUDNN(i.library, cudnnFindConvolutionForwardAlgorithmEx, i.handle, i.x, i.x_data.data(), i.weight,
         i.weight_data.data(), i.conv, i.y, i.y_data.data(), CUDNN_CONVOLUTION_FWD_ALGO_COUNT, &count, found,
         i.workspace.data(), kWorkspaceBytes);
-  if (count == 0 || found[0].status != CUDNN_STATUS_SUCCESS) throw Error("cuDNN has no algorithm for it");
+  if (count == 0 || found[0].status != CUDNN_STATUS_SUCCESS) throw Error("cuDNN has no algorithm for this convolution");
   i.algorithm = found[0].algo;
   CUDNN(i.library, cudnnSetConvolutionMathType, i.conv, found[0].mathType);
-  return name_of(i.algorithm);
+  return algorithm_name(i.algorithm);
 }
 
 void Cudnn::run() {

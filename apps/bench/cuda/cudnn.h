@@ -1,5 +1,5 @@
-// cuDNN, to compare convolutions with. Only where the build found its header (CUDET_CUDNN), and loaded at run time, so
-// that the program needs no cuDNN beside it.
+// Convolutions by cuDNN, for comparison. Available if the build found cuDNN's header (CUDET_CUDNN). The library is
+// loaded at run time, so the program also runs without it.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -12,17 +12,17 @@ namespace cudet::bench {
 
 class Cudnn {
  public:
-  /// Throws Error where this build has no cuDNN, or the system.
+  /// Throws Error if this build or this system has no cuDNN.
   explicit Cudnn(cudaStream_t stream);
   ~Cudnn();
   Cudnn(Cudnn&&) noexcept;
   Cudnn& operator=(Cudnn&&) noexcept;
 
-  /// Finds the quickest of its algorithms for the convolution alone, without bias, SiLU and residual, which would take
-  /// it launches of their own: NHWC, of op.x's type (f32: without TF32), sums f32, on values of its own. Returns what
-  /// the algorithm is called. Throws Error where it has none.
+  /// Finds the fastest algorithm for the convolution without bias, SiLU and residual, for which cuDNN would need
+  /// separate launches. Layout NHWC, type of op.x (f32: without TF32), f32 accumulation, random values. Returns the
+  /// name of the algorithm. Throws Error if there is none.
   std::string prepare(const Conv2d& op);
-  /// Puts what was prepared on the stream.
+  /// Enqueues the prepared convolution on the stream.
   void run();
 
  private:

@@ -7,7 +7,7 @@
 #include "apps/bench/cuda/clock.h"
 #include "apps/bench/cuda/peak.h"
 #include "apps/bench/machine/machine.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 #include "runtime/cuda/device.h"
 
 namespace cudet::bench {
@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kRuns = 20;
 constexpr double kWorkMilliseconds = 2;
-constexpr std::size_t kCopyBytes = 256 << 20;  // beyond every cache
+constexpr std::size_t kCopyBytes = 256 << 20;  // larger than every cache
 
 std::string device_name() {
   int ordinal = 0;
@@ -25,14 +25,15 @@ std::string device_name() {
   return properties.name;
 }
 
-/// What the device can do, by the quickest of several runs.
+/// Measures the peak of the device as the fastest of several runs.
 class Peaks {
  public:
   explicit Peaks(const CudaDevice& device)
       : on_{stream_.get(), device.multiprocessors, device.shared_bytes_per_block, nullptr, 0},
-        sums_(static_cast<std::size_t>(device.multiprocessors) * kPeakBlocksEach * kThreads * sizeof(float)) {}
+        sums_(static_cast<std::size_t>(device.multiprocessors) * kPeakBlocksPerMultiprocessor * kThreads *
+              sizeof(float)) {}
 
-  /// 1e9 operations a second; adds to `times` how long equal work took.
+  /// 1e9 operations per second. Appends the times of the runs, which do equal work, to `times`.
   double gflops(Type type, int runs, std::vector<double>& times) {
     int iterations = 1;
     double flops = 0;
@@ -41,11 +42,11 @@ class Peaks {
           [&] { flops = multiply_adds_cuda(type, iterations, reinterpret_cast<float*>(sums_.data()), on_); });
     };
     run();  // loads the kernel
-    while (runs > 1 && iterations < kMostIterations && run() < kWorkMilliseconds) iterations *= 2;
+    while (runs > 1 && iterations < kMaxIterations && run() < kWorkMilliseconds) iterations *= 2;
     for (int i = 0; i < runs; ++i) times.push_back(run());
     return flops / quantile(times, 0) * 1e-6;
   }
-  /// 1e9 bytes a second, read and written.
+  /// 1e9 bytes per second, reads plus writes.
   double bandwidth_gbs(std::size_t bytes, int runs) {
     const DeviceBuffer from(bytes), to(bytes);
     check(cudaMemsetAsync(from.data(), 0, bytes, stream_.get()), "memory");
@@ -58,7 +59,7 @@ class Peaks {
   }
 
  private:
-  static constexpr int kMostIterations = 1 << 24;
+  static constexpr int kMaxIterations = 1 << 24;
 
   Stream stream_ = make_stream();
   CudaClock clock_{stream_.get()};
@@ -71,8 +72,8 @@ class Peaks {
 std::string why_no_times(const std::string& device) {
   const bool fibers = device == "fibers";  // tests/simt
   if (!fibers && device.rfind("Emulated CUDA device", 0) != 0) return "";
-  return std::string(fibers ? "fibers stand in" : "an emulation stands in") +
-         " for the GPU, so its times mean nothing; `make counts` tells what kernels execute";
+  return std::string(fibers ? "fibers simulate" : "an emulator simulates") +
+         " the GPU, so its times are meaningless; `make counts` tells what kernels execute";
 }
 
 std::string why_no_times() {
@@ -91,9 +92,9 @@ void measure_cuda_machine(Machine& machine, Precision precision) {
   machine.noise = noise_of(times);
   if (!no_times.empty()) {
     machine.busy = no_times;
-  } else if (machine.noise > kMostSpread) {
+  } else if (machine.noise > kMaxSpread) {
     char line[100];
-    std::snprintf(line, sizeof line, "equal work on the GPU differed by %.0f %%: something else is running",
+    std::snprintf(line, sizeof line, "equal work on the GPU varied by %.0f %%: there is other load",
                   100 * machine.noise);
     machine.busy = line;
   }

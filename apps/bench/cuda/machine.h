@@ -1,4 +1,4 @@
-// The CUDA device that is measured on, and whether its times mean something.
+// The CUDA device: its name and peak, and whether its times are reliable.
 #pragma once
 #include <string>
 
@@ -7,15 +7,16 @@
 
 namespace cudet::bench {
 
-/// Puts the calling thread's current CUDA device into `machine`, in place of what the processor can do: its name, its
-/// multiply-adds in this precision (fp16: of mma.sync, sums in fp32), the bandwidth of copies within its memory, each
-/// measured, and how much equal work differed; where times mean little, why. Throws Error where there is no device, or
-/// it lacks the precision.
+/// Measures the calling thread's current CUDA device and replaces the processor's values in `machine`: sets the
+/// device's name, its peak of multiply-adds in this precision (fp16: mma.sync with fp32 accumulation), the bandwidth of
+/// copies within its memory, the noise, and `busy` if times are unreliable. Throws Error if there is no device or it
+/// does not support the precision.
 void measure_cuda_machine(Machine& machine, Precision precision);
 
-/// Why times mean nothing on a device of this name, as CUDA tells it; empty where they mean something.
+/// Returns why times on a device with this name (from CUDA) are meaningless, or an empty string if they are not: it is
+/// a simulated device.
 std::string why_no_times(const std::string& device);
-/// The same of the current device.
+/// As above, for the current device.
 std::string why_no_times();
 
 }  // namespace cudet::bench

@@ -4,9 +4,9 @@
 namespace cudet::bench {
 namespace {
 
-constexpr int kChains = 16;                     // of a thread, independent of each other: as many as hide the latency
-constexpr int kProducts = 8;                    // of a warp, likewise
-constexpr int kProductFlops = 2 * 16 * 8 * 16;  // of mma.m16n8k16
+constexpr int kChains = 16;                     // independent chains per thread, enough to hide the latency
+constexpr int kProducts = 8;                    // independent products per warp, for the same reason
+constexpr int kProductFlops = 2 * 16 * 8 * 16;  // of one mma.m16n8k16
 
 __global__ void multiply_adds_f32(int iterations, float factor, float* sums) {
   const float start = static_cast<float>(threadIdx.x);
@@ -17,7 +17,7 @@ __global__ void multiply_adds_f32(int iterations, float factor, float* sums) {
     for (int i = 0; i < kChains; ++i) chain[i] = fmaf(chain[i], factor, start);
   float sum = 0;
   for (int i = 0; i < kChains; ++i) sum += chain[i];
-  sums[blockIdx.x * blockDim.x + threadIdx.x] = sum;  // what nobody reads would not be computed
+  sums[blockIdx.x * blockDim.x + threadIdx.x] = sum;  // without a use the compiler would remove the work
 }
 
 __global__ void multiply_adds_f16(int iterations, unsigned factors, float* sums) {
@@ -34,7 +34,7 @@ __global__ void multiply_adds_f16(int iterations, unsigned factors, float* sums)
 }  // namespace
 
 double multiply_adds_cuda(Type type, int iterations, float* sums, const CudaStream& on) {
-  const int blocks = on.multiprocessors * kPeakBlocksEach;
+  const int blocks = on.multiprocessors * kPeakBlocksPerMultiprocessor;
   if (type == Type::f32) {
     launch("multiply-adds", on, blocks, 0, multiply_adds_f32, iterations, 0.5f, sums);
     return 2.0 * blocks * kThreads * kChains * iterations;

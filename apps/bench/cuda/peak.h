@@ -1,14 +1,14 @@
-// What a CUDA device can do at the most. C++17: nvcc reads it.
+// The kernels that measure the peak of multiply-adds on a CUDA device. C++17, because nvcc compiles it.
 #pragma once
 #include "kernels/launch.cuh"
 
 namespace cudet::bench {
 
-constexpr int kPeakBlocksEach = 8;  // of a multiprocessor: 1024 threads, which every device holds at once
+constexpr int kPeakBlocksPerMultiprocessor = 8;  // 1024 threads, which every device can keep resident
 
-/// Multiply-adds on registers alone, in one launch: f32 by each thread, f16 with sums of f32 by each warp's mma.sync.
-/// `sums`: a float for each of on.multiprocessors · kPeakBlocksEach · kThreads threads. Returns how many floating-point
-/// operations that is, 2 a multiply-add.
+/// Launches one kernel that computes multiply-adds on registers: f32 in each thread; f16 with f32 accumulation by the
+/// mma.sync of each warp. `sums` has one float per thread: on.multiprocessors · kPeakBlocksPerMultiprocessor ·
+/// kThreads. Returns the number of floating-point operations, 2 per multiply-add.
 double multiply_adds_cuda(Type type, int iterations, float* sums, const CudaStream& on);
 
 }  // namespace cudet::bench

@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "apps/bench/benchmark_image.h"
 #include "apps/bench/cuda/clock.h"
 #include "apps/bench/cuda/cudnn.h"
 #include "apps/bench/cuda/machine.h"
-#include "apps/bench/picture.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 #include "apps/bench/steps.h"
 #include "runtime/cuda/session.h"
 

@@ -1,4 +1,4 @@
-// Times in milliseconds.
+// The clock of all measurements on the CPU.
 #pragma once
 #include <chrono>
 

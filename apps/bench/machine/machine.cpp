@@ -7,20 +7,22 @@
 #include <fstream>
 #include <map>
 
-#include "apps/bench/machine/cores.h"
+#include "apps/bench/machine/core_usage.h"
 #include "apps/bench/machine/peak.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 #include "runtime/cpu/cores.h"
 
 namespace cudet::bench {
 namespace {
 
-constexpr double kWorkMilliseconds = 2;  // less than a scheduler's slice: what has to share a core shows
-constexpr int kWarmup = 10;              // while clocks rise
+constexpr double kWorkMilliseconds = 2;  // shorter than a scheduler's time slice, so sharing a core spreads the times
+constexpr int kWarmup = 10;              // until the clock speed has risen
 constexpr int kRuns = 100;
 
-constexpr double kLeastShare = 0.9;   // of the time that the threads asked for; waiting for each other takes up to 3 %
-constexpr double kMostOthers = 0.15;  // of all cores; in half a second, ticks of 10 ms leave 0.06 of each open
+// Minimum share of `wanted` that the threads must get. Waiting for each other costs up to 3 %.
+constexpr double kMinShare = 0.9;
+// Maximum share of all cores for others. In half a second, ticks of 10 ms cause an error of up to 0.06 per core.
+constexpr double kMaxOthers = 0.15;
 
 std::string processor() {
   std::ifstream cpuinfo("/proc/cpuinfo");
@@ -34,7 +36,7 @@ std::string processor() {
 }  // namespace
 
 std::string processor_name(std::istream& cpuinfo) {
-  std::map<std::string, std::string> values;  // "model name\t: AMD EPYC", of the first core
+  std::map<std::string, std::string> values;  // of the first core, from lines like "model name\t: AMD EPYC"
   for (std::string line; std::getline(cpuinfo, line);) {
     const std::size_t colon = line.find(':');
     if (colon == std::string::npos) continue;
@@ -44,7 +46,7 @@ std::string processor_name(std::istream& cpuinfo) {
   }
   for (const char* key : {"model name", "Model", "Hardware"})
     if (!values[key].empty()) return values[key];
-  // Arm's servers have numbers alone.
+  // Arm servers give only numbers.
   if (const std::string& part = values["CPU part"]; !part.empty())
     return "CPU implementer " + values["CPU implementer"] + ", part " + part;
   return "";
@@ -52,39 +54,38 @@ std::string processor_name(std::istream& cpuinfo) {
 
 std::string why_busy(const Disturbance& d) {
   char line[200] = "";
-  if (d.others > kMostOthers * d.cores)
-    std::snprintf(line, sizeof line, "something else used %.1f of the %d cores", d.others, d.cores);
-  else if (d.own < kLeastShare * d.wanted)
-    std::snprintf(
-        line, sizeof line,
-        "the threads had %.0f %% of the time that they wanted: something else is running, or a quota holds them",
-        100 * d.own / d.wanted);
-  else if (d.p90 - d.p10 > kMostSpread)
-    std::snprintf(line, sizeof line, "equal work took %.2f to %.2f times its median: something else is running", d.p10,
+  if (d.others > kMaxOthers * d.cores)
+    std::snprintf(line, sizeof line, "other load used %.1f of the %d cores", d.others, d.cores);
+  else if (d.own < kMinShare * d.wanted)
+    std::snprintf(line, sizeof line,
+                  "the threads got %.0f %% of the CPU time they need: other load or a CPU quota takes the rest",
+                  100 * d.own / d.wanted);
+  else if (d.p90 - d.p10 > kMaxSpread)
+    std::snprintf(line, sizeof line, "equal work took %.2f to %.2f times its median: there is other load", d.p10,
                   d.p90);
   return line;
 }
 
 Machine measure_machine(int threads) {
   const std::vector<int> cores = usable_cores();
-  const CoreUse whole(cores);
+  const CoreUsage whole_usage(cores);
   ThreadPool pool(threads);
   MultiplyAdds work(pool, kWorkMilliseconds);
   for (int i = 0; i < kWarmup; ++i) work.run();
-  const CoreUse of_work(cores);
+  const CoreUsage work_usage(cores);
   std::vector<double> times(kRuns);
   for (double& time : times) time = work.run();
 
-  const double own = of_work.own();
+  const double own = work_usage.own();
   const double bandwidth = read_bandwidth_gbs(pool);
-  const double others = whole.others();
+  const double others = whole_usage.others();
 
   const int count = static_cast<int>(cores.size());
   const double p50 = quantile(times, 0.5);
   Machine machine{};
   machine.processor = processor();
   machine.cores = count;
-  machine.instructions = instruction_set();
+  machine.instructions = convolution_instruction_set();
   machine.peak_gflops = work.gflop() / quantile(times, 0) * 1e3;
   machine.bandwidth_gbs = bandwidth;
   machine.noise = noise_of(times);

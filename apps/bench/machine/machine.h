@@ -1,4 +1,4 @@
-// The machine that is measured on, and whether it is quiet enough for times to mean something.
+// The machine: its name and peak, and whether it is quiet enough for reliable times.
 #pragma once
 #include <istream>
 #include <string>
@@ -7,29 +7,29 @@
 
 namespace cudet::bench {
 
-/// Where equal work differs by more than this share (p90 - p10, over the median), a difference tells nothing: on a
-/// quiet machine it differs by 1 to 3 %, by interrupts and by clocks that follow the heat; one competitor on one core
-/// moves the 90th percentile by a half; gains worth having are often 5 to 10 %.
-constexpr double kMostSpread = 0.1;
+/// Maximum spread of the times of equal work, (p90 - p10) / p50, on a quiet machine. Interrupts and clock speeds that
+/// follow the temperature cause a spread of 1 to 3 %. A single competing process on one core raises p90 by half. Useful
+/// speedups are often 5 to 10 %, so a larger spread hides them.
+constexpr double kMaxSpread = 0.1;
 
-/// Measures the processor on `threads` threads, in about half a second; `gpu` stays empty. Takes up to 1 GiB of memory
-/// meanwhile (peak.h), so the peak memory of a network is measured before. Throws Error where there is no memory.
+/// Measures the processor with `threads` threads, in about half a second; `gpu` stays empty. Allocates up to 1 GiB
+/// meanwhile (peak.h), so measure the peak memory of a network before. Throws Error if out of memory.
 Machine measure_machine(int threads);
 
-/// The processor's name in what /proc/cpuinfo holds: "model name", or what boards write in its place. Empty where there
-/// is none.
+/// Returns the processor's name from the text of /proc/cpuinfo: "model name", or the fields that boards have instead.
+/// Empty if there is none.
 std::string processor_name(std::istream& cpuinfo);
 
-/// How a fixed amount of work on registers alone fared, when run over and over.
+/// What repeated runs of a fixed amount of work on registers show about other load on the machine.
 struct Disturbance {
-  double p10, p90;  // of its times, over their median
-  double own;       // cores' worth of time that its threads had, of `wanted`
-  double wanted;    // a core for each thread, as far as there are cores
-  double others;    // cores' worth of time that others had, of `cores`
+  double p10, p90;  // of the times, divided by their median
+  double own;       // average number of cores that the work's threads used
+  double wanted;    // number of cores that they could use: one per thread, at most `cores`
+  double others;    // average number of cores that everything else used
   int cores;
 };
 
-/// One line that says why times mean little; empty where they mean something.
+/// Returns one line that says why times are unreliable, or an empty string if they are reliable.
 std::string why_busy(const Disturbance&);
 
 }  // namespace cudet::bench

@@ -1,4 +1,5 @@
-// What the processor can do at the most, measured through the pool of threads that runs a Program's steps.
+// The processor's peak: fp32 arithmetic and memory bandwidth, measured on the thread pool that also runs a Program's
+// steps.
 #pragma once
 #include <string>
 #include <vector>
@@ -7,27 +8,29 @@
 
 namespace cudet::bench {
 
-/// The instruction set that the kernels use here, as Highway calls it: "AVX2", "AVX3" (AVX-512), "NEON".
-std::string instruction_set();
+/// The instruction set of the measurements below and of the convolutions, by its Highway name: "AVX2", "AVX3"
+/// (AVX-512), "NEON". It differs from instruction_set() of kernels/instruction_set.h on machines with SVE, which the
+/// convolutions do not use.
+std::string convolution_instruction_set();
 
-/// A fixed amount of fp32 multiply-adds on registers alone, shared among the threads as the tiles of a step are. There
-/// are enough sums for every unit of a core to be busy at all times, so the quickest run is the peak.
+/// A fixed amount of fp32 multiply-adds on registers, distributed over the threads like the tiles of a step. There are
+/// enough independent sums to keep every arithmetic unit of a core busy, so the fastest run is the peak.
 class MultiplyAdds {
  public:
-  /// As much as takes the pool about `milliseconds`.
+  /// Chooses the amount of work such that a run takes about `milliseconds`.
   MultiplyAdds(ThreadPool& pool, double milliseconds);
 
-  double run();          ///< milliseconds
-  double gflop() const;  ///< of a run, 1e9 floating-point operations: 2 a multiply-add
+  double run();          ///< Returns its time in milliseconds.
+  double gflop() const;  ///< 1e9 floating-point operations per run; a multiply-add counts as 2.
 
  private:
   ThreadPool& pool_;
-  std::vector<float> sums_;  // of each tile: what nobody reads would not be computed
-  int iterations_ = 1000;    // of a tile
+  std::vector<float> sums_;  // one per tile; without a use of the results the compiler would remove the work
+  int iterations_ = 1000;    // per tile
 };
 
-/// 1e9 bytes a second that the threads read from memory: the best of several passes over a buffer of four times the
-/// last-level caches of the cores that this process may use, 64 MiB to 1 GiB. Throws Error where there is no memory.
+/// Bandwidth of reads from memory by all threads, in 1e9 bytes per second: the best of several passes over a buffer of
+/// four times the last-level caches of the usable cores, clamped to 64 MiB .. 1 GiB. Throws Error if out of memory.
 double read_bandwidth_gbs(ThreadPool& pool);
 
 }  // namespace cudet::bench

@@ -1,11 +1,13 @@
-"""The peers, each with the fastest settings that it documents for one stream of work, and the process that runs one.
+"""The other engines (peers), and the process that runs one of them.
 
     python engines.py ENGINE MODEL THREADS INPUT.npy OUTPUT.npy
 
-runs the network once, stores its output and prints a line of JSON; then for each line "WARMUP RUNS" on standard input
-it runs it WARMUP times, RUNS times more, and prints another. INPUT is (N,3,H,W) in 0..1, OUTPUT (N, 4+nc, anchors).
-Timed is run() alone: the input is in the engine already, the output stays there. `files` names an engine's file of the
-network, without its name, for each precision that it is asked for.
+runs the network once, stores its output and prints a line of JSON. Then, for each line "WARMUP RUNS" on standard input,
+it runs the network WARMUP times, then RUNS measured times, and prints another line of JSON. INPUT is (N,3,H,W) in 0..1,
+OUTPUT is (N, 4+nc, anchors). Only run() is timed: the input is already in the engine, and the output stays there.
+
+Each engine has the fastest settings that it documents for one stream of work. Its `files` maps each precision that it
+supports to the suffix of its network file (formats.py).
 """
 import json
 import os
@@ -14,7 +16,7 @@ import time
 
 
 class OnnxRuntime:
-    """Sequential, all graph optimizations. Its threads spin while a run lasts, and not behind it."""
+    """Sequential execution, all graph optimizations. Its threads spin during a run, but not after it."""
 
     files, package = {"fp32": "onnx", "int8": "int8.onnx"}, "onnxruntime"
 
@@ -40,7 +42,7 @@ class OnnxRuntime:
 
 
 class OpenVino:
-    """Latency hint; what isn't int8 is fp32 also where the processor has bf16."""
+    """Latency hint. Operations that are not int8 run in fp32, even if the processor has bf16."""
 
     files, package = {"fp32": "onnx", "int8": "int8.xml"}, "openvino"
 
@@ -53,7 +55,7 @@ class OpenVino:
         self.request.set_input_tensor(self.tensor(x, shared_memory=True))
 
     def run(self):
-        self.request.start_async()  # infer() would gather the outputs in Python too
+        self.request.start_async()  # infer() would also collect the outputs in Python
         self.request.wait()
 
     def output(self):
@@ -61,9 +63,9 @@ class OpenVino:
 
 
 class Ncnn:
-    """fp32 in storage and arithmetic, packed layouts, Winograd and sgemm convolutions, its light mode.
+    """fp32 storage and arithmetic, packed layouts, Winograd and sgemm convolutions, light mode.
 
-    It has no batches: pictures run one after the other. Its wheel has no quantizer.
+    ncnn has no batches, so images run one after another. Its wheel has no quantizer.
     """
 
     files, package = {"fp32": "param"}, "ncnn"
@@ -77,17 +79,17 @@ class Ncnn:
         o.use_bf16_packed = o.use_bf16_storage = False
         o.use_packing_layout = o.use_winograd_convolution = o.use_sgemm_convolution = o.lightmode = True
         if self.net.load_param(path) or self.net.load_model(path.removesuffix("param") + "bin"):
-            raise RuntimeError(f"{path} cannot be loaded")
+            raise RuntimeError(f"cannot load {path}")
 
     def set(self, x):
-        self.inputs = [self.module.Mat(picture).clone() for picture in x]
+        self.inputs = [self.module.Mat(image).clone() for image in x]
 
     def run(self):
-        self.results = list(map(self.extracted, self.inputs))
+        self.results = list(map(self.run_image, self.inputs))
 
-    def extracted(self, picture):
+    def run_image(self, image):
         extractor = self.net.create_extractor()
-        extractor.input("images", picture)
+        extractor.input("images", image)
         status, result = extractor.extract("output0")
         if status:
             raise RuntimeError(f"extract: {status}")
@@ -100,11 +102,11 @@ class Ncnn:
 
 
 class Mnn:
-    """High precision (fp32), high memory and power, its converter's fastest graph."""
+    """High precision (fp32), memory and power mode, and the fastest graph of its converter."""
 
     files, package = {"fp32": "mnn"}, "MNN"
 
-    def __init__(self, module, path, threads):  # by a session: the Module API took a sixth longer
+    def __init__(self, module, path, threads):  # a session, because the Module API took a sixth longer
         self.module, self.net = module, module.Interpreter(path)
         how = {"backend": "CPU", "numThread": threads, "precision": "high", "memory": "high", "power": "high"}
         self.session = self.net.createSession(how)
@@ -133,19 +135,19 @@ ENGINES = {"MNN": Mnn, "ncnn": Ncnn, "OpenVINO": OpenVino, "ONNX Runtime": OnnxR
 
 
 def megabytes(key):
-    """VmRSS or VmHWM of this process."""
+    """Return VmRSS or VmHWM of this process in 1e6 bytes."""
     with open("/proc/self/status") as lines:
         return next(int(line.split()[1]) / 1e3 * 1.024 for line in lines if line.startswith(key))
 
 
-def forget_peak():
-    """VmHWM counts from here."""
+def reset_peak():
+    """Reset VmHWM to the current resident memory."""
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
 
 
-def main(engine, path, threads, given, result):
-    answers = os.fdopen(os.dup(1), "w")  # engines print what they like on 1
+def main(engine, path, threads, input_path, output_path):
+    answers = os.fdopen(os.dup(1), "w")  # engines may print to descriptor 1, which becomes standard error
     os.dup2(2, 1)
 
     def answer(**values):
@@ -154,31 +156,31 @@ def main(engine, path, threads, given, result):
     import numpy
 
     module = __import__(ENGINES[engine].package)
-    x = numpy.load(given)
-    forget_peak()
+    x = numpy.load(input_path)
+    reset_peak()
     before, start = megabytes("VmRSS"), time.monotonic()
     peer = ENGINES[engine](module, path, int(threads))
     peer.set(x)
     peer.run()
     finish, peak = time.monotonic(), megabytes("VmHWM")
-    numpy.save(result, peer.output())
+    numpy.save(output_path, peer.output())
     answer(load_ms=1e3 * (finish - start), finish=finish)
-    forget_peak()
-    slept, first_turn = time.process_time(), True
+    reset_peak()
+    turn_end, first_turn = time.process_time(), True
     for line in sys.stdin:
-        idle_s = time.process_time() - slept  # of all threads, since the last turn
+        idle_s = time.process_time() - turn_end  # CPU time of all threads since the last turn
         warmup, runs = map(int, line.split())
         samples = []
         for _ in range(warmup + runs):
-            peer.set(x)  # MNN computes over its input
+            peer.set(x)  # MNN overwrites its input
             start = time.perf_counter()
             peer.run()
             samples.append(1e3 * (time.perf_counter() - start))
-        if first_turn:  # before numpy compares
+        if first_turn:  # before the comparison below allocates memory
             peak, first_turn = max(peak, megabytes("VmHWM")), False
-        same = bool(numpy.allclose(peer.output(), numpy.load(result), rtol=1e-4, atol=1e-4))
+        same = bool(numpy.allclose(peer.output(), numpy.load(output_path), rtol=1e-4, atol=1e-4))
         answer(samples_ms=samples[warmup:], idle_s=idle_s, peak_mb=peak - before, same=same)
-        slept = time.process_time()
+        turn_end = time.process_time()
 
 
 if __name__ == "__main__":

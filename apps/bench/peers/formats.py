@@ -1,91 +1,93 @@
-"""A network in every engine's format, in a folder of its own."""
+"""Writes a network in the format of each engine, and the images that their quantizers calibrate on."""
 import subprocess
 import sys
 
 import numpy as np
 from safetensors.numpy import load_file
 
-from measure import HERE, Failed, last_line, program
+from measure import HERE, Failed, last_line, run_program
 from ncnn_graph import NcnnGraph
 from network import Refused, build, read
 from onnx_graph import OnnxGraph
 
-CALIBRATION = 64  # pictures at most, by which peers quantize
-PICTURES = {".jpg", ".jpeg", ".png", ".bmp"}
+MAX_CALIBRATION = 64  # maximum number of images that the peers' quantizers calibrate on
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 
 
-def detected(model, size, programs, pictures, raw):
-    """What `detect` makes of pictures: the network's inputs (N,H,W,3), 0..255, and outputs (N, 4+nc, anchors)."""
-    how = ["--device", "cpu", "--imgsz", size, "--square", "--no-draw", "--quiet", "--dump-raw", raw]
-    program([programs / "detect", "--model", model, *how, *pictures])
+def run_detect(model, size, programs, images, raw):
+    """Run `detect` on images. Return the network's inputs (N,H,W,3) in 0..255 and outputs (N, 4+nc, anchors)."""
+    options = ["--device", "cpu", "--imgsz", size, "--square", "--no-draw", "--quiet", "--dump-raw", raw]
+    run_program([programs / "detect", "--model", model, *options, *images])
     tensors = load_file(raw)
     raw.unlink()
-    ending = lambda end: np.stack([tensor for name, tensor in sorted(tensors.items()) if name.endswith(end)])
-    return ending(".input_u8"), ending(".output0")
+    stack = lambda suffix: np.stack([tensor for name, tensor in sorted(tensors.items()) if name.endswith(suffix)])
+    return stack(".input_u8"), stack(".output0")
 
 
-def as_input(pictures):
-    """(N,H,W,3), 0..255, as (N,3,H,W), 0..1."""
-    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+def as_input(images):
+    """Convert (N,H,W,3) in 0..255 to (N,3,H,W) in 0..1."""
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2).astype(np.float32) / 255)
 
 
-def calibration(folder):
-    """Of a folder, CALIBRATION pictures from all over it."""
+def choose_calibration_images(folder):
+    """Return the paths of the images in a folder; if there are too many, MAX_CALIBRATION of them, evenly spaced."""
     try:
-        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     except OSError as error:
         raise Refused(f"{folder}: {error.strerror}") from None
     if not found:
-        raise Refused(f"{folder}: no picture is there")
-    return [found[i * len(found) // CALIBRATION] for i in range(CALIBRATION)] if len(found) > CALIBRATION else found
+        raise Refused(f"{folder}: there are no images")
+    count = min(len(found), MAX_CALIBRATION)
+    return [found[i * len(found) // count] for i in range(count)]
 
 
 class Formats:
-    """A network's files at one size."""
+    """The files of a network at one input size. Each is written when it is first needed."""
 
-    def __init__(self, model, size, programs, pictures, folder):
-        """`pictures`: the folder to quantize by."""
-        self.model, self.size, self.programs, self.pictures, self.folder = model, size, programs, pictures, folder
+    def __init__(self, model, size, programs, calibration, folder):
+        """`calibration`: the folder of images to calibrate int8 on. `folder`: where the files are written."""
+        self.model, self.size, self.programs, self.calibration, self.folder = model, size, programs, calibration, folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.made = {}  # paths, and why there is none
+        self.results = {}  # by suffix and batch: the path, or the Failed of the attempt to write it
 
-    def path(self, form, batch=1):
-        """Of a file, which is made when it is first asked for; `form` is its name's ending. Raises Failed."""
-        if (form, batch) not in self.made:
-            target = self.folder / f"batch{batch}.{form}"
+    def path(self, suffix, batch=1):
+        """Return the path of the file with this suffix. Raises Failed."""
+        if (suffix, batch) not in self.results:
+            target = self.folder / f"batch{batch}.{suffix}"
             target.unlink(missing_ok=True)
             try:
-                self.make(form, batch, target)
-                self.made[form, batch] = target
+                self.write(suffix, batch, target)
+                self.results[suffix, batch] = target
             except Failed as failure:
-                self.made[form, batch] = failure
-        if isinstance(self.made[form, batch], Failed):
-            raise self.made[form, batch]
-        return self.made[form, batch]
+                self.results[suffix, batch] = failure
+        if isinstance(self.results[suffix, batch], Failed):
+            raise self.results[suffix, batch]
+        return self.results[suffix, batch]
 
-    def make(self, form, batch, target):
-        if form in ("onnx", "param"):
-            graph = OnnxGraph(batch) if form == "onnx" else NcnnGraph()
+    def write(self, suffix, batch, target):
+        if suffix in ("onnx", "param"):
+            graph = OnnxGraph(batch) if suffix == "onnx" else NcnnGraph()
             build(*read(self.model), graph, self.size)
             graph.save(target)
-        elif form == "mnn":  # by the function behind `mnnconvert`, which itself would install a package and report home
+        elif suffix == "mnn":  # not by `mnnconvert` itself, which would install a package and send usage data
             arguments = ["-f", "ONNX", "--modelFile", self.path("onnx", batch), "--MNNModel", target]
             call = "import sys, _tools; _tools.mnnconvert(sys.argv)"
-            python(["-c", call, *arguments, "--optimizePrefer", "2"], target, "not converted")
-        elif form == "int8.json":
+            run_python(["-c", call, *arguments, "--optimizePrefer", "2"], target, "not converted")
+        elif suffix == "int8.json":
             try:
-                program([self.programs / "convert", self.model, "--int8", self.pictures, "-o", target])
+                run_program([self.programs / "convert", self.model, "--int8", self.calibration, "-o", target])
             except Refused as refusal:
                 raise Failed(f"not quantized: {refusal}") from None
-        elif form == "pictures.npy":
-            raw = target.with_suffix(".safetensors")
-            np.save(target, detected(self.model, self.size, self.programs, calibration(self.pictures), raw)[0])
+        elif suffix == "pictures.npy":
+            images, raw = choose_calibration_images(self.calibration), target.with_suffix(".safetensors")
+            np.save(target, run_detect(self.model, self.size, self.programs, images, raw)[0])
         else:
-            python([HERE / "int8.py", self.path("onnx"), self.path("pictures.npy"), target], target, "not quantized")
+            arguments = [self.path("onnx"), self.path("pictures.npy"), target]
+            run_python([HERE / "quantize.py", *arguments], target, "not quantized")
 
 
-def python(words, target, failed):
-    """Runs a Python that writes `target`. Raises Failed."""
-    done = subprocess.run([sys.executable, "-B", *map(str, words)], text=True, capture_output=True)
+def run_python(arguments, target, failed):
+    """Run Python, which must write `target`. Raises Failed."""
+    done = subprocess.run([sys.executable, "-B", *map(str, arguments)], text=True, capture_output=True)
     if done.returncode or not target.exists():
         raise Failed(f"{failed}: " + last_line(done.stderr or done.stdout, f"status {done.returncode}"))

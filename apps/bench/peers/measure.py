@@ -1,4 +1,4 @@
-"""Who is measured, and how: each engine has its own process, and they take turns."""
+"""Runs the engines. Each has its own process, and they take turns."""
 import contextlib
 import json
 import os
@@ -12,27 +12,27 @@ import numpy as np
 
 from network import Refused
 
-PATIENCE_S = 300  # for an answer
-LIKELY = 0.25  # a score with which something is found
+TIMEOUT_S = 300  # for an answer of a process
+LIKELY = 0.25  # minimum score of a likely detection
 HERE = pathlib.Path(__file__).parent
 
 
 class Failed(Exception):
-    """Why an engine has no times, in one line."""
+    """An engine cannot be timed. The message is the reason, in one line."""
 
 
-def last_line(text, otherwise):
+def last_line(text, default):
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else otherwise
+    return lines[-1] if lines else default
 
 
 class Peer:
-    """A process of engines.py. It sleeps between its turns."""
+    """A process that runs engines.py. It sleeps between its turns."""
 
-    def __init__(self, contestant, model, threads, pictures, folder):
+    def __init__(self, contestant, model, threads, images, folder):
         self.log, self.raw = folder / f"{contestant}.log", folder / f"{contestant}.npy"
         self.raw.unlink(missing_ok=True)
-        command = [sys.executable, HERE / "engines.py", contestant.engine, model, threads, pictures, self.raw]
+        command = [sys.executable, HERE / "engines.py", contestant.engine, model, threads, images, self.raw]
         start = time.monotonic()
         with open(self.log, "w") as log:
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
@@ -46,27 +46,27 @@ class Peer:
         self.idle_s = 0
 
     def answer(self):
-        if not select.select([self.process.stdout], [], [], PATIENCE_S)[0]:
-            raise Failed(f"no answer in {PATIENCE_S} s")
+        if not select.select([self.process.stdout], [], [], TIMEOUT_S)[0]:
+            raise Failed(f"no answer in {TIMEOUT_S} s")
         line = self.process.stdout.readline()
         if not line:
-            status, said = self.process.wait(), self.log.read_text(errors="replace")
-            raise Failed(last_line(said, "it ended") if status > 0 else f"it ended by signal {-status}")
+            status, log = self.process.wait(), self.log.read_text(errors="replace")
+            raise Failed(last_line(log, "exited") if status > 0 else f"terminated by signal {-status}")
         return json.loads(line)
 
     def output(self):
         return np.load(self.raw)
 
     def turn(self, warmup, runs):
-        """Milliseconds of each run, of a whole batch."""
-        with contextlib.suppress(BrokenPipeError):  # it has ended: no answer comes
+        """Return the milliseconds of each measured run of a whole batch."""
+        with contextlib.suppress(BrokenPipeError):  # if the process has exited, answer() reports it
             print(warmup, runs, file=self.process.stdin, flush=True)
-        got = self.answer()
-        if not got["same"]:
-            raise Failed("its output changed from run to run")
-        self.idle_s = max(self.idle_s, got["idle_s"])
-        self.facts |= {"peak_mb": got["peak_mb"], "idle_s": self.idle_s}
-        return got["samples_ms"]
+        answer = self.answer()
+        if not answer["same"]:
+            raise Failed("the output changed from run to run")
+        self.idle_s = max(self.idle_s, answer["idle_s"])
+        self.facts |= {"peak_mb": answer["peak_mb"], "idle_s": self.idle_s}
+        return answer["samples_ms"]
 
     def close(self):
         self.process.kill()
@@ -74,35 +74,36 @@ class Peer:
 
 
 class Cudet:
-    """`bench`, a process a turn; what it says of itself is the median of its turns."""
+    """Runs `bench`, one process per turn. The facts are medians over the turns."""
 
     def __init__(self, programs, model, threads, size, batch, precision):
-        how = ["--device", "cpu", "--precision", precision, "--imgsz", f"{size}x{size}", "--threads", threads, "--batch", batch]
-        self.command = [programs / "bench", model, *how, "--json", "-"]
-        self.said, self.busy, self.machine = [], [], {}
+        options = ["--device", "cpu", "--precision", precision, "--imgsz", f"{size}x{size}"]
+        options += ["--threads", threads, "--batch", batch, "--json", "-"]
+        self.command = [programs / "bench", model, *options]
+        self.results, self.busy, self.machine = [], [], {}
 
     def turn(self, warmup, runs):
         try:
-            report = json.loads(program([*self.command, "--warmup", warmup, "--runs", runs]))
+            report = json.loads(run_program([*self.command, "--warmup", warmup, "--runs", runs]))
         except Refused as refusal:
             raise Failed(str(refusal)) from None
         self.machine = report["machine"]
-        self.said.append(report["network"])
+        self.results.append(report["network"])
         self.busy += filter(None, [self.machine["busy"]])
-        return self.said[-1]["samples_ms"]
+        return self.results[-1]["samples_ms"]
 
     @property
     def facts(self):
-        said = lambda key: float(np.median([network[key] for network in self.said]))
-        facts = {"first_result_ms": said("first_result_ms"), "load_ms": said("load_ms") + said("first_run_ms")}
-        return facts | {"peak_mb": said("grown_mb"), "process_mb": said("peak_mb")}
+        median = lambda key: float(np.median([network[key] for network in self.results]))
+        facts = {"first_result_ms": median("first_result_ms"), "load_ms": median("load_ms") + median("first_run_ms")}
+        return facts | {"peak_mb": median("grown_mb"), "process_mb": median("peak_mb")}
 
     def close(self):
         pass
 
 
-def program(command):
-    """What it prints. Refused where it cannot do it."""
+def run_program(command):
+    """Return the standard output of a command. Raises Refused if it fails."""
     try:
         done = subprocess.run([str(word) for word in command], text=True, capture_output=True)
     except OSError as error:
@@ -113,9 +114,10 @@ def program(command):
 
 
 def difference(outputs, reference, precision):
-    """Of boxes, pixels, and of scores, for each of a batch; infinite where shapes or NaN differ.
+    """Return the difference of boxes in pixels and of scores, over all images of a batch.
 
-    In fp32 the largest; in int8 the mean over anchors with a score of LIKELY in either.
+    In fp32 it is the maximum; in int8 the mean over anchors with a score of at least LIKELY in either output. It is
+    infinite if the shapes differ or a value is not finite.
     """
     if outputs.shape[1:] != reference.shape or not np.isfinite(outputs).all():
         return {"boxes_px": float("inf"), "scores": float("inf")}
@@ -129,7 +131,11 @@ def difference(outputs, reference, precision):
 
 
 def rounds(running, count, warmup, runs):
-    """Samples (rounds, runs) of each; who fails is taken out of `running`, with the reason in the second."""
+    """Let all engines in `running` take turns, in a new random order in each round.
+
+    Returns the samples (rounds, runs) of each, and the reasons of failures. An engine that fails is closed and removed
+    from `running`.
+    """
     samples, failed, rng = {contestant: [] for contestant in running}, {}, np.random.default_rng(1)
     for i in range(count):
         order = list(running)

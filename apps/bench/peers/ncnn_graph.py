@@ -1,9 +1,10 @@
-"""A network as ncnn's .param and .bin, written by hand: its converters know no GridSample with a grid a group."""
+"""Writes a network as ncnn's .param and .bin. ncnn's converters do not support GridSample with one grid per group."""
 from dataclasses import dataclass
 
 import numpy as np
 
-MAX, VALID = 0, 1  # Pooling's kinds
+# ncnn's numbers for the parameters of its layers.
+MAX, VALID = 0, 1
 NEAREST, BILINEAR, BORDER = 1, 1, 2
 ADD, MUL = 0, 2
 
@@ -19,7 +20,7 @@ class NcnnGraph:
         self.layers, self.data = [], []  # layers: type, inputs, outputs, parameters
 
     def layer(self, kind, inputs, shape, outputs=1, **parameters):
-        """Parameters have ncnn's numbers: _0=16 is its 0=16; a list is its array."""
+        """Add a layer. Parameter names are ncnn's numbers: _0=16 is 0=16 in the file. A list is an array parameter."""
         names = [f"{kind}{len(self.layers)}_{i}" for i in range(outputs)]
         self.layers.append((kind, [x.name for x in inputs], names, parameters))
         values = [Value(name, tuple(shape)) for name in names]
@@ -43,7 +44,7 @@ class NcnnGraph:
         out, _, k, _ = weight.shape
         _, h, w = x.shape
         shape = out, (h - 1) // stride + 1, (w - 1) // stride + 1
-        self.data += [bytes(4), np.float32(weight).tobytes(), np.float32(bias).tobytes()]  # the 4 say fp32
+        self.data += [bytes(4), np.float32(weight).tobytes(), np.float32(bias).tobytes()]  # 4 zero bytes: fp32
         y = self.layer("Convolution", [x], shape, _0=out, _1=k, _3=stride, _4=k // 2, _5=1, _6=weight.size)
         return self.layer("Swish", [y], shape) if silu else y
 
@@ -70,9 +71,10 @@ class NcnnGraph:
         c, h, w = x.shape
         offset = self.layer("PixelShuffle", [offset], (2 * groups, scale * h, scale * w), _0=scale)
         grids = self.split(self.add(offset, self.constant(np.tile(base, (groups, 1, 1)))), groups)
-        shape = c // groups, scale * h, scale * w  # _3: a grid is (2,H,W), not (H,W,2)
-        how = {"_0": BILINEAR, "_1": BORDER, "_2": 0, "_3": 1}
-        return self.concat([self.layer("GridSample", pair, shape, **how) for pair in zip(self.split(x, groups), grids)])
+        shape = c // groups, scale * h, scale * w
+        numbers = {"_0": BILINEAR, "_1": BORDER, "_2": 0, "_3": 1}  # _3: the grid is (2,H,W), not (H,W,2)
+        pairs = zip(self.split(x, groups), grids)
+        return self.concat([self.layer("GridSample", pair, shape, **numbers) for pair in pairs])
 
     def detect(self, boxes, scores, bins, weight, stride, centre):
         anchors = stride.shape[1]
@@ -81,7 +83,7 @@ class NcnnGraph:
             return self.concat([self.reshape(m, (m.shape[0], m.shape[1] * m.shape[2])) for m in maps], axis=1)
 
         share = self.reshape(joined(boxes), (4, bins, anchors))
-        share = self.layer("Softmax", [share], share.shape, _0=1, _1=1)  # over axis 1; 1=1: counted as it should be
+        share = self.layer("Softmax", [share], share.shape, _0=1, _1=1)  # 0: axis 1; 1=1: ncnn's bug fix for the axis
         share = self.reshape(share, (4 * bins, 1, anchors))
         box = self.reshape(self.conv(share, weight, np.zeros(4), 1, False), (4, anchors))
         box = self.layer("BinaryOp", [box, self.constant(stride)], box.shape, _0=MUL)
@@ -91,7 +93,7 @@ class NcnnGraph:
         self.layers[-1][2][0] = "output0"
 
     def save(self, path):
-        """PATH, and the weights beside it: .param -> .bin."""
+        """Write PATH (.param), and the weights next to it (.bin)."""
         layers = self.with_copies()
         blobs = sum(len(outputs) for _, _, outputs, _ in layers)
         lines = ["7767517", f"{len(layers)} {blobs}"]
@@ -105,7 +107,7 @@ class NcnnGraph:
         path.with_suffix(".bin").write_bytes(b"".join(self.data))
 
     def with_copies(self):
-        """The layers, with a Split behind each value that several read: a blob has one reader in ncnn."""
+        """Return the layers with a Split after each value that has several readers: in ncnn a blob has one reader."""
         readers = {}
         for _, inputs, _, _ in self.layers:
             for name in inputs:

@@ -1,8 +1,9 @@
-"""Our descriptions (JSON + safetensors), row by row, as calls of a graph that writes another engine's format.
+"""Reads a network in cudet's format (JSON + safetensors) and builds it in a graph of another engine's format.
 
-Such a graph has `input(size)`, `conv`, `split`, `concat`, `add`, `max_pool`, `upsample`, `dysample` and `detect`; what
-they take and give are its values, with `.shape` (C,H,W). Batch norm is folded and DySample's constants are in its
-convolution's weights, so that no engine computes what it need not.
+A graph (onnx_graph.py, ncnn_graph.py) has the methods `input(size)`, `conv`, `split`, `concat`, `add`, `max_pool`,
+`upsample`, `dysample` and `detect`. Their arguments and results are values with a `.shape` (C,H,W). Batch norm is
+folded into the convolutions, and the constants of DySample into its offset convolution, so that no engine computes
+them.
 """
 import json
 import math
@@ -12,7 +13,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-PARAMETERS = {  # of each module, in order, with what a row that leaves them out means
+PARAMETERS = {  # of each module in order, with their defaults
     "Conv": {"out": None, "k": 1, "s": 1},
     "C2f": {"out": None, "shortcut": False},
     "SPPF": {"out": None, "k": 5},
@@ -21,30 +22,31 @@ PARAMETERS = {  # of each module, in order, with what a row that leaves them out
     "DySample": {"scale": 2, "style": "lp", "groups": 4, "dyscope": False},
     "Detect": {"nc": "nc", "reg_max": 16},
 }
-FIXED = {"dimension": 1, "size": None, "mode": "nearest", "style": "lp", "dyscope": False}  # all that is done here
+FIXED = {"dimension": 1, "size": None, "mode": "nearest", "style": "lp", "dyscope": False}  # the only supported values
 
 
 class Refused(Exception):
-    """What is wrong with what the user gave, in one line."""
+    """An error in what the user gave. The message is one line."""
 
 
 def arguments(module, given):
+    """Return all arguments of a row by name: those in `given`, and the defaults of the others."""
     if module not in PARAMETERS:
-        raise Refused(f"{module} is not among {', '.join(PARAMETERS)}")
+        raise Refused(f"module {module} is not supported, only {', '.join(PARAMETERS)}")
     named = given if isinstance(given, dict) else given[-1] if given and isinstance(given[-1], dict) else {}
     positional = [] if isinstance(given, dict) else given[: len(given) - bool(named)]
     known = PARAMETERS[module]
     if len(positional) > len(known) or set(named) - set(known):
-        raise Refused(f"{module} {json.dumps(given)}: here only {', '.join(known)}")
+        raise Refused(f"{module} {json.dumps(given)}: only the arguments {', '.join(known)} are supported")
     filled = {**known, **dict(zip(known, positional)), **named}
     for name in filled.keys() & FIXED.keys():
         if filled[name] != FIXED[name]:
-            raise Refused(f"{module} {json.dumps(given)}: here only {name} {json.dumps(FIXED[name])}")
+            raise Refused(f"{module} {json.dumps(given)}: only {name} = {json.dumps(FIXED[name])} is supported")
     return filled
 
 
 class Weights:
-    """Of a safetensors file, under Ultralytics' names."""
+    """The weights in a safetensors file, by Ultralytics' names."""
 
     def __init__(self, path, bn_eps):
         self.path, self.bn_eps = path, bn_eps
@@ -57,15 +59,15 @@ class Weights:
         if name not in self.tensors:
             raise Refused(f"{self.path}: {name} is missing")
         if self.tensors[name].dtype == np.int8:
-            raise Refused(f"{self.path}: quantized already: give the model in floating point, and --int8 PICTURES")
+            raise Refused(f"{self.path}: already quantized: give the floating-point model, with --int8 FOLDER")
         return self.tensors[name].astype(np.float32)
 
     def conv(self, name, shape):
-        """Weight (out, in, kh, kw) and bias (out) of NAME, or of NAME.conv with NAME.bn folded into it."""
+        """Return weight (out, in, kh, kw) and bias (out) of NAME, or of NAME.conv with NAME.bn folded into it."""
         module = name + ".conv" if name + ".conv.weight" in self.tensors else name
         weight = self[module + ".weight"]
         if weight.shape != shape:
-            raise Refused(f"{self.path}: {module}.weight is {weight.shape}, not {shape}")
+            raise Refused(f"{self.path}: {module}.weight has shape {weight.shape}, not {shape}")
         if name + ".bn.weight" not in self.tensors:
             return weight, self[module + ".bias"]
         gain = self[name + ".bn.weight"] / np.sqrt(self[name + ".bn.running_var"] + self.bn_eps)
@@ -73,14 +75,14 @@ class Weights:
 
 
 class RandomWeights:
-    """Made as they are asked for, so that values keep the size of 1 from layer to layer; `tensors` holds all."""
+    """Random weights, made on request and collected in `tensors`. They keep values near magnitude 1 in every layer."""
 
     def __init__(self, seed=0):
         self.rng, self.tensors = np.random.default_rng(seed), {}
 
     def conv(self, name, shape):
-        block = name.split(".")[-1] not in ("2", "offset")  # a Conv, whose SiLU halves what it gives
-        added = ".m." in name and name.endswith(".cv2")  # a bottleneck's, to what went in: of many, the sum would grow
+        block = name.split(".")[-1] not in ("2", "offset")  # a Conv module, whose SiLU halves the magnitude
+        added = ".m." in name and name.endswith(".cv2")  # added to a bottleneck's input; the sum of many would grow
         gain = 0.5 if added else 1.6 if block else 1
         module = name + ".conv" if block else name
         weight = self.rng.normal(0, gain / math.sqrt(math.prod(shape[1:])), shape).astype(np.float32)
@@ -90,7 +92,7 @@ class RandomWeights:
 
 
 def read(path):
-    """The description in a JSON file, and its weights."""
+    """Return the description in a JSON file, and its weights."""
     path = pathlib.Path(path)
     try:
         description = json.loads(path.read_text())
@@ -100,27 +102,29 @@ def read(path):
     return description, Weights(weights, description.get("bn_eps", 1e-3))
 
 
-def sampling(weight, bias, scale, groups, height, width):
-    """The offset convolution whose result, pixel-shuffled and added to `base`, says where DySample samples.
+def fold_sampling(weight, bias, scale, groups, height, width):
+    """Fold the constants of DySample into its offset convolution. Return the new weight and bias, and `base`.
 
-    Outputs are (group, x or y, i, j); places are in -1..1 from edge to edge, as GridSample has them without
-    align_corners. `base` is (2, scale*height, scale*width).
+    The convolution's output, pixel-shuffled and added to `base`, is the grid of sampling positions for GridSample
+    without align_corners: -1..1 from edge to edge. Its channels are in the order (group, x or y, i, j). `base` is
+    (2, scale*height, scale*width).
     """
     step = np.array([2 / width, 2 / height], np.float32)
     order = np.arange(len(weight)).reshape(2, groups, scale**2).transpose(1, 0, 2).ravel()
     factor = np.tile(np.repeat(0.25 * step, scale**2), groups)
-    place = lambda count: (2 * ((np.arange(scale * count) + 0.5) / scale) / count - 1).astype(np.float32)
-    base = np.stack(np.meshgrid(place(width), place(height)))
+    positions = lambda count: (2 * ((np.arange(scale * count) + 0.5) / scale) / count - 1).astype(np.float32)
+    base = np.stack(np.meshgrid(positions(width), positions(height)))
     return weight[order] * factor[:, None, None, None], bias[order] * factor, base
 
 
-def decoding(shapes, size, bins):
-    """Detect's decode after the softmax over bins: boxes (4, anchors) = conv(bins) * stride + centre, in pixels.
+def make_decode(shapes, size, bins):
+    """Return the constants of Detect's decode after the softmax over bins: weight, stride, centre.
 
-    Returns the 1x1 convolution's weight (4, 4*bins, 1, 1), to centre x and y, width and height; stride and centre
-    (4, anchors).
+    The boxes (4, anchors) in pixels are conv(bins) * stride + centre. The weight of the 1x1 convolution is
+    (4, 4*bins, 1, 1); its outputs are centre x, centre y, width, height. stride and centre are (4, anchors).
     """
-    box = np.array([[-0.5, 0, 0.5, 0], [0, -0.5, 0, 0.5], [1, 0, 1, 0], [0, 1, 0, 1]], np.float32)  # of l, t, r, b
+    # from the distances left, top, right, bottom
+    box = np.array([[-0.5, 0, 0.5, 0], [0, -0.5, 0, 0.5], [1, 0, 1, 0], [0, 1, 0, 1]], np.float32)
     weight = (box[:, :, None] * np.arange(bins, dtype=np.float32)).reshape(4, 4 * bins, 1, 1)
     stride, centre = [], []
     for _, height, width in shapes:
@@ -132,14 +136,14 @@ def decoding(shapes, size, bins):
 
 
 def build(description, weights, graph, size):
-    """Calls `graph` for every row, for an input of size x size."""
+    """Build all rows in `graph`, for an input of size x size."""
     try:
         scales = "scales" in description
-        depth, width, most = description["scales"][description["scale"]] if scales else (1, 1, math.inf)
+        depth, width, max_channels = description["scales"][description["scale"]] if scales else (1, 1, math.inf)
         classes, rows = description["nc"], description["backbone"] + description["head"]
     except (KeyError, TypeError, ValueError) as error:
         raise Refused(f"description: {error} is missing or wrong") from None
-    scaled = lambda out: math.ceil(min(out, most) * width / 8) * 8 if scales else out
+    scaled = lambda out: math.ceil(min(out, max_channels) * width / 8) * 8 if scales else out
 
     def conv(x, name, out, k=1, s=1, silu=True):
         weight, bias = weights.conv(name, (out, x.shape[0], k, k))
@@ -163,7 +167,7 @@ def build(description, weights, graph, size):
 
     def dysample(x, name, scale, groups):
         weight, bias = weights.conv(name + ".offset", (2 * groups * scale**2, x.shape[0], 1, 1))
-        weight, bias, base = sampling(weight, bias, scale, groups, *x.shape[1:])
+        weight, bias, base = fold_sampling(weight, bias, scale, groups, *x.shape[1:])
         return graph.dysample(x, graph.conv(x, weight, bias, 1, False), base, scale, groups)
 
     def detect(levels, name, bins):
@@ -175,7 +179,7 @@ def build(description, weights, graph, size):
             for i, x in enumerate(levels):
                 x = conv(conv(x, f"{name}.{branch}.{i}.0", wide, 3), f"{name}.{branch}.{i}.1", wide, 3)
                 maps[-1].append(conv(x, f"{name}.{branch}.{i}.2", out, silu=False))
-        graph.detect(*maps, bins, *decoding([m.shape for m in maps[0]], size, bins))
+        graph.detect(*maps, bins, *make_decode([m.shape for m in maps[0]], size, bins))
 
     image, values = graph.input(size), []
     for i, (source, repeats, module, given) in enumerate(rows):

@@ -1,18 +1,18 @@
-"""A network as ONNX, which OpenVINO and ONNX Runtime read and MNN converts."""
+"""Writes a network as ONNX. OpenVINO and ONNX Runtime read it, and MNN converts it."""
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-OPSET = 20  # the first whose GridSample calls bilinear "linear"
-DECODE = "decode/"  # how the names of the nodes behind Detect's last convolutions begin
+OPSET = 20  # the first in which GridSample calls bilinear "linear"
+DECODE = "decode/"  # prefix of the names of the nodes after Detect's last convolutions
 
 
 @dataclass
 class Value:
     name: str
-    shape: tuple  # C,H,W; the batch before it is not counted
+    shape: tuple  # C,H,W, without the batch dimension
 
 
 class OnnxGraph:
@@ -32,7 +32,7 @@ class OnnxGraph:
         return values if outputs > 1 else values[0]
 
     def reshape(self, x, shape):
-        """To `shape`, the batch counted; the value's own leaves that out."""
+        """Reshape to `shape`, which includes the batch dimension, unlike the shape of a Value."""
         return self.node("Reshape", [x, self.constant(shape, np.int64)], shape[1:])
 
     def input(self, size):
@@ -62,8 +62,8 @@ class OnnxGraph:
     def upsample(self, x, scale):
         c, h, w = x.shape
         inputs = [x, "", self.constant([1, 1, scale, scale])]
-        how = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
-        return self.node("Resize", inputs, (c, h * scale, w * scale), **how)
+        attributes = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
+        return self.node("Resize", inputs, (c, h * scale, w * scale), **attributes)
 
     def dysample(self, x, offset, base, scale, groups):
         c, h, w = x.shape
@@ -73,8 +73,8 @@ class OnnxGraph:
         offset = self.node("Transpose", [offset], (high, wide, 2), perm=[0, 2, 3, 1])
         grid = self.node("Add", [offset, self.constant(base.transpose(1, 2, 0)[None])], (high, wide, 2))
         planes = self.reshape(x, [self.batch * groups, c // groups, h, w])
-        how = {"mode": "linear", "padding_mode": "border", "align_corners": 0}
-        y = self.node("GridSample", [planes, grid], (c // groups, high, wide), **how)
+        attributes = {"mode": "linear", "padding_mode": "border", "align_corners": 0}
+        y = self.node("GridSample", [planes, grid], (c // groups, high, wide), **attributes)
         return self.reshape(y, [self.batch, c, high, wide])
 
     def detect(self, boxes, scores, bins, weight, stride, centre):

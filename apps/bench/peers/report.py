@@ -1,16 +1,16 @@
-"""What was measured, as medians with intervals, a table and a plot."""
+"""Evaluates the samples: medians with intervals, verdicts, a table and a plot."""
 from dataclasses import dataclass, field
 from html import escape
 
 import numpy as np
 
 RESAMPLES = 2000
-NOISY = 0.1  # of a median from round to round, of the engine that was steadiest
+NOISY = 0.1  # maximum noise() on a quiet machine
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """Of a block: those of one precision and batch are compared with each other."""
+    """An engine with a precision and a batch size. Contestants of one precision and batch are compared."""
 
     engine: str
     precision: str = "fp32"
@@ -26,10 +26,10 @@ class Contestant:
 
 @dataclass
 class Row:
-    """A contestant on a network with a number of threads."""
+    """The results of a contestant on one network with one number of threads."""
 
     contestant: Contestant
-    samples: np.ndarray = None  # (rounds, runs), ms of a picture; None: not timed
+    samples: np.ndarray = None  # (rounds, runs), ms per image; None: not timed
     facts: dict = field(default_factory=dict)
     difference: dict = None  # from cudet's output in fp32
     failure: str = ""
@@ -41,11 +41,13 @@ class Row:
 
 @dataclass
 class Block:
+    """The results of all contestants on one network with one number of threads."""
+
     network: str
-    size: int  # of its input, a square's side
+    size: int  # side of the square input
     threads: int
     rows: list
-    busy: list = field(default_factory=list)  # why its times mean little
+    busy: list = field(default_factory=list)  # why its times are unreliable
     fewer: list = field(default_factory=list)  # blocks of the same rounds with fewer threads
 
     def __str__(self):
@@ -55,79 +57,80 @@ class Block:
         return list(dict.fromkeys(row.contestant.kind for row in self.rows))
 
     def cudet(self, kind="fp32"):
-        """None where it wasn't timed."""
+        """Return cudet's row; None if it was not timed."""
         rows = (row for row in self.rows if row.contestant.kind == kind and not row.is_peer)
         return next((row for row in rows if row.samples is not None), None)
 
     def peers(self, kind):
-        """Those timed, the fastest first."""
+        """Return the rows of the peers that were timed, the fastest first."""
         timed = [row for row in self.rows if row.contestant.kind == kind and row.is_peer and row.samples is not None]
         return sorted(timed, key=lambda row: np.median(row.samples))
 
 
-def drawn(samples):
-    """Medians of what rounds drawn anew would have given; the same rounds for all engines of a block."""
+def resample(samples):
+    """Return medians of resampled rounds. All engines of a block get the same rounds."""
     picks = np.random.default_rng(1).integers(0, len(samples), (RESAMPLES, len(samples)))
     return np.median(samples[picks].reshape(RESAMPLES, -1), axis=1)
 
 
 def interval(values):
-    """Of 95 %."""
+    """Return the 95 % interval of resampled values."""
     return tuple(float(v) for v in np.percentile(values, [2.5, 97.5]))
 
 
 def median(samples):
-    return float(np.median(samples)), interval(drawn(samples))
+    """Return the median and its interval."""
+    return float(np.median(samples)), interval(resample(samples))
 
 
 def ratio(a, b):
-    """Of the medians of a and b, with its interval."""
-    return float(np.median(a) / np.median(b)), interval(drawn(a) / drawn(b))
+    """Return the ratio of the medians of a and b, and its interval."""
+    return float(np.median(a) / np.median(b)), interval(resample(a) / resample(b))
 
 
 def noise(block):
-    """By how much the medians of rounds differed, (p90 - p10) / p50, for the steadiest engine."""
+    """Return the spread of the medians of rounds, (p90 - p10) / p50, for the engine where it is lowest."""
     middles = [np.median(row.samples, axis=1) for row in block.rows if row.samples is not None]
     return min(float(np.subtract(*np.percentile(m, [90, 10])) / np.median(m)) for m in middles)
 
 
-def shares(cudet, peers):
-    """Of the quickest start and of the leanest peer: two parts of a verdict."""
-    quick = min(peers, key=lambda row: row.facts["load_ms"])
-    lean = min(peers, key=lambda row: row.facts["peak_mb"])
-    yield f"load and first result {cudet.facts['load_ms'] / quick.facts['load_ms']:.2f} of {quick.contestant}'s"
-    grown, whole = (cudet.facts[key] / lean.facts["peak_mb"] for key in ("peak_mb", "process_mb"))
-    yield f"memory {grown:.2f} of {lean.contestant}'s, with all of cudet's process {whole:.2f}"
+def compare_cost(cudet, peers):
+    """Yield two parts of a verdict: cudet's start and memory, relative to the peers with the lowest values."""
+    fastest = min(peers, key=lambda row: row.facts["load_ms"])
+    smallest = min(peers, key=lambda row: row.facts["peak_mb"])
+    yield f"load and first result {cudet.facts['load_ms'] / fastest.facts['load_ms']:.2f} of {fastest.contestant}'s"
+    grown, whole = (cudet.facts[key] / smallest.facts["peak_mb"] for key in ("peak_mb", "process_mb"))
+    yield f"memory {grown:.2f} of {smallest.contestant}'s, including all of cudet's process {whole:.2f}"
 
 
 def verdict(block, kind):
-    """One line: who is fastest of a kind, and by how much; what cudet takes beside the best of the others."""
+    """Return one line: who is fastest of a kind and by how much, and cudet's start and memory."""
     cudet, peers = block.cudet(kind), block.peers(kind)
     if not peers:
         return "no peer was timed."
     peer, fp32 = peers[0], block.cudet()
     r, (low, high) = ratio((cudet or fp32).samples, peer.samples)
-    of_peer = f"{r:.3f} (95 %: {low:.3f} to {high:.3f}) of the time of {peer.contestant}, the fastest peer"
+    share = f"{r:.3f} (95 %: {low:.3f} to {high:.3f}) of the time of {peer.contestant}, the fastest peer"
     if not cudet:
-        return f"cudet was not timed; its fp32 takes {of_peer}."
-    outcome = "cudet is fastest" if high < 1 else f"{peer.contestant} is fastest" if low > 1 else "too near to call"
-    parts = [f"{outcome}: cudet takes {of_peer}", *shares(cudet, peers)]
+        return f"cudet was not timed; its fp32 takes {share}."
+    outcome = "cudet is fastest" if high < 1 else f"{peer.contestant} is fastest" if low > 1 else "no difference seen"
+    parts = [f"{outcome}: cudet takes {share}", *compare_cost(cudet, peers)]
     if kind != "fp32" and fp32:
         r, (low, high) = ratio(cudet.samples, fp32.samples)
-        parts.append(f"a picture takes {r:.3f} ({low:.3f} to {high:.3f}) of what it takes cudet in fp32 at batch 1")
+        parts.append(f"{r:.3f} ({low:.3f} to {high:.3f}) of cudet's time per image in fp32 at batch 1")
     return "; ".join(parts) + "."
 
 
 def gain(block, fewer):
-    """One line: how many times as quick everyone is in fp32 with the threads of `block`, peers who gain most first."""
+    """Return one line: the speedup of each engine in fp32 from `fewer` to `block`, the largest gain of a peer first."""
     gains = {}
     for row in [block.cudet(), *block.peers("fp32")]:
         before = [other for other in fewer.rows if other.contestant == row.contestant and other.samples is not None]
         if before:
             gains[row.contestant.engine] = ratio(before[0].samples, row.samples)
     cudet, peers = gains.pop("cudet"), sorted(gains, key=lambda name: gains[name][0], reverse=True)
-    said = "{0:.2f} (95 %: {1[0]:.2f} to {1[1]:.2f})".format
-    parts = [f"cudet is {said(*cudet)} times as quick", *(f"{name} {said(*gains[name])}" for name in peers)]
+    text = "{0:.2f} (95 %: {1[0]:.2f} to {1[1]:.2f})".format
+    parts = [f"cudet is {text(*cudet)} times as fast", *(f"{name} {text(*gains[name])}" for name in peers)]
     return f"- **{fewer.threads} to {block.threads} threads**: " + ", ".join(parts) + "."
 
 
@@ -135,11 +138,11 @@ HEADS = ["ms a picture", "95 %", "/ cudet's", "load and first result, ms", "sinc
 
 
 def table(block):
-    """Markdown."""
+    """Return a block as Markdown."""
     lines = [
         f"## {block}",
         "",
-        *(f"**BUSY, times mean little:** {why}\n" for why in block.busy),
+        *(f"**BUSY, times are unreliable:** {why}\n" for why in block.busy),
         *(f"- **{kind}**: {verdict(block, kind)}" for kind in block.kinds()),
         *(gain(block, fewer) for fewer in block.fewer),
         "",
@@ -159,15 +162,15 @@ def table(block):
     return "\n".join([*lines, ""])
 
 
-BAR, GAP, LEFT, WIDE, HIGH = 20, 8, 170, 330, 56  # pixels; HIGH: of a panel's title and foot
+BAR, GAP, LEFT, WIDE, HIGH = 20, 8, 170, 330, 56  # pixels; HIGH: height of a panel's title and foot
 
 
 def svg(blocks, title):
-    """`title`: two lines. A panel for each network and number of threads: bars of medians, whiskers of intervals."""
+    """Plot one panel per network and number of threads: medians as bars, intervals as whiskers. `title`: two lines."""
     columns = sorted({b.threads for b in blocks}, reverse=True)
     networks = list(dict.fromkeys((b.network, b.size) for b in blocks))
-    most = max(len(b.rows) for b in blocks)
-    panel_w, panel_h = LEFT + WIDE + 90, most * (BAR + GAP) + HIGH
+    max_rows = max(len(b.rows) for b in blocks)
+    panel_w, panel_h = LEFT + WIDE + 90, max_rows * (BAR + GAP) + HIGH
     width, height = 20 + panel_w * len(columns), 60 + panel_h * len(networks)
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif"',

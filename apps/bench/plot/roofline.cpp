@@ -16,26 +16,28 @@ namespace {
 
 constexpr double kWidth = 900, kHeight = 640;
 constexpr Box kPlot{72, 96, 808, 464};
-constexpr double kLargestRadius = 18, kLeastRadius = 2.5;
-constexpr double kLabel = 12;       // size of its letters, pixels
-constexpr std::size_t kLabels = 5;  // of the most expensive
+constexpr double kMaxRadius = 18, kMinRadius = 2.5;
+constexpr double kLabelSize = 12;      // font size in pixels
+constexpr std::size_t kMaxLabels = 5;  // only the most expensive steps are labelled
 constexpr std::array<const char*, 8> kColours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                                  "#e69f00", "#56b4e9", "#7f7f7f", "#000000"};
 
-/// A value from pixel to pixel, by its logarithm, from a round number below all of `values` to one above them.
+/// A logarithmic axis from pixel `from` to pixel `to`. Its range is from a round number below all `values` to one above
+/// them.
 class Axis {
  public:
   Axis(const std::vector<double>& values, double from, double to) : from_(from), to_(to) {
-    const auto [least, most] = std::minmax_element(values.begin(), values.end());
-    constexpr double kRoom = 1.4;
-    low_ = round(*least / kRoom, false);
-    high_ = round(*most * kRoom, true);
+    const auto [min, max] = std::minmax_element(values.begin(), values.end());
+    constexpr double kMargin = 1.4;
+    low_ = round(*min / kMargin, false);
+    high_ = round(*max * kMargin, true);
   }
 
   double low() const { return low_; }
   double high() const { return high_; }
+  /// The pixel of a value.
   double at(double value) const { return from_ + (to_ - from_) * std::log(value / low_) / std::log(high_ / low_); }
-  /// Where lines go: 1, 2 and 5 times each power of ten.
+  /// The values of the grid lines: 1, 2 and 5 times each power of ten.
   std::vector<double> ticks() const {
     std::vector<double> ticks;
     for (double power = std::pow(10, std::floor(std::log10(low_))); power <= high_; power *= 10)
@@ -43,7 +45,7 @@ class Axis {
         if (power * digit >= low_ * 0.999 && power * digit <= high_ * 1.001) ticks.push_back(power * digit);
     return ticks;
   }
-  /// Whether a tick has its number: all where there are few decades, else powers of ten.
+  /// Whether a tick has a number: every tick if there are few decades, otherwise only powers of ten.
   bool is_labelled(double tick) const {
     return high_ / low_ < 2e4 || std::abs(std::log10(tick) - std::round(std::log10(tick))) < 1e-6;
   }
@@ -61,19 +63,19 @@ class Axis {
 /// A step in the plot.
 struct Mark {
   const Measurement* step;
-  double intensity;  // operations a byte
-  double share;      // of the time of all
-  std::string kind;  // what its colour stands for
+  double intensity;  // operations per byte
+  double share;      // of the total time
+  std::string kind;  // operator or kernel, shown by the colour
 };
 
-/// Whether a logarithmic axis that is to be read can have a value.
-bool has_place(double value) {
+/// Whether the value can be shown on a readable logarithmic axis.
+bool is_plottable(double value) {
   return value > 1e-9 && value < 1e12;
 }
 
-/// The marks, the most expensive first. Left out are what has no operations, and so no place on a logarithmic axis, and
-/// the reference of an operator, beside which all else would be small.
-std::vector<Mark> marks_of(const Report& report) {
+/// Returns the marks, the most expensive first. Excludes steps without operations, which have no position on a
+/// logarithmic axis, and the reference of an operator, which would make all other dots tiny.
+std::vector<Mark> make_marks(const Report& report) {
   const bool operators = report.setting.model.empty();
   const auto counts = [&](const Measurement& step) { return !operators || step.name != "reference"; };
   double all_ms = 0;
@@ -81,15 +83,15 @@ std::vector<Mark> marks_of(const Report& report) {
   std::vector<Mark> marks;
   for (const Measurement& step : report.layers) {
     const double intensity = step.gflop * 1e3 / step.mbytes;
-    if (counts(step) && has_place(intensity) && has_place(step.gflops))
+    if (counts(step) && is_plottable(intensity) && is_plottable(step.gflops))
       marks.push_back({&step, intensity, step.time.p50_ms / all_ms, operators ? step.name : step.op});
   }
   std::stable_sort(marks.begin(), marks.end(), [](const Mark& a, const Mark& b) { return a.share > b.share; });
   return marks;
 }
 
-/// Kinds and their colours, in the order of the time that they take.
-std::vector<std::pair<std::string, double>> kinds_of(const std::vector<Mark>& marks) {
+/// Returns each kind and its share of the total time, the most expensive first. The index of a kind selects its colour.
+std::vector<std::pair<std::string, double>> sum_by_kind(const std::vector<Mark>& marks) {
   std::map<std::string, double> shares;
   for (const Mark& mark : marks) shares[mark.kind] += mark.share;
   std::vector<std::pair<std::string, double>> kinds(shares.begin(), shares.end());
@@ -101,8 +103,8 @@ class Plot {
  public:
   explicit Plot(const Report& report)
       : report_(report),
-        marks_(marks_of(report)),
-        kinds_(kinds_of(marks_)),
+        marks_(make_marks(report)),
+        kinds_(sum_by_kind(marks_)),
         peak_(report.machine.peak_gflops),
         bandwidth_(report.machine.bandwidth_gbs),
         x_(values(true), kPlot.left, kPlot.right()),
@@ -117,21 +119,21 @@ class Plot {
   }
 
  private:
-  /// What an axis has to hold.
+  /// The values that an axis must include.
   std::vector<double> values(bool horizontal) const {
-    constexpr double kSlope = 8;  // so much of the slanted roof is seen in any case
+    constexpr double kSlope = 8;  // the slanted roof is visible over at least this factor
     std::vector<double> values = {horizontal ? peak_ / bandwidth_ : peak_};
     values.push_back(values[0] / kSlope);
     for (const Mark& mark : marks_) values.push_back(horizontal ? mark.intensity : mark.step->gflops);
     return values;
   }
 
-  Dot dot_of(const Mark& mark) const {
-    const double radius = kLargestRadius * std::sqrt(mark.share / marks_.front().share);
-    return {{x_.at(mark.intensity), y_.at(mark.step->gflops)}, std::max(radius, kLeastRadius)};
+  Dot dot(const Mark& mark) const {
+    const double radius = kMaxRadius * std::sqrt(mark.share / marks_.front().share);
+    return {{x_.at(mark.intensity), y_.at(mark.step->gflops)}, std::max(radius, kMinRadius)};
   }
 
-  std::string colour_of(const std::string& kind) const {
+  std::string colour(const std::string& kind) const {
     const auto found = std::find_if(kinds_.begin(), kinds_.end(), [&](const auto& k) { return k.first == kind; });
     return kColours[static_cast<std::size_t>(found - kinds_.begin()) % kColours.size()];
   }
@@ -148,13 +150,13 @@ class Plot {
                                                          std::to_string(setting.threads) + " of " +
                                                          std::to_string(machine.cores) + " cores"
                                                    : machine.gpu;
-    if (!machine.busy.empty()) machine_line += "; busy, times mean little";
+    if (!machine.busy.empty()) machine_line += "; busy, times are unreliable";
     std::string text = svg_text({kPlot.left, 30}, 18, title, "font-weight=\"bold\"") +
                        svg_text({kPlot.left, 51}, 13, machine_line, "fill=\"#555\"");
     double x = kPlot.left + 6;
     for (const auto& [kind, share] : kinds_) {
       const std::string entry = kind + " " + percent(share, share < 0.1 ? 1 : 0);
-      text += svg_circle({{x, 74}, 6}, "fill=\"" + colour_of(kind) + "\"") + svg_text({x + 11, 78}, 13, entry);
+      text += svg_circle({{x, 74}, 6}, "fill=\"" + colour(kind) + "\"") + svg_text({x + 11, 78}, 13, entry);
       x += 11 + text_width(entry, 13) + 18;
     }
     return text;
@@ -175,7 +177,7 @@ class Plot {
     const double middle = kPlot.top + kPlot.height / 2;
     return text +
            svg_text({kPlot.left + kPlot.width / 2, kPlot.bottom() + 42}, 14,
-                    "arithmetic intensity: operations for each byte of inputs, weights and outputs",
+                    "arithmetic intensity: operations per byte of inputs, weights and outputs",
                     "text-anchor=\"middle\"") +
            svg_text({20, middle}, 14, "GFLOP/s",
                     "text-anchor=\"middle\" transform=\"rotate(-90 20 " + pixels(middle) + ")\"");
@@ -187,13 +189,13 @@ class Plot {
 
   std::string dots() const {
     std::string text;
-    for (const Mark& mark : marks_)  // the largest below
-      text += svg_circle(dot_of(mark), "fill=\"" + colour_of(mark.kind) + "\" fill-opacity=\"0.4\" stroke=\"" +
-                                           colour_of(mark.kind) + "\"");
+    for (const Mark& mark : marks_)  // the largest dots are drawn first and lie below the others
+      text += svg_circle(
+          dot(mark), "fill=\"" + colour(mark.kind) + "\" fill-opacity=\"0.4\" stroke=\"" + colour(mark.kind) + "\"");
     return text;
   }
 
-  /// Where the slanted roof begins, where the two meet, where the level one ends.
+  /// The start of the slanted roof, the point where the two roofs meet, and the end of the level roof.
   std::array<Point, 3> corners() const {
     const double start = std::max(x_.low(), y_.low() / bandwidth_);
     return {Point{x_.at(start), y_.at(start * bandwidth_)}, Point{x_.at(peak_ / bandwidth_), y_.at(peak_)},
@@ -216,7 +218,7 @@ class Plot {
            svg_label(middle, 13, slanted, "text-anchor=\"middle\" font-weight=\"600\" " + turned);
   }
 
-  /// Points along the roofs, and along the slanted one's words.
+  /// Points along the roofs and along the label of the slanted roof.
   std::vector<Point> obstacles() const {
     const auto corner = corners();
     std::vector<Point> points;
@@ -233,20 +235,20 @@ class Plot {
 
   std::string labels() {
     std::vector<Dot> all;
-    for (const Mark& mark : marks_) all.push_back(dot_of(mark));
+    for (const Mark& mark : marks_) all.push_back(dot(mark));
     const std::vector<Point> lines = obstacles();
     std::string text;
-    for (std::size_t i = 0; i < std::min(kLabels, marks_.size()); ++i) {
+    for (std::size_t i = 0; i < std::min(kMaxLabels, marks_.size()); ++i) {
       const Measurement& step = *marks_[i].step;
       const std::string words =
           report_.setting.model.empty() ? step.name + ": " + step.shape : step.name + " " + percent(marks_[i].share, 1);
-      const Box box = place_label(all[i], text_width(words, kLabel), kLabel * 1.3, kPlot, taken_, all, lines);
+      const Box box = place_label(all[i], text_width(words, kLabelSize), kLabelSize * 1.3, kPlot, taken_, all, lines);
       taken_.push_back(box);
       const Point centre = all[i].centre,
                   nearest{std::clamp(centre.x, box.left, box.right()), std::clamp(centre.y, box.top, box.bottom())};
       text += svg_line(centre, nearest, "stroke=\"#222\" stroke-width=\"0.8\"") +
               svg_circle({centre, 1.8}, "fill=\"#222\"") +
-              svg_label({box.left + box.width / 2, box.bottom() - 4}, kLabel, words, "text-anchor=\"middle\"");
+              svg_label({box.left + box.width / 2, box.bottom() - 4}, kLabelSize, words, "text-anchor=\"middle\"");
     }
     return text;
   }
@@ -260,11 +262,11 @@ class Plot {
     }
     std::string words = "Area: share of the time.";
     if (report_.setting.model.empty())
-      words += " Not shown: the reference, and what has no arithmetic.";
+      words += " Not shown: the reference, and operators without arithmetic.";
     else if (marks_.size() < report_.layers.size())
       words += " Not shown, as they have no arithmetic: " + std::to_string(report_.layers.size() - marks_.size()) +
                " that take " + percent(hidden, 1) + ".";
-    if (above) words += " Above the roof: tensors that lie in caches, or Winograd, which does fewer operations.";
+    if (above) words += " Above the roof: tensors in caches, or Winograd, which needs fewer operations.";
     return svg_text({kPlot.left, kHeight - 14}, 12, words, "fill=\"#555\"");
   }
 
@@ -273,15 +275,15 @@ class Plot {
   const std::vector<std::pair<std::string, double>> kinds_;
   const double peak_, bandwidth_;
   const Axis x_, y_;
-  std::vector<Box> taken_;  // by words
+  std::vector<Box> taken_;  // boxes of texts in the plot
 };
 
 }  // namespace
 
 std::string roofline_svg(const Report& report) {
-  if (report.layers.empty()) throw Error("there is nothing to plot: the result has no steps (--layers)");
-  if (!has_place(report.machine.peak_gflops) || !has_place(report.machine.bandwidth_gbs))
-    throw Error("there is no roofline to plot: the machine's peak was not measured");
+  if (report.layers.empty()) throw Error("nothing to plot: the result has no steps (--layers)");
+  if (!is_plottable(report.machine.peak_gflops) || !is_plottable(report.machine.bandwidth_gbs))
+    throw Error("no roofline to plot: the result has no peak of the machine");
   return Plot(report).draw();
 }
 

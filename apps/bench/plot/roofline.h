@@ -1,4 +1,4 @@
-// The roofline of a machine, and how near to it each step is.
+// Plots the roofline of a machine and the steps below it.
 #pragma once
 #include <string>
 
@@ -6,9 +6,9 @@
 
 namespace cudet::bench {
 
-/// An SVG picture, 900 pixels wide: operations a byte against GFLOP/s, both logarithmic; a dot for each step or kernel,
-/// its area by its share of the time, its colour by operator (by kernel where there is no network). Throws Error where
-/// the report has no steps, or no peak.
+/// Returns an SVG image, 900 pixels wide: GFLOP/s over operations per byte, both axes logarithmic. Each step or kernel
+/// is a dot. Its area is proportional to its share of the time, its colour shows the operator (the kernel if there is
+/// no network). Throws Error if the report has no steps or no peak.
 std::string roofline_svg(const Report& report);
 
 }  // namespace cudet::bench

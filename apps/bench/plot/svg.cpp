@@ -5,14 +5,14 @@
 namespace cudet::bench {
 namespace {
 
-/// Bytes of the UTF-8 character that text begins with; 0 where it is none.
+/// Length in bytes of the UTF-8 character at the start of the text; 0 if there is no valid one.
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const std::size_t length = byte(0) < 0x80 ? 1 : byte(0) < 0xc2 ? 0 : byte(0) < 0xe0 ? 2 : byte(0) < 0xf0 ? 3 : 4;
   if (length == 0 || length > text.size() || byte(0) > 0xf4) return 0;
   for (std::size_t i = 1; i < length; ++i)
     if ((byte(i) & 0xc0) != 0x80) return 0;
-  // spelt longer than need be, a half of a surrogate pair, beyond Unicode; and U+FFFE, U+FFFF, which XML has not
+  // Overlong encodings, halves of surrogate pairs, values above U+10FFFF; and U+FFFE, U+FFFF, which XML does not allow.
   if (length == 3 && ((byte(0) == 0xe0 && byte(1) < 0xa0) || (byte(0) == 0xed && byte(1) > 0x9f))) return 0;
   if (length == 3 && byte(0) == 0xef && byte(1) == 0xbf && byte(2) > 0xbd) return 0;
   if (length == 4 && ((byte(0) == 0xf0 && byte(1) < 0x90) || (byte(0) == 0xf4 && byte(1) > 0x8f))) return 0;
@@ -58,7 +58,7 @@ std::string digits(double value) {
 double text_width(std::string_view text, double size) {
   double letters = 0;
   for (const char c : text) {
-    if ((static_cast<unsigned char>(c) & 0xc0) == 0x80) continue;  // of a UTF-8 character begun before
+    if ((static_cast<unsigned char>(c) & 0xc0) == 0x80) continue;  // a continuation byte of UTF-8
     const bool narrow = std::string_view(" .,:;'|ijlft()").find(c) != std::string_view::npos;
     const bool wide = std::string_view("mwMW%").find(c) != std::string_view::npos;
     letters += narrow ? 0.36 : wide ? 0.95 : c >= 'A' && c <= 'Z' ? 0.7 : 0.62;

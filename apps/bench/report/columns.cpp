@@ -8,8 +8,8 @@
 namespace cudet::bench {
 namespace {
 
-/// Characters of UTF-8 text.
-std::size_t width_of(const std::string& text) {
+/// Number of characters in UTF-8 text.
+std::size_t count_characters(const std::string& text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
@@ -42,11 +42,11 @@ void Columns::add(std::vector<std::string> row) {
 void Columns::print(std::ostream& out) const {
   std::vector<std::size_t> widths(left_.size(), 0);
   for (const std::vector<std::string>& row : rows_)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], count_characters(row[i]));
   for (const std::vector<std::string>& row : rows_) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - width_of(row[i]), ' ');
+      const std::string space(widths[i] - count_characters(row[i]), ' ');
       line += (i > 0 ? "  " : "") + (left_[i] ? row[i] + space : space + row[i]);
     }
     out << line.substr(0, line.find_last_not_of(' ') + 1) << "\n";

@@ -9,16 +9,16 @@
 #include <tuple>
 
 #include "apps/bench/report/columns.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 #include "kernels/error.h"
 
 namespace cudet::bench {
 namespace {
 
-constexpr double kLeftOpen = 0.05;  // of 1: how often an interval may miss
-constexpr double kSameWork = 0.05;  // of the work: passes may save as much in the same model
+constexpr double kMissRate = 0.05;  // probability that an interval does not contain the true value
+constexpr double kSameWork = 0.05;  // relative difference of GFLOP; compiler passes may save as much in the same model
 
-/// How many standard deviations a normal variable stays within, but for this share of cases.
+/// The number of standard deviations that a normal variable exceeds, on either side, with probability `outside`.
 double normal_width(double outside) {
   double low = 0, high = 40;
   for (int i = 0; i < 100; ++i) {
@@ -28,8 +28,8 @@ double normal_width(double outside) {
   return low;
 }
 
-/// What makes times of two results differ, whatever is measured: names and values.
-std::vector<std::pair<std::string, std::string>> conditions_of(const Report& report) {
+/// The names and values of everything that must be equal in comparable results.
+std::vector<std::pair<std::string, std::string>> list_conditions(const Report& report) {
   const Machine& machine = report.machine;
   const Setting& setting = report.setting;
   return {{"processor", machine.processor},
@@ -51,21 +51,22 @@ void check_comparable(const Stored& result, const Stored& with) {
     if (value != other)
       differences += (differences.empty() ? "" : "; ") + name + " " + shown(value) + ", not " + shown(other);
   };
-  const auto conditions = conditions_of(result.report), others = conditions_of(with.report);
+  const auto conditions = list_conditions(result.report), others = list_conditions(with.report);
   for (std::size_t i = 0; i < conditions.size(); ++i)
     check(conditions[i].first, conditions[i].second, others[i].second);
   if (result.report.network && with.report.network) {
     const double work = result.report.network->gflop, other = with.report.network->gflop;
     if (!(std::abs(work - other) <= kSameWork * std::max(work, other)))
-      check("another network, of GFLOP", fixed(work, 2), fixed(other, 2));
+      check("network GFLOP", fixed(work, 2), fixed(other, 2));
   }
-  if (!differences.empty()) throw Error(result.path + ": cannot be compared with " + with.path + ": " + differences);
+  if (!differences.empty()) throw Error(result.path + ": not comparable with " + with.path + ": " + differences);
 }
 
-/// What was timed, by name, operator, shape and, where these are not alone, which of them.
+/// Identifies what was timed: name, operator, shape, and a count of earlier items with the same name, operator and
+/// shape.
 using Key = std::tuple<std::string, std::string, std::string, int>;
 
-/// Something that was timed in several runs of a program.
+/// The times of one step (or of the network) in several runs of a program.
 struct Item {
   Key key;
   std::vector<const Times*> runs;
@@ -81,20 +82,20 @@ std::vector<Item> step_items(const Report& report) {
   std::map<Key, int> seen;
   std::vector<Item> items;
   for (const Measurement& layer : report.layers) {
-    const int before = seen[{layer.name, layer.op, layer.shape, 0}]++;
-    items.push_back({{layer.name, layer.op, layer.shape, before}, {&layer.time}});
+    const int earlier = seen[{layer.name, layer.op, layer.shape, 0}]++;
+    items.push_back({{layer.name, layer.op, layer.shape, earlier}, {&layer.time}});
   }
   return items;
 }
 
-/// The items of several runs of a program.
-std::vector<Item> gather(const std::vector<Stored>& results, std::vector<Item> (*items_of)(const Report&)) {
-  std::vector<Item> items = items_of(results.front().report);
+/// Merges the items of several runs of a program. `list_items` returns those of one run.
+std::vector<Item> merge_runs(const std::vector<Stored>& results, std::vector<Item> (*list_items)(const Report&)) {
+  std::vector<Item> items = list_items(results.front().report);
   for (std::size_t i = 1; i < results.size(); ++i) {
-    const std::vector<Item> more = items_of(results[i].report);
+    const std::vector<Item> more = list_items(results[i].report);
     const auto same = [](const Item& a, const Item& b) { return a.key == b.key; };
     if (!std::equal(items.begin(), items.end(), more.begin(), more.end(), same))
-      throw Error(results[i].path + ": is of another program than " + results.front().path + ": its steps differ");
+      throw Error(results[i].path + ": not from the same program as " + results.front().path + ": the steps differ");
     for (std::size_t item = 0; item < items.size(); ++item) items[item].runs.push_back(more[item].runs.front());
   }
   return items;
@@ -106,9 +107,9 @@ double median_p50(const Item& item) {
   return quantile(p50, 0.5);
 }
 
-/// `count`: how many intervals are to hold at once.
-Difference difference_of(const Item& now, const Item& before, std::size_t count) {
-  const auto& [name, op, shape, which] = now.key;
+/// `count`: the number of intervals that must contain their true values at once.
+Difference compare_items(const Item& now, const Item& before, std::size_t count) {
+  const auto& [name, op, shape, earlier] = now.key;
   Difference d{name, op, shape, median_p50(before), median_p50(now), 0, {}, Verdict::no_difference};
   d.ratio = d.now_ms / d.before_ms;
   d.interval = {d.ratio, d.ratio};
@@ -123,8 +124,9 @@ Difference difference_of(const Item& now, const Item& before, std::size_t count)
   return d;
 }
 
-/// Of the items that both have; names of the others go to `added` and `gone`.
-std::vector<Difference> differences_of(const std::vector<Item>& now, const std::vector<Item>& before, bool at_once,
+/// Compares the items that both sides have, and appends the names of all others to `added` and `gone`. `at_once`: widen
+/// the intervals such that all of them contain their true values at once.
+std::vector<Difference> compare_common(const std::vector<Item>& now, const std::vector<Item>& before, bool at_once,
                                        Comparison& comparison) {
   std::map<Key, const Item*> earlier;
   for (const Item& item : before) earlier[item.key] = &item;
@@ -142,18 +144,18 @@ std::vector<Difference> differences_of(const std::vector<Item>& now, const std::
   std::vector<Difference> differences;
   differences.reserve(both.size());
   for (const auto& [ours, theirs] : both)
-    differences.push_back(difference_of(*ours, *theirs, at_once ? both.size() : 1));
+    differences.push_back(compare_items(*ours, *theirs, at_once ? both.size() : 1));
   return differences;
 }
 
-/// Why times of these mean little; empty where they mean something.
+/// Returns why the times of these results are unreliable, or an empty string if they are reliable.
 std::string why_busy(const std::vector<Stored>& results) {
   for (const Stored& result : results)
     if (!result.report.machine.busy.empty()) return result.path + ": " + result.report.machine.busy;
   return {};
 }
 
-std::vector<std::string> row_of(const Difference& d, bool busy) {
+std::vector<std::string> format_row(const Difference& d, bool busy) {
   constexpr const char* kVerdicts[] = {"faster", "slower", "no difference seen"};
   return {d.name,
           fixed(d.before_ms, 3),
@@ -175,7 +177,7 @@ void print_names(const char* title, const std::vector<std::string>& names, std::
 
 Interval widen(double ratio, const Interval& interval, std::size_t count) {
   const double factor =
-      normal_width(kLeftOpen / static_cast<double>(std::max<std::size_t>(count, 1))) / normal_width(kLeftOpen);
+      normal_width(kMissRate / static_cast<double>(std::max<std::size_t>(count, 1))) / normal_width(kMissRate);
   return {ratio * std::pow(std::min(1.0, interval.low / ratio), factor),
           ratio * std::pow(std::max(1.0, interval.high / ratio), factor)};
 }
@@ -186,10 +188,11 @@ Comparison compare(const std::vector<Stored>& now, const std::vector<Stored>& be
   Comparison comparison;
   comparison.busy = why_busy(now);
   if (comparison.busy.empty()) comparison.busy = why_busy(before);
-  comparison.network = differences_of(gather(now, network_items), gather(before, network_items), false, comparison);
-  comparison.steps = differences_of(gather(now, step_items), gather(before, step_items), true, comparison);
+  comparison.network =
+      compare_common(merge_runs(now, network_items), merge_runs(before, network_items), false, comparison);
+  comparison.steps = compare_common(merge_runs(now, step_items), merge_runs(before, step_items), true, comparison);
   if (comparison.network.empty() && comparison.steps.empty())
-    throw Error(before.front().path + ": holds nothing that " + now.front().path + " holds, too");
+    throw Error(before.front().path + ": has nothing in common with " + now.front().path);
   return comparison;
 }
 
@@ -209,15 +212,15 @@ void print_comparison(const Comparison& comparison, std::ostream& out) {
     return std::abs(a.now_ms - a.before_ms) > std::abs(b.now_ms - b.before_ms);
   });
   const bool busy = !comparison.busy.empty();
-  if (busy) out << "BUSY: the differences mean little: " << comparison.busy << "\n";
+  if (busy) out << "BUSY: the differences are unreliable: " << comparison.busy << "\n";
   Columns columns({"<", "before ms", "now ms", "ratio", "95 % interval", "<", "<"});
-  for (const Difference& d : comparison.network) columns.add(row_of(d, busy));
-  for (const Difference& d : different) columns.add(row_of(d, busy));
+  for (const Difference& d : comparison.network) columns.add(format_row(d, busy));
+  for (const Difference& d : different) columns.add(format_row(d, busy));
   columns.print(out);
   const std::size_t steps = comparison.steps.size();
   if (steps > 0)
-    out << steps - different.size() << " of " << steps << " steps: no difference seen. The intervals of steps are "
-        << percent(1 - kLeftOpen / static_cast<double>(steps), 2) << " each, 95 % all at once.\n";
+    out << steps - different.size() << " of " << steps << " steps: no difference seen. Each step has a "
+        << percent(1 - kMissRate / static_cast<double>(steps), 2) << " interval, so that all hold together at 95 %.\n";
   print_names("only now, ", comparison.added, out);
   print_names("only before, ", comparison.gone, out);
 }

@@ -1,4 +1,4 @@
-// A result beside an earlier one: what got faster, what got slower.
+// Compares results: what got faster, what got slower.
 #pragma once
 #include <iosfwd>
 #include <string>
@@ -11,14 +11,14 @@ namespace cudet::bench {
 enum class Verdict { faster, slower, no_difference };
 
 struct Difference {
-  std::string name, op, shape;  // as of a Measurement; "network" and "end to end" have their name alone
-  double before_ms, now_ms;     // p50; of several results the median of theirs
+  std::string name, op, shape;  // as in Measurement; "network" and "end to end" have only a name
+  double before_ms, now_ms;     // p50; for several results the median of their p50
   double ratio;                 // now / before
-  Interval interval;            // of the ratio; of several results from the least to the greatest of all pairs
-  Verdict verdict;              // a difference is seen where the interval lacks 1
+  Interval interval;            // of the ratio; for several results from the lowest to the highest end over all pairs
+  Verdict verdict;              // no_difference if the interval contains 1
 };
 
-/// A result, and what messages call it: its file's path.
+/// A result and its name in messages: the path of its file.
 struct Stored {
   std::string path;
   Report report;
@@ -26,27 +26,28 @@ struct Stored {
 
 struct Comparison {
   std::vector<Difference> network;  // network and end to end, each with its 95 % interval
-  /// Steps, or kernels, that both have, as they run. Their intervals are wider, so that all of them together hold the
-  /// true ratios in 95 % of comparisons: of 70 equal steps, some three would seem to differ otherwise.
+  /// Steps, or kernels, that both results have, in the order in which they run. Their intervals are widened such that
+  /// all of them together contain the true ratios in 95 % of comparisons. Otherwise about three of 70 equal steps would
+  /// seem to differ.
   std::vector<Difference> steps;
-  std::vector<std::string> added, gone;  // names of steps that `before` lacks, that `now` lacks
-  std::string busy;  // why the verdicts mean little: what either machine's `busy` says; empty where they mean something
+  std::vector<std::string> added, gone;  // names of steps that only `now` has, that only `before` has
+  std::string busy;  // why the verdicts are unreliable: the `busy` of one of the machines; empty if they are reliable
 };
 
-/// Each of `now` beside each of `before`; several are to be runs of one program: how these differ among each other is
-/// then in the intervals, too. Throws Error where they are not all of one machine, model and setting, and says which
-/// differs; where two runs of one program have not the same steps; and where there is nothing to compare. Models are
-/// the same where their files' names are and their work is within 5 %.
+/// Compares each result in `now` with each in `before`. Several results must be runs of one program; the intervals then
+/// include the differences between these runs. Throws Error if the machines, models or settings differ, and names what
+/// differs; if two runs of one program have different steps; and if there is nothing to compare. Models are considered
+/// the same if their file names are equal and their GFLOP differ by at most 5 %.
 Comparison compare(const std::vector<Stored>& now, const std::vector<Stored>& before);
 
-/// What is seen to be slower, and by more than this ratio.
+/// Returns what has the verdict `slower` and a ratio above `ratio`.
 std::vector<Difference> slower_than(const Comparison& comparison, double ratio);
 
-/// Network, end to end, the steps that differ (the largest difference first), and how many do not.
+/// Prints the network, end to end, the steps that differ (the largest difference first), and the number of other steps.
 void print_comparison(const Comparison& comparison, std::ostream& out);
 
-/// An interval of the logarithm of `ratio`, taken as normal, from 95 % to what makes `count` of them hold at once in
-/// 95 % of cases (Bonferroni): 99.93 % each for 70.
+/// Widens a 95 % interval of `ratio` such that `count` intervals contain their true values at once in 95 % of cases
+/// (Bonferroni): 99.93 % each for 70. Assumes that the logarithm of the ratio has a normal distribution.
 Interval widen(double ratio, const Interval& interval, std::size_t count);
 
 }  // namespace cudet::bench

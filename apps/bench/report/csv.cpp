@@ -8,7 +8,7 @@ namespace {
 
 std::string quoted(const std::string& text) {
   std::ostringstream field;
-  field << std::quoted(text, '"', '"');  // a quote within becomes two
+  field << std::quoted(text, '"', '"');  // doubles each quote in the text
   return field.str();
 }
 

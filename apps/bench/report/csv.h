@@ -1,4 +1,4 @@
-// A report for spreadsheets.
+// Writes a report as CSV.
 #pragma once
 #include <string>
 
@@ -6,8 +6,8 @@
 
 namespace cudet::bench {
 
-/// A line of titles, then one for each thing that was measured: of the kind network, launches, end_to_end, layer
-/// or throughput. What a kind has not is empty. Texts are quoted (RFC 4180).
+/// Returns a header line and one line per measurement. The first field is its kind: network, launches, end_to_end,
+/// layer or throughput. Fields that a kind does not have are empty. Texts are quoted (RFC 4180).
 std::string to_csv(const Report& report);
 
 }  // namespace cudet::bench

@@ -13,15 +13,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMostBytes = 64 << 20;  // of a result; one of YOLOv8x has some hundred thousand
-constexpr int kMostDepth = 8;                 // of its nesting
-constexpr double kMostNumber = 1e15;
+// Limits for files that are read.
+constexpr std::size_t kMaxBytes = 64 << 20;  // a result of YOLOv8x has some hundred thousand
+constexpr int kMaxDepth = 8;                 // of nested values
+constexpr double kMaxNumber = 1e15;
 
 Json pair(const Interval& interval) {
   return Json::array({interval.low, interval.high});
 }
 
-/// The members of times, before those of what was timed.
+/// The members for times. Other members of the same object are added after them.
 Json to_json(const Times& times) {
   return {{"p50_ms", times.p50_ms},
           {"p90_ms", times.p90_ms},
@@ -82,31 +83,31 @@ Json to_json(const Throughput& throughput) {
           {"interval", pair(throughput.interval)}};
 }
 
-std::string text_of(const Json& json) {
+std::string to_text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 template <class Element>
 std::string lines(const std::vector<Element>& elements) {
   std::string text = "[";
-  for (const Element& element : elements) text += (text.size() > 1 ? ",\n" : "\n") + text_of(to_json(element));
+  for (const Element& element : elements) text += (text.size() > 1 ? ",\n" : "\n") + to_text(to_json(element));
   return text + "]";
 }
 
-/// An object that is read, and where in the file it is.
+/// Reads the members of a JSON object. Error messages contain the object's path in the file.
 class Reader {
  public:
-  Reader(const Json& json, std::string place) : json_(json), place_(std::move(place)) {
-    if (!json.is_object()) throw Error(place_ + " must be an object");
+  Reader(const Json& json, std::string path) : json_(json), path_(std::move(path)) {
+    if (!json.is_object()) throw Error(path_ + " must be an object");
   }
 
   bool has(const char* name) const { return json_.contains(name); }
   const Json& member(const char* name) const {
     const auto found = json_.find(name);
-    if (found == json_.end()) throw Error(place_ + ": \"" + name + "\" is missing");
+    if (found == json_.end()) throw Error(path_ + ": \"" + name + "\" is missing");
     return *found;
   }
-  Reader object(const char* name) const { return {member(name), place_ + "." + name}; }
+  Reader object(const char* name) const { return {member(name), path_ + "." + name}; }
 
   double number(const char* name) const { return number(member(name), name); }
   int whole(const char* name) const {
@@ -132,7 +133,7 @@ class Reader {
     if (ends.size() != 2 || ends[0] > ends[1]) fail(name, "must be [low, high]");
     return {ends[0], ends[1]};
   }
-  /// Each element of a list, as `read` makes it of a Reader.
+  /// The elements of a list, each converted by `read` from a Reader.
   template <class Read>
   auto list(const char* name, const Read& read) const {
     std::vector<decltype(read(*this))> elements;
@@ -143,24 +144,24 @@ class Reader {
   }
 
   [[noreturn]] void fail(const char* name, const std::string& why) const {
-    throw Error(place_ + ": \"" + name + "\" " + why);
+    throw Error(path_ + ": \"" + name + "\" " + why);
   }
 
  private:
   double number(const Json& value, const char* name) const {
     const double number = value.is_number() ? value.get<double>() : -1;
-    if (!(number >= 0 && number <= kMostNumber)) fail(name, "must hold numbers from 0 to 1e15");
+    if (!(number >= 0 && number <= kMaxNumber)) fail(name, "must contain numbers from 0 to 1e15");
     return number;
   }
 
   const Json& json_;
-  std::string place_;
+  std::string path_;
 };
 
 Times read_times(const Reader& json) {
   Times times{json.numbers("samples_ms"), json.number("p50_ms"), json.number("p90_ms"), json.number("p99_ms"),
               json.interval("p50_interval_ms")};
-  if (times.p50_ms <= 0) json.fail("p50_ms", "must be more than 0");  // nothing can be compared with it
+  if (times.p50_ms <= 0) json.fail("p50_ms", "must be more than 0");  // comparisons divide by it
   return times;
 }
 
@@ -180,13 +181,13 @@ Network read_network(const Reader& json) {
           json.number("gflop"),
           json.number("load_ms"),
           json.number("first_result_ms"),
-          json.has("first_run_ms") ? json.number("first_run_ms") : 0,  // 0: a result of an earlier bench
+          json.has("first_run_ms") ? json.number("first_run_ms") : 0,  // missing in results of older versions
           json.number("peak_mb"),
           json.has("grown_mb") ? json.number("grown_mb") : 0,
           json.has("launches") ? std::optional(read_times(json.object("launches"))) : std::nullopt};
 }
 
-/// JSON has no infinity: it is null, as in to_json.
+/// null is infinity, as in to_json().
 std::optional<double> read_error(const Reader& json) {
   if (!json.has("error")) return std::nullopt;
   return json.member("error").is_null() ? std::numeric_limits<double>::infinity() : json.number("error");
@@ -220,17 +221,17 @@ Throughput read_throughput(const Reader& json) {
 }  // namespace
 
 std::string to_json(const Report& report) {
-  std::string text = "{\"cudet\": " + text_of(report.version) + ",\n\"machine\": " + text_of(to_json(report.machine)) +
-                     ",\n\"setting\": " + text_of(to_json(report.setting));
-  if (report.network) text += ",\n\"network\": " + text_of(to_json(*report.network));
+  std::string text = "{\"cudet\": " + to_text(report.version) + ",\n\"machine\": " + to_text(to_json(report.machine)) +
+                     ",\n\"setting\": " + to_text(to_json(report.setting));
+  if (report.network) text += ",\n\"network\": " + to_text(to_json(*report.network));
   return text + ",\n\"layers\": " + lines(report.layers) + ",\n\"throughput\": " + lines(report.throughput) + "}\n";
 }
 
 Report parse_report(std::string_view text, const std::string& path) {
   try {
-    const Json json = parse_json(text, kMostDepth);
+    const Json json = parse_json(text, kMaxDepth);
     if (!json.is_object() || !json.contains("cudet") || !json.contains("machine"))
-      throw Error("no result of bench (--json makes them)");
+      throw Error("not a result of bench (bench --json writes them)");
     const Reader report(json, "the result");
     return {report.text("cudet"),
             read_machine(report.object("machine")),
@@ -244,7 +245,7 @@ Report parse_report(std::string_view text, const std::string& path) {
 }
 
 Report read_report(const std::string& path) {
-  const std::vector<std::byte> bytes = read_file(path, kMostBytes);
+  const std::vector<std::byte> bytes = read_file(path, kMaxBytes);
   return parse_report({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
 }
 

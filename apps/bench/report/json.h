@@ -1,4 +1,4 @@
-// Results of bench, stored and read back.
+// Writes reports as JSON and reads them back.
 #pragma once
 #include <string>
 #include <string_view>
@@ -7,13 +7,15 @@
 
 namespace cudet::bench {
 
-/// All of the report, samples too, a line for each layer. Units are in the names: ms, mb (1e6 bytes), gflop (1e9
-/// operations), gflops and gbs (a second). An infinite error is null. Text that isn't UTF-8
-/// gets U+FFFD.
+/// Writes the whole report including the samples, one line per layer. Member names end in their units: ms, mb (1e6
+/// bytes), gflop (1e9 operations), gflops and gbs (1e9 operations and bytes per second). An infinite error becomes
+/// null. Invalid UTF-8 becomes U+FFFD.
 std::string to_json(const Report& report);
 
-/// The same back. Throws Error that says, behind `path`, what is not as to_json writes it.
+/// Inverse of to_json(). Checks untrusted text. Throws Error whose message starts with `path` and names the member that
+/// is wrong.
 Report parse_report(std::string_view text, const std::string& path);
+/// Reads the file at `path` and parses it.
 Report read_report(const std::string& path);
 
 }  // namespace cudet::bench

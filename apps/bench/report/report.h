@@ -1,4 +1,4 @@
-// What `bench` measures, as plain data: how it is measured, printed, stored and compared are other files' business.
+// The results of `bench` as plain data.
 #pragma once
 #include <optional>
 #include <string>
@@ -6,71 +6,72 @@
 
 namespace cudet::bench {
 
-/// Of an estimate, 95 %.
+/// A 95 % confidence interval.
 struct Interval {
   double low, high;
 };
 
-/// Times of one thing, in the order in which they were measured, and what they come to.
+/// Repeated times of the same work.
 struct Times {
-  std::vector<double> samples_ms;  // at least one
+  std::vector<double> samples_ms;  // at least one, in the order of measurement
   double p50_ms, p90_ms, p99_ms;
-  Interval p50_interval_ms;  // by bootstrap
+  Interval p50_interval_ms;  // by bootstrap (sample_statistics.h)
 };
 
-/// What the numbers were measured on, and what it can do at the most.
+/// The machine and its measured peak.
 struct Machine {
   std::string processor;     // "AMD EPYC 7R13 Processor"
   int cores;                 // that this process may use
-  std::string instructions;  // that the kernels use: "AVX2"
-  std::string gpu;           // empty where none was used
-  double peak_gflops;        // fp32 multiply-adds on the threads of the run, measured; a multiply-add counts 2; on
-                             // CUDA in the run's precision on the device
-  double bandwidth_gbs;      // 1e9 bytes a second read from memory by them, measured; on CUDA copied in the device's
-  double noise;              // by how much equal work differed: (p90 - p10) / p50
-  std::string busy;          // why times mean little; empty where they mean something
+  std::string instructions;  // instruction set of the kernels: "AVX2"
+  std::string gpu;           // empty if none was used
+  double peak_gflops;    // fp32 multiply-adds on the run's threads, 2 operations each; on CUDA: of the device, in the
+                         // run's precision
+  double bandwidth_gbs;  // 1e9 bytes per second that these threads read from memory; on CUDA: of copies in device
+                         // memory
+  double noise;          // spread of the times of equal work: (p90 - p10) / p50
+  std::string busy;      // why times are unreliable; empty if they are reliable
 };
 
 /// What was run.
 struct Setting {
-  std::string model;              // path; empty for an operator alone
-  std::string device, precision;  // "cpu", "cuda"; "fp32", "fp16"
-  int height, width;              // input of the network
+  std::string model;              // path; empty for single operators
+  std::string device, precision;  // "cpu", "cuda"; "fp32", "fp16", "int8"
+  int height, width;              // input size of the network
   int batch, threads, warmup, runs;
 };
 
-/// The model as a whole. Times are for a whole batch.
+/// Results of the network as a whole. Times are per batch.
 struct Network {
-  Times network;                       // from the letterboxed picture to the decoded boxes
-  Times end_to_end;                    // from a picture in memory to its detections
-  double gflop;                        // executed, of a batch: 1e9 floating-point operations
-  double load_ms;                      // description and weights, to a Detector
+  Times network;                       // from the letterboxed images to the decoded boxes
+  Times end_to_end;                    // from images in memory to their detections
+  double gflop;                        // 1e9 floating-point operations executed per batch
+  double load_ms;                      // to read description and weights and to construct a Detector
   double first_ms;                     // from the start of the process to the first result
-  double first_run_ms;                 // of `first_ms`, after load_ms: the first batch, end to end
-  double peak_mb;                      // 1e6 bytes: the most resident memory since the start of the process
-  double grown_mb;                     // of `peak_mb`, what was not resident before the model was loaded
-  std::optional<Times> launches = {};  // on CUDA, where `network` is one graph: the same kernels, launched one by one
+  double first_run_ms;                 // the part of first_ms after load_ms: the first batch, end to end
+  double peak_mb;                      // maximum resident memory since the start of the process, 1e6 bytes
+  double grown_mb;                     // the part of peak_mb that was not resident before the model was loaded
+  std::optional<Times> launches = {};  // CUDA only: the kernels of `network` launched one by one, without its graph
 };
 
-/// cuDNN's best algorithm for a convolution, without bias, activation and residual.
+/// cuDNN's fastest algorithm for a convolution, without bias, activation and residual.
 struct CudnnTime {
   std::string algorithm;  // "IMPLICIT_PRECOMP_GEMM"
   double p50_ms;
 };
 
-/// One step of the Program, or one kernel of an operator's benchmark.
+/// One step of the Program, or one kernel in a benchmark of single operators.
 struct Measurement {
-  std::string name;   // of the module, "model.0.conv"; of an operator's benchmark its kernel, "direct"
+  std::string name;   // of a step its module, "model.0.conv"; of a kernel its name, "direct"
   std::string op;     // "conv2d"
   std::string shape;  // in the grammar of kernels/shape_text.h
   Times time;
-  double gflop;                 // 1e9 floating-point operations
-  double mbytes;                // 1e6 bytes that must be read and written once, weights too
-  double gflops, gbs;           // a second
-  double share_of_peak;         // the larger of gflops / peak and gbs / bandwidth: 1 is the roofline
-  bool memory_bound;            // which of the two is larger at the roofline
-  std::optional<double> error;  // largest difference from the reference, over the largest magnitude of its output
-  std::optional<CudnnTime> cudnn = {};  // on CUDA, beside a convolution's own time
+  double gflop;                         // 1e9 floating-point operations
+  double mbytes;                        // 1e6 bytes: each input, weight and output once
+  double gflops, gbs;                   // gflop and 1e9 bytes, per second
+  double share_of_peak;                 // the larger of gflops / peak and gbs / bandwidth: 1 is the roofline
+  bool memory_bound;                    // whether memory, not arithmetic, limits the step at the roofline
+  std::optional<double> error;          // maximum difference from the reference, relative to its largest magnitude
+  std::optional<CudnnTime> cudnn = {};  // CUDA only: the same convolution by cuDNN
 };
 
 struct Throughput {
@@ -84,8 +85,8 @@ struct Report {
   Machine machine;
   Setting setting;
   std::optional<Network> network;
-  std::vector<Measurement> layers;     // with --layers: the Program's steps; of --op: each kernel at each shape
-  std::vector<Throughput> throughput;  // with --sweep
+  std::vector<Measurement> layers;     // --layers: the Program's steps; --op, --shapes: each kernel at each shape
+  std::vector<Throughput> throughput;  // --sweep
 };
 
 }  // namespace cudet::bench

@@ -11,11 +11,12 @@
 namespace cudet::bench {
 namespace {
 
-/// How far the ends of the interval are from the value, as a share of it.
-std::string spread(double value, const Interval& interval) {
+/// The larger distance between the value and an end of its interval, in per cent of the value.
+std::string half_width(double value, const Interval& interval) {
   return percent(std::max(interval.high - value, value - interval.low) / value);
 }
 
+/// "1 thread", "2 threads".
 std::string counted(int number, const std::string& what) {
   return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
@@ -30,9 +31,9 @@ void print_head(const Report& report, std::ostream& out) {
   const Machine& machine = report.machine;
   out << "machine   " << machine.processor << ", " << counted(machine.cores, "core") << ", " << machine.instructions;
   if (!machine.gpu.empty()) out << "; " << machine.gpu;
-  out << "\n          at most " << fixed(machine.peak_gflops, 1) << " GFLOP/s and " << fixed(machine.bandwidth_gbs, 1)
-      << " GB/s, measured at the start; equal work differed by " << percent(machine.noise, 1) << "\n";
-  if (!machine.busy.empty()) out << "BUSY      times mean little: " << machine.busy << "\n";
+  out << "\n          peak " << fixed(machine.peak_gflops, 1) << " GFLOP/s and " << fixed(machine.bandwidth_gbs, 1)
+      << " GB/s, measured at the start; equal work varied by " << percent(machine.noise, 1) << "\n";
+  if (!machine.busy.empty()) out << "BUSY      times are unreliable: " << machine.busy << "\n";
   const Setting& setting = report.setting;
   out << (setting.model.empty() ? "operators " : "network   " + setting.model + ": ") << setting.device << ", "
       << setting.precision << ", ";
@@ -45,9 +46,9 @@ void print_network(const Report& report, std::ostream& out) {
   const Network& network = *report.network;
   const double rate = network.gflop / network.network.p50_ms * 1e3;
   out << "          " << fixed(network.gflop, 2) << " GFLOP at " << fixed(rate, 1) << " GFLOP/s, "
-      << percent(rate / report.machine.peak_gflops) << " of the most; loaded in " << fixed(network.load_ms, 0)
-      << " ms, first result after " << fixed(network.first_ms, 0) << " ms, " << fixed(network.peak_mb, 0)
-      << " MB at the most\n\n";
+      << percent(rate / report.machine.peak_gflops) << " of peak; loaded in " << fixed(network.load_ms, 0)
+      << " ms, first result after " << fixed(network.first_ms, 0) << " ms, peak memory " << fixed(network.peak_mb, 0)
+      << " MB\n\n";
   Columns columns({"<", "p50", "95 % interval", "p90", "p99"});
   const auto add = [&](const char* name, const Times& times) {
     columns.add({name, fixed(times.p50_ms, 2) + " ms",
@@ -58,11 +59,11 @@ void print_network(const Report& report, std::ostream& out) {
   if (network.launches) add("without a graph", *network.launches);
   add("end to end", network.end_to_end);
   columns.print(out);
-  out << "95 % interval: how far the p50 is known from these runs (bootstrap); another process may differ by more.\n";
+  out << "95 % interval: of the p50, estimated from these runs (bootstrap). Another process may differ by more.\n";
 }
 
 void print_layers(const Report& report, std::ostream& out) {
-  const bool steps = !report.setting.model.empty();  // else kernels, of which a sum means nothing
+  const bool steps = !report.setting.model.empty();  // otherwise kernels, whose sum is meaningless
   double all_ms = 0;
   bool errors = false, cudnn = false;
   for (const Measurement& layer : report.layers) {
@@ -75,11 +76,11 @@ void print_layers(const Report& report, std::ostream& out) {
   titles.insert(titles.end(), {"GFLOP/s", "GB/s", "of roof", "<bound"});
   if (errors) titles.emplace_back("error");
   if (cudnn) titles.emplace_back("cuDNN ms");
-  titles.emplace_back("<operator and shape");  // last, as a few are long
+  titles.emplace_back("<operator and shape");  // last, because a few are long
   Columns columns(titles);
   for (const Measurement& layer : report.layers) {
     std::vector<std::string> row = {layer.name, fixed(layer.time.p50_ms, 3),
-                                    spread(layer.time.p50_ms, layer.time.p50_interval_ms)};
+                                    half_width(layer.time.p50_ms, layer.time.p50_interval_ms)};
     if (steps) row.push_back(percent(layer.time.p50_ms / all_ms, 1));
     row.insert(row.end(), {fixed(layer.gflops, 1), fixed(layer.gbs, 1), percent(layer.share_of_peak),
                            layer.memory_bound ? "memory" : "FMA"});
@@ -92,10 +93,10 @@ void print_layers(const Report& report, std::ostream& out) {
   columns.print(out);
 }
 
-/// What several measurements come to.
+/// The sum of several measurements.
 struct Sum {
   int steps = 0;
-  double ms = 0, gflop = 0, mbytes = 0, roof_ms = 0;  // roof_ms: what they would take at the roofline
+  double ms = 0, gflop = 0, mbytes = 0, roof_ms = 0;  // roof_ms: the time that they would take at the roofline
 
   void add(const Measurement& layer) {
     ++steps;
@@ -130,7 +131,7 @@ void print_throughput(const Report& report, std::ostream& out) {
   for (const Throughput& t : report.throughput) {
     batches.insert(t.batch);
     threads.insert(t.threads);
-    cells[{t.batch, t.threads}] = fixed(t.pictures_per_s, 1) + " ±" + spread(t.pictures_per_s, t.interval);
+    cells[{t.batch, t.threads}] = fixed(t.pictures_per_s, 1) + " ±" + half_width(t.pictures_per_s, t.interval);
   }
   std::vector<std::string> titles = {"<pictures/s"};
   for (const int number : threads) titles.push_back(counted(number, "thread"));
@@ -152,10 +153,10 @@ void print_table(const Report& report, std::ostream& out) {
   if (!report.layers.empty()) {
     print_layers(report, out);
     if (!report.setting.model.empty()) print_sums(report, out);
-    out << "\n±: of the p50, 95 % interval. Of roof: of the most that the machine's multiply-adds (FMA) or its memory\n"
-           "allow, whichever binds the step; tensors that lie in caches may go beyond memory's, convolutions beyond\n"
-           "FMA's: of 3x3 by Winograd's algorithm, which needs fewer products than the plain sum's that are\n"
-           "counted, or in int8.\n";
+    out << "\n±: 95 % interval of the p50. Of roof: share of the machine's peak, in multiply-adds (FMA) or in memory\n"
+           "bandwidth, whichever limits the step. More than 100 % is possible: tensors may lie in caches, 3x3\n"
+           "convolutions by Winograd's algorithm need fewer products than the plain sum, which is counted, and int8\n"
+           "products are faster than fp32 ones.\n";
   }
   if (!report.throughput.empty()) print_throughput(report, out);
 }

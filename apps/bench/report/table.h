@@ -1,4 +1,4 @@
-// A report for people, on a terminal.
+// Prints a report as text.
 #pragma once
 #include <iosfwd>
 
@@ -6,8 +6,8 @@
 
 namespace cudet::bench {
 
-/// Machine and setting; then, as far as they were measured: the network, its steps with sums over operators (of an
-/// operator's benchmark its kernels), the throughput.
+/// Prints the machine and the setting, then what was measured: the network, its steps with sums per operator (or the
+/// kernels of single operators), the throughput.
 void print_table(const Report& report, std::ostream& out);
 
 }  // namespace cudet::bench

@@ -1,4 +1,4 @@
-// The program as a user meets it: a small model measured for real, stored results told, compared and refused.
+// The whole program: it measures a small model, and prints, compares and refuses stored results.
 #include "apps/bench/command.h"
 
 #include <gtest/gtest.h>
@@ -28,18 +28,18 @@ Outcome run(std::vector<std::string> arguments) {
   return cudet::test::run_command(command, "bench", std::move(arguments));
 }
 
-/// Status 2, and one line that says why.
-void expect_refused(const std::vector<std::string>& arguments, const std::string& why) {
+/// Expects exit status 2 and a one-line error that contains `message`.
+void expect_refused(const std::vector<std::string>& arguments, const std::string& message) {
   const Outcome outcome = run(arguments);
-  EXPECT_EQ(outcome.status, 2) << why;
+  EXPECT_EQ(outcome.status, 2) << message;
   EXPECT_EQ(outcome.error.rfind("bench: ", 0), 0u) << outcome.error;
-  EXPECT_NE(outcome.error.find(why), std::string::npos) << outcome.error << ", expected: " << why;
+  EXPECT_NE(outcome.error.find(message), std::string::npos) << outcome.error << ", expected: " << message;
   EXPECT_EQ(std::count(outcome.error.begin(), outcome.error.end(), '\n'), 1) << outcome.error;
 }
 
 class BenchCommand : public testing::Test {
  protected:
-  /// The path of a stored result.
+  /// Writes the report to a file and returns its path.
   std::string stored(const std::string& name, const Report& report) const {
     folder_.write(name, to_json(report));
     return folder_.file(name);
@@ -89,16 +89,16 @@ TEST_F(BenchCommand, MeasuresAnOperator) {
   EXPECT_EQ(copies.out.find("conv2d"), std::string::npos) << copies.out;
 }
 
-TEST_F(BenchCommand, MeasuresWithTheInstructionSetThatItWasGiven) {
-  const std::string before = instruction_set(), least = instruction_sets().back();
+TEST_F(BenchCommand, MeasuresWithTheGivenInstructionSet) {
+  const std::string before = instruction_set(), lowest = instruction_sets().back();
   const Outcome outcome =
-      run({"--op", "copy", "--shape", "1x8x8x4", "--isa", least, "--threads", "1", "--runs", "2", "--json", "-"});
+      run({"--op", "copy", "--shape", "1x8x8x4", "--isa", lowest, "--threads", "1", "--runs", "2", "--json", "-"});
   use_instruction_set(before);  // the command ran in this process
   EXPECT_EQ(outcome.status, 0) << outcome.error;
-  EXPECT_EQ(parse_report(outcome.out, "standard output").machine.instructions, least);
+  EXPECT_EQ(parse_report(outcome.out, "standard output").machine.instructions, lowest);
 }
 
-TEST_F(BenchCommand, TellsAStoredResult) {
+TEST_F(BenchCommand, PrintsAStoredResult) {
   const std::string path = stored("r.json", small_report());
   const Outcome table = run({"--from", path}), json = run({"--from", path, "--json", "-"});
   EXPECT_EQ(table.status, 0) << table.error;
@@ -108,25 +108,26 @@ TEST_F(BenchCommand, TellsAStoredResult) {
   EXPECT_EQ(run({"--from", path, "--svg", "-"}).out.rfind("<svg", 0), 0u);
 }
 
-TEST_F(BenchCommand, KeepsStandardOutputForWhatIsPiped) {
+TEST_F(BenchCommand, PrintsOnlyThePipedOutputOnStandardOutput) {
   Report busy = small_report();
   busy.machine.busy = "something else runs";
   const std::string path = stored("r.json", busy);
   const Outcome outcome = run({"--from", path, "--json", "-", "--compare", path});
   EXPECT_EQ(outcome.status, 0);
   EXPECT_TRUE(nlohmann::json::accept(outcome.out)) << outcome.out;
-  EXPECT_NE(outcome.error.find("bench: times mean little: something else runs\n"), std::string::npos) << outcome.error;
+  EXPECT_NE(outcome.error.find("bench: times are unreliable: something else runs\n"), std::string::npos)
+      << outcome.error;
   EXPECT_NE(outcome.error.find("no difference seen"), std::string::npos) << outcome.error;
 }
 
 TEST_F(BenchCommand, ComparesAndFailsOnRequest) {
   Report slow = small_report();
-  slow.layers[1].time = times_round(7);
+  slow.layers[1].time = times_around(7);
   const std::string before = stored("before.json", small_report()), after = stored("after.json", slow);
-  const Outcome told = run({"--from", after, "--compare", before});
-  EXPECT_EQ(told.status, 0) << told.error;
-  EXPECT_NE(told.out.find("1.167"), std::string::npos) << told.out;
-  EXPECT_NE(told.out.find("slower"), std::string::npos) << told.out;
+  const Outcome printed = run({"--from", after, "--compare", before});
+  EXPECT_EQ(printed.status, 0) << printed.error;
+  EXPECT_NE(printed.out.find("1.167"), std::string::npos) << printed.out;
+  EXPECT_NE(printed.out.find("slower"), std::string::npos) << printed.out;
   const Outcome failed = run({"--from", after, "--compare", before, "--fail-if-slower", "5"});
   EXPECT_EQ(failed.status, 1);
   EXPECT_EQ(failed.error, "bench: slower by more than 5 %: model.1 (17 %)\n");
@@ -137,15 +138,16 @@ TEST_F(BenchCommand, ComparesAndFailsOnRequest) {
   EXPECT_EQ(several.out.find("A Processor"), std::string::npos) << several.out;
 }
 
-TEST_F(BenchCommand, JudgesNothingOnABusyMachine) {
+TEST_F(BenchCommand, GivesNoVerdictOnABusyMachine) {
   Report busy = small_report();
   busy.machine.busy = "something else runs";
   const std::string quiet = stored("quiet.json", small_report()), path = stored("busy.json", busy);
-  expect_refused({"--from", path, "--compare", quiet, "--fail-if-slower", "5"}, "nothing is judged: " + path);
-  expect_refused({"--from", quiet, "--compare", path, "--fail-if-slower", "5"}, "nothing is judged: " + path);
+  const std::string message = "no verdict from unreliable times: " + path;
+  expect_refused({"--from", path, "--compare", quiet, "--fail-if-slower", "5"}, message);
+  expect_refused({"--from", quiet, "--compare", path, "--fail-if-slower", "5"}, message);
 }
 
-TEST_F(BenchCommand, SaysInOneLineWhatIsWrong) {
+TEST_F(BenchCommand, ReportsErrorsInOneLine) {
   folder_.write("cut.json", to_json(small_report()).substr(0, 1000));
   Report other = small_report();
   other.setting.batch = 8;
@@ -154,7 +156,7 @@ TEST_F(BenchCommand, SaysInOneLineWhatIsWrong) {
   expect_refused({"--from", cut}, "cut.json: no JSON: error at byte 1001");
   expect_refused({"--from", good, "--compare", cut}, "cut.json: no JSON");
   expect_refused({"--from", good, "--compare", stored("other.json", other)}, "batch 8, not 1");
-  expect_refused({"--from", good, "--compare", kModel}, "no result of bench");
+  expect_refused({"--from", good, "--compare", kModel}, "not a result of bench");
   expect_refused({"--from", good, "--json", folder_.file("no/such/folder/r.json")}, "no/such/folder/r.json");
   expect_refused({"--op", "conv2d", "--shape", "nonsense"}, "nonsense");
   expect_refused({"--op", "conv3d", "--shape", "1x8x8x4"}, "conv3d");
@@ -167,14 +169,14 @@ TEST_F(BenchCommand, SaysInOneLineWhatIsWrong) {
   EXPECT_FALSE(std::filesystem::exists(folder_.file("n.svg")));
 }
 
-TEST_F(BenchCommand, LeavesNoFilesWhereItIsEndedWhileItMeasures) {
+TEST_F(BenchCommand, LeavesNoFilesIfItIsKilledWhileItMeasures) {
   const pid_t child = ::fork();
   if (child == 0) {
-    ::signal(SIGINT, SIG_DFL);  // which tests that run in the background may have inherited as ignored
+    ::signal(SIGINT, SIG_DFL);  // a test that runs in the background may have inherited SIG_IGN
     run({"--op", "copy", "--shape", "1x8x8x4", "--threads", "1", "--runs", "100000", "--json", folder_.file("r.json")});
     ::_exit(0);
   }
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // the machine's peak alone takes longer
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // measuring the machine's peak takes longer
   ::kill(child, SIGINT);
   int status = 0;
   ::waitpid(child, &status, 0);
@@ -182,7 +184,7 @@ TEST_F(BenchCommand, LeavesNoFilesWhereItIsEndedWhileItMeasures) {
   EXPECT_EQ(folder_.files(), 0);
 }
 
-TEST_F(BenchCommand, HelpsAndTellsItsVersion) {
+TEST_F(BenchCommand, PrintsHelpAndVersion) {
   const Outcome help = run({"--help"}), version = run({"--version"});
   EXPECT_EQ(help.status, 0);
   for (const char* option : {"MODEL", "--layers", "--fail-if-slower", "Examples", "Exit status"})

@@ -1,4 +1,4 @@
-// The command line: what it means, and the line that each mistake gets.
+// The command line: how it is parsed, and the error message for each mistake.
 #include "apps/bench/options.h"
 
 #include <gtest/gtest.h>
@@ -36,11 +36,11 @@ TEST(BenchOptions, HaveTheDocumentedDefaults) {
   EXPECT_FALSE(options.sweep);
   EXPECT_FALSE(options.operators());
   EXPECT_FALSE(options.piped());
-  EXPECT_FALSE(options.most_slower);
+  EXPECT_FALSE(options.max_ratio);
   EXPECT_TRUE(parse({})->model.ends_with("/weights/codes.json"));
 }
 
-TEST(BenchOptions, AreAllRead) {
+TEST(BenchOptions, AreAllParsed) {
   const Options options =
       *parse({"m.json",  "--device",  "cuda",      "--precision", "fp16",      "--imgsz",    "320x640",
               "--batch", "4",         "--warmup",  "0",           "--runs",    "7",          "--layers",
@@ -57,10 +57,10 @@ TEST(BenchOptions, AreAllRead) {
   EXPECT_EQ(options.detector.threads, 3);
   EXPECT_EQ(options.json + options.csv + options.svg, "-cs");
   EXPECT_EQ(options.compare, (Arguments{"old.json", "older.json"}));
-  EXPECT_DOUBLE_EQ(*options.most_slower, 1.05);
+  EXPECT_DOUBLE_EQ(*options.max_ratio, 1.05);
 }
 
-TEST(BenchOptions, TakeOneFileEachSoThatTheModelMayFollow) {
+TEST(BenchOptions, TakeOneFileEachSoThatTheModelCanFollow) {
   const Options options = *parse({"--compare", "old.json", "m.json"});
   EXPECT_EQ(options.compare, Arguments{"old.json"});
   EXPECT_EQ(options.model, "m.json");
@@ -80,7 +80,7 @@ TEST(BenchOptions, NeedNoModelForOperatorsAndStoredResults) {
   EXPECT_EQ(stored.csv, "-");
 }
 
-TEST(BenchOptions, NameTheOptionAtFault) {
+TEST(BenchOptions, NameTheInvalidOption) {
   const std::vector<std::pair<std::string, Arguments>> kWrong = {{"--imgsz", {"0", "-3", "64x", "9000"}},
                                                                  {"--batch", {"0", "-1", "1.5", "2000"}},
                                                                  {"--threads", {"-1", "x", "5000"}},
@@ -102,38 +102,38 @@ TEST(BenchOptions, NameTheOptionAtFault) {
   EXPECT_NE(error_of({"m.json", "n.json"}).find("n.json"), std::string::npos);
 }
 
-TEST(BenchOptions, RefuseWhatDoesNotGoTogether) {
+TEST(BenchOptions, RefuseInvalidCombinations) {
   const std::vector<std::pair<Arguments, std::string>> kWrong = {
-      {{"--op", "conv2d"}, "--op conv2d: at which shape?"},
-      {{"--shape", "1x8x8x4"}, "--shape 1x8x8x4: of what?"},
+      {{"--op", "conv2d"}, "--op conv2d: needs --shape or --shapes"},
+      {{"--shape", "1x8x8x4"}, "--shape 1x8x8x4: needs --op"},
       {{"--op", "copy", "--shape", "1x8x8x4", "--shapes", "f"}, "--shape and --shapes"},
       {{"m.json", "--op", "copy", "--shape", "1x8x8x4"}, "--op and MODEL"},
       {{"--shapes", "f", "--layers"}, "--shapes and --layers"},
       {{"--shapes", "f", "--batch", "2"}, "--shapes and --batch"},
       {{"--shapes", "f", "--precision", "fp16"}, "CPU, in fp32"},
       {{"--shapes", "f", "--device", "cuda"}, "CPU, in fp32"},
-      {{"m.json", "--svg", "s"}, "--svg s: of what?"},
-      {{"m.json", "--fail-if-slower", "5"}, "--fail-if-slower: than what?"},
+      {{"m.json", "--svg", "s"}, "--svg s: needs --layers"},
+      {{"m.json", "--fail-if-slower", "5"}, "--fail-if-slower: needs --compare"},
       {{"m.json", "--from", "f"}, "--from and MODEL"},
       {{"--from", "f", "--runs", "7"}, "--from and --runs"},
       {{"--from", "f", "--isa", "avx2"}, "--from and --isa"},
       {{"--from", "f", "--from", "g"}, "--from: several"},
       {{"--from", "f", "--from", "g", "--compare", "h", "--json", "j"}, "--from: several"},
-      {{"m.json", "--json", "-", "--csv", "/dev/stdout"}, "-: one output at most"},
-      {{"m.json", "--json", "f", "--csv", "f"}, "f: one output at most"},
-      {{"m.json", "--json", "f", "--csv", "./f"}, "f: one output at most"}};
-  for (const auto& [arguments, why] : kWrong)
-    EXPECT_NE(error_of(arguments).find(why), std::string::npos) << error_of(arguments) << ", expected: " << why;
+      {{"m.json", "--json", "-", "--csv", "/dev/stdout"}, "-: two outputs"},
+      {{"m.json", "--json", "f", "--csv", "f"}, "f: two outputs"},
+      {{"m.json", "--json", "f", "--csv", "./f"}, "f: two outputs"}};
+  for (const auto& [arguments, message] : kWrong)
+    EXPECT_NE(error_of(arguments).find(message), std::string::npos) << error_of(arguments) << ", expected: " << message;
 }
 
-TEST(BenchOptions, WriteOverNothingThatIsMeasured) {
+TEST(BenchOptions, DoNotOverwriteInputs) {
   const cudet::test::TemporaryFolder folder;
   folder.write("m.json", "{}");
   const std::string model = folder.file("m.json"), same = folder.file("./m.json");
-  EXPECT_NE(error_of({model, "--json", same}).find("written over"), std::string::npos);
-  EXPECT_NE(error_of({"--shapes", model, "--csv", same}).find("written over"), std::string::npos);
-  EXPECT_NE(error_of({"--from", model, "--csv", same}).find("written over"), std::string::npos);
-  EXPECT_NE(error_of({"--from", "f", "--compare", model, "--svg", same}).find("written over"), std::string::npos);
+  EXPECT_NE(error_of({model, "--json", same}).find("also an input"), std::string::npos);
+  EXPECT_NE(error_of({"--shapes", model, "--csv", same}).find("also an input"), std::string::npos);
+  EXPECT_NE(error_of({"--from", model, "--csv", same}).find("also an input"), std::string::npos);
+  EXPECT_NE(error_of({"--from", "f", "--compare", model, "--svg", same}).find("also an input"), std::string::npos);
   EXPECT_EQ(error_of({model, "--json", folder.file("other.json")}), "");
 }
 

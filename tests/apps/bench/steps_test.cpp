@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 #include "runtime/compile/lowering.h"
 #include "runtime/model/model.h"
 

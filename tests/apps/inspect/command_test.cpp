@@ -22,24 +22,24 @@ Outcome run(std::vector<std::string> arguments) {
   return cudet::test::run_command(command, "inspect", std::move(arguments));
 }
 
-/// Status 2, and one line that says why.
-void expect_refused(const std::vector<std::string>& arguments, const std::string& why) {
+/// Expects exit status 2 and a one-line error that contains `message`.
+void expect_refused(const std::vector<std::string>& arguments, const std::string& message) {
   const Outcome outcome = run(arguments);
-  EXPECT_EQ(outcome.status, 2) << why;
+  EXPECT_EQ(outcome.status, 2) << message;
   EXPECT_EQ(outcome.error.rfind("inspect: ", 0), 0u) << outcome.error;
-  EXPECT_NE(outcome.error.find(why), std::string::npos) << outcome.error << ", expected: " << why;
+  EXPECT_NE(outcome.error.find(message), std::string::npos) << outcome.error << ", expected: " << message;
   EXPECT_EQ(std::count(outcome.error.begin(), outcome.error.end(), '\n'), 1) << outcome.error;
   EXPECT_TRUE(outcome.out.empty()) << outcome.out;
 }
 
-/// The number that follows `what`.
-double number_behind(const std::string& text, const std::string& what) {
-  const std::size_t at = text.find(what);
+/// The number after the first occurrence of `label`.
+double number_after(const std::string& text, const std::string& label) {
+  const std::size_t at = text.find(label);
   if (at == std::string::npos) {
-    ADD_FAILURE() << what << " is not in: " << text;
+    ADD_FAILURE() << label << " is not in: " << text;
     return -1;
   }
-  return std::stod(text.substr(at + what.size()));
+  return std::stod(text.substr(at + label.size()));
 }
 
 TEST(InspectCommand, PrintsTheTable) {
@@ -47,14 +47,14 @@ TEST(InspectCommand, PrintsTheTable) {
   EXPECT_EQ(outcome.status, 0) << outcome.error;
   EXPECT_NE(outcome.out.find("DySample"), std::string::npos) << outcome.out;
   EXPECT_NE(outcome.out.find(", input 128x320\n"), std::string::npos) << outcome.out;
-  const double arena = number_behind(outcome.out, "arena "), all = number_behind(outcome.out, "all buffers together "),
-               peak = number_behind(outcome.out, "needed at once ");
+  const double arena = number_after(outcome.out, "arena "), all = number_after(outcome.out, "all buffers together "),
+               peak = number_after(outcome.out, "needed at once ");
   EXPECT_GT(peak, 0);
   EXPECT_GE(arena, peak);
   EXPECT_GT(all, arena);
-  const double fp32 = number_behind(outcome.out, "CUDA fp32, batch 8: "),
-               fp16 = number_behind(outcome.out, "CUDA fp16, batch 8: ");
-  EXPECT_GT(fp16, 2);  // a picture's strip alone
+  const double fp32 = number_after(outcome.out, "CUDA fp32, batch 8: "),
+               fp16 = number_after(outcome.out, "CUDA fp16, batch 8: ");
+  EXPECT_GT(fp16, 2);  // the strip of the input image alone needs more
   EXPECT_GT(fp32, fp16);
 }
 
@@ -82,7 +82,7 @@ TEST(InspectCommand, PrintsJson) {
   EXPECT_EQ(cuda["bytes"], sum);
 }
 
-TEST(InspectCommand, PrintsTheShapesThatBenchHas) {
+TEST(InspectCommand, PrintsTheShapeFilesOfBench) {
   for (const auto& [model, file] :
        {std::pair("weights/yolov8.json", "apps/bench/shapes/yolov8n.txt"),
         std::pair("weights/yolov8-dysample.json", "apps/bench/shapes/yolov8n-dysample.txt")}) {
@@ -90,15 +90,16 @@ TEST(InspectCommand, PrintsTheShapesThatBenchHas) {
     shapes << std::ifstream(file).rdbuf();
     const Outcome outcome = run({model, "--scale", "n", "--imgsz", "640", "--shapes"});
     EXPECT_EQ(outcome.status, 0) << outcome.error;
-    EXPECT_EQ(outcome.out, shapes.str()) << file << ": inspect " << model << " --scale n --shapes makes it anew";
+    EXPECT_EQ(outcome.out, shapes.str()) << file << ": update it with inspect " << model << " --scale n --shapes";
   }
   const Outcome small = run({kModel, "--imgsz", "97x320", "--batch", "2", "--shapes"});
   EXPECT_NE(small.out.find(", batch 2, input 128x320\nconv2d 2x128x320x3 -> "), std::string::npos) << small.out;
-  EXPECT_EQ(small.out.find("max_pool", small.out.find("max_pool") + 1), std::string::npos) << "thrice the same";
+  EXPECT_EQ(small.out.find("max_pool", small.out.find("max_pool") + 1), std::string::npos)
+      << "equal shapes are on one line";
   EXPECT_NE(small.out.find("  # 3 times\n"), std::string::npos) << small.out;
 }
 
-TEST(InspectCommand, SaysInOneLineWhatIsWrong) {
+TEST(InspectCommand, ReportsErrorsInOneLine) {
   expect_refused({}, "MODEL");
   expect_refused({kModel, "--no-such\noption"}, "--no-such?option");
   expect_refused({"none\n.json"}, "none?.json: no such file");
@@ -109,7 +110,7 @@ TEST(InspectCommand, SaysInOneLineWhatIsWrong) {
   expect_refused({kModel, "--shapes", "--json"}, "--shapes");
 }
 
-TEST(InspectCommand, HelpsAndTellsItsVersion) {
+TEST(InspectCommand, PrintsHelpAndVersion) {
   const Outcome help = run({"--help"}), version = run({"--version"});
   EXPECT_EQ(help.status, 0);
   EXPECT_NE(help.out.find("--program"), std::string::npos);

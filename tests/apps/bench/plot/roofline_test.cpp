@@ -1,4 +1,4 @@
-// The plot: valid XML, what it must show, and where.
+// The plot: valid XML, its contents and their positions.
 #include "apps/bench/plot/roofline.h"
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 namespace cudet::bench::test {
 namespace {
 
-/// Whether every element is closed, every attribute quoted, and no '&' stands alone.
+/// Expects that every element is closed, every attribute is quoted, and every '&' starts an entity.
 void expect_xml(const std::string& text) {
   std::vector<std::string> open;
   std::string rest = text;
@@ -33,14 +33,15 @@ void expect_xml(const std::string& text) {
   EXPECT_FALSE(std::regex_search(text, std::regex("&(?!(amp|lt|gt|quot);)")));
 }
 
-std::vector<double> radii_of(const std::string& svg, const std::string& fill) {
+/// The radii of all dots with this colour.
+std::vector<double> find_radii(const std::string& svg, const std::string& fill) {
   std::vector<double> radii;
   const std::regex circle("r=\"([0-9.]+)\" fill=\"" + fill + "\" fill-opacity");
   for (std::sregex_iterator i(svg.begin(), svg.end(), circle), end; i != end; ++i) radii.push_back(std::stod((*i)[1]));
   return radii;
 }
 
-TEST(Roofline, ShowsTheRoofsAndWhatIsBelowThem) {
+TEST(Roofline, ShowsTheRoofsAndTheStepsBelowThem) {
   Report report = small_report();
   report.layers[2].op = "max_pool";
   report.layers[2].gflop = 0.01;
@@ -52,19 +53,19 @@ TEST(Roofline, ShowsTheRoofsAndWhatIsBelowThem) {
                             "model.1 30.0 %", "model.2 10.0 %", ">GFLOP/s<", "arithmetic intensity"})
     EXPECT_NE(svg.find(words), std::string::npos) << words;
   EXPECT_EQ(svg.find("Not shown"), std::string::npos);
-  const std::vector<double> conv = radii_of(svg, "#0072b2"), pool = radii_of(svg, "#d55e00");
+  const std::vector<double> conv = find_radii(svg, "#0072b2"), pool = find_radii(svg, "#d55e00");
   ASSERT_EQ(conv.size(), 2u);
   ASSERT_EQ(pool.size(), 1u);
-  EXPECT_NEAR(std::pow(conv[0] / conv[1], 2), 2, 0.05);  // areas go with times
+  EXPECT_NEAR(std::pow(conv[0] / conv[1], 2), 2, 0.05);  // areas are proportional to times
   EXPECT_NEAR(std::pow(conv[0] / pool[0], 2), 6, 0.3);
 }
 
-TEST(Roofline, SaysWhatHasNoPlaceInIt) {
+TEST(Roofline, MentionsStepsWithoutArithmetic) {
   const std::string svg = roofline_svg(small_report());
   EXPECT_NE(svg.find("no arithmetic: 1 that take 10.0 %"), std::string::npos) << svg;
 }
 
-TEST(Roofline, OfOperatorsIsColouredByKernel) {
+TEST(Roofline, ColoursOperatorsByKernel) {
   Report report = small_report();
   report.setting.model = "";
   report.network.reset();
@@ -74,21 +75,21 @@ TEST(Roofline, OfOperatorsIsColouredByKernel) {
   expect_xml(svg);
   EXPECT_NE(svg.find(">Operators, fp32<"), std::string::npos);
   EXPECT_NE(svg.find(">direct 75 %<"), std::string::npos) << svg;
-  EXPECT_EQ(radii_of(svg, "#0072b2").size(), 1u);
-  EXPECT_EQ(radii_of(svg, "#d55e00").size(), 1u);
-  EXPECT_EQ(radii_of(svg, "[^ ]*").size(), 2u);  // the reference is told, not shown
+  EXPECT_EQ(find_radii(svg, "#0072b2").size(), 1u);
+  EXPECT_EQ(find_radii(svg, "#d55e00").size(), 1u);
+  EXPECT_EQ(find_radii(svg, "[^ ]*").size(), 2u);  // no dot for the reference, only a note
   EXPECT_NE(svg.find("Not shown: the reference"), std::string::npos);
   EXPECT_NE(svg.find("direct: 1x80x80x16 -&gt; 16 k3x3"), std::string::npos) << svg;
 }
 
-TEST(Roofline, SaysThatTheMachineIsBusy) {
+TEST(Roofline, ShowsThatTheMachineIsBusy) {
   Report report = small_report();
   EXPECT_EQ(roofline_svg(report).find("busy"), std::string::npos);
   report.machine.busy = "something else runs";
-  EXPECT_NE(roofline_svg(report).find("busy, times mean little"), std::string::npos);
+  EXPECT_NE(roofline_svg(report).find("busy, times are unreliable"), std::string::npos);
 }
 
-TEST(Roofline, IsXmlWhateverNamesAre) {
+TEST(Roofline, IsValidXmlForAllNames) {
   Report report = small_report();
   report.setting.model = "a<b>&\"c\x01\xff.json";
   report.layers[0].name = "</text><script>";
@@ -99,11 +100,11 @@ TEST(Roofline, IsXmlWhateverNamesAre) {
   EXPECT_EQ(svg.find("<script"), std::string::npos);
 }
 
-TEST(Roofline, PutsUpWithAnyNumbers) {
+TEST(Roofline, AcceptsExtremeNumbers) {
   Report report = small_report();
   report.layers[0].gflops = 1e11;
   report.layers[0].mbytes = 1e-6;
-  report.layers[1].mbytes = 0;  // at no place
+  report.layers[1].mbytes = 0;  // infinite intensity
   report.layers[2].gflops = report.layers[2].gflop = 1e-320;
   report.machine.bandwidth_gbs = 1e-8;
   const std::string svg = roofline_svg(report);
@@ -123,18 +124,18 @@ TEST(Roofline, NeedsStepsAndPeaks) {
   EXPECT_THROW(roofline_svg(report), Error);
 }
 
-TEST(Svg, EscapesMarkupAndWhatIsNotText) {
+TEST(Svg, EscapesMarkupAndInvalidText) {
   EXPECT_EQ(escape_xml("a<b>&\"'"), "a&lt;b&gt;&amp;&quot;'");
   EXPECT_EQ(escape_xml("\n\x7f"), "??");
   EXPECT_EQ(escape_xml("é€😀"), "é€😀");
   EXPECT_EQ(escape_xml("\xc3"), "?");
-  EXPECT_EQ(escape_xml("\xc0\xaf"), "??");            // spelt too long
+  EXPECT_EQ(escape_xml("\xc0\xaf"), "??");            // overlong
   EXPECT_EQ(escape_xml("\xed\xa0\x80"), "???");       // half of a surrogate pair
-  EXPECT_EQ(escape_xml("\xef\xbf\xbf"), "???");       // no character of XML
-  EXPECT_EQ(escape_xml("\xf4\x90\x80\x80"), "????");  // beyond Unicode
+  EXPECT_EQ(escape_xml("\xef\xbf\xbf"), "???");       // not allowed in XML
+  EXPECT_EQ(escape_xml("\xf4\x90\x80\x80"), "????");  // above U+10FFFF
 }
 
-TEST(Svg, WritesNumbersAsPeopleDo) {
+TEST(Svg, FormatsNumbers) {
   EXPECT_EQ(digits(0.5), "0.5");
   EXPECT_EQ(digits(2000), "2000");
   EXPECT_EQ(digits(98.64), "98.6");

@@ -1,4 +1,4 @@
-// Two results: what is called faster or slower, and what is refused.
+// Comparisons: the verdicts, and which results are refused.
 #include "apps/bench/report/compare.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ std::string error_of(const Report& now, const Report& before) {
   return "";
 }
 
-std::vector<std::string> names_of(const std::vector<Difference>& differences) {
+std::vector<std::string> list_names(const std::vector<Difference>& differences) {
   std::vector<std::string> names;
   for (const Difference& d : differences) names.push_back(d.name);
   return names;
@@ -41,8 +41,8 @@ using Names = std::vector<std::string>;
 
 TEST(BenchCompare, SeesNoDifferenceBetweenAResultAndItself) {
   const Comparison same = compare_one(small_report(), small_report());
-  EXPECT_EQ(names_of(same.network), (Names{"network", "end to end"}));
-  EXPECT_EQ(names_of(same.steps), (Names{"model.0", "model.1", "model.2"}));
+  EXPECT_EQ(list_names(same.network), (Names{"network", "end to end"}));
+  EXPECT_EQ(list_names(same.steps), (Names{"model.0", "model.1", "model.2"}));
   for (const Difference& d : same.steps) {
     EXPECT_EQ(d.ratio, 1);
     EXPECT_LT(d.interval.low, 1);
@@ -53,7 +53,7 @@ TEST(BenchCompare, SeesNoDifferenceBetweenAResultAndItself) {
   EXPECT_EQ(same.busy, "");
 }
 
-TEST(BenchCompare, SeesWhatGotSlowerAndWhatFaster) {
+TEST(BenchCompare, SeesSlowerAndFasterSteps) {
   Report now = small_report();
   now.network->network = scaled(now.network->network, 1.1);
   now.layers[0].time = scaled(now.layers[0].time, 1.2);
@@ -67,8 +67,8 @@ TEST(BenchCompare, SeesWhatGotSlowerAndWhatFaster) {
   EXPECT_GE(comparison.steps[0].interval.high, 1.2);
   EXPECT_EQ(comparison.steps[1].verdict, Verdict::no_difference);
   EXPECT_EQ(comparison.steps[2].verdict, Verdict::faster);
-  EXPECT_EQ(names_of(slower_than(comparison, 1.05)), (Names{"network", "model.0"}));
-  EXPECT_EQ(names_of(slower_than(comparison, 1.15)), (Names{"model.0"}));
+  EXPECT_EQ(list_names(slower_than(comparison, 1.05)), (Names{"network", "model.0"}));
+  EXPECT_EQ(list_names(slower_than(comparison, 1.15)), (Names{"model.0"}));
   EXPECT_TRUE(slower_than(comparison, 1.25).empty());
 }
 
@@ -76,13 +76,14 @@ TEST(BenchCompare, WidensIntervalsByTheNormalQuantile) {
   const Interval one = widen(1.1, {1.05, 1.2}, 1), seventy = widen(1.1, {1.05, 1.2}, 70);
   EXPECT_NEAR(one.low, 1.05, 1e-9);
   EXPECT_NEAR(one.high, 1.2, 1e-9);
-  const double factor = 3.3853 / 1.9600;  // of the normal distribution, 0.05 / 70 and 0.05 on both sides
+  const double factor = 3.3853 / 1.9600;  // two-sided quantiles of the normal distribution for 0.05 / 70 and 0.05
   EXPECT_NEAR(std::log(seventy.high / 1.1), factor * std::log(1.2 / 1.1), 1e-4);
   EXPECT_NEAR(std::log(seventy.low / 1.1), factor * std::log(1.05 / 1.1), 1e-4);
-  EXPECT_EQ(widen(1, {1.1, 1.2}, 1).low, 1);  // it holds the ratio in any case
+  EXPECT_EQ(widen(1, {1.1, 1.2}, 1).low, 1);  // the result always contains the ratio
 }
 
-/// Of seventy equal steps, how many seem to differ in eight comparisons: some thirty if each had 95 % alone.
+/// Counts how many of 70 equal steps seem to differ in eight comparisons. With plain 95 % intervals it would be
+/// about 30.
 TEST(BenchCompare, RarelySeesADifferenceBetweenManyEqualSteps) {
   std::mt19937 random(1);
   std::lognormal_distribution<double> time(0, 0.05);
@@ -101,7 +102,7 @@ TEST(BenchCompare, RarelySeesADifferenceBetweenManyEqualSteps) {
   EXPECT_LE(seen, 3);
 }
 
-TEST(BenchCompare, OfSeveralResultsCallsDifferentOnlyWhatDiffersBetweenAll) {
+TEST(BenchCompare, SeesADifferenceBetweenSeveralResultsOnlyIfAllPairsDiffer) {
   const auto with = [](double first, double second) {
     Report report = small_report();
     report.layers[0].time = scaled(report.layers[0].time, first);
@@ -117,7 +118,7 @@ TEST(BenchCompare, OfSeveralResultsCallsDifferentOnlyWhatDiffersBetweenAll) {
   EXPECT_EQ(comparison.steps[1].verdict, Verdict::no_difference);
 }
 
-TEST(BenchCompare, TellsEqualNamesApart) {
+TEST(BenchCompare, DistinguishesStepsWithEqualNames) {
   Report now = small_report();
   now.layers.assign(3, now.layers[0]);
   Report before = now;
@@ -128,11 +129,11 @@ TEST(BenchCompare, TellsEqualNamesApart) {
   EXPECT_EQ(comparison.steps[2].verdict, Verdict::no_difference);
 }
 
-TEST(BenchCompare, NamesStepsThatOnlyOneHas) {
+TEST(BenchCompare, ListsStepsThatOnlyOneResultHas) {
   Report now = small_report();
   now.layers[1].shape = "another";
   const Comparison comparison = compare_one(now, small_report());
-  EXPECT_EQ(names_of(comparison.steps), (Names{"model.0", "model.2"}));
+  EXPECT_EQ(list_names(comparison.steps), (Names{"model.0", "model.2"}));
   EXPECT_EQ(comparison.added, Names{"model.1"});
   EXPECT_EQ(comparison.gone, Names{"model.1"});
 }
@@ -144,7 +145,7 @@ TEST(BenchCompare, RefusesAnotherMachineModelOrSetting) {
     return error_of(small_report(), report);
   };
   EXPECT_EQ(with([](Report& r) { r.setting.threads = 4; }),
-            "before.json: cannot be compared with now.json: threads 4, not 2");
+            "before.json: not comparable with now.json: threads 4, not 2");
   EXPECT_NE(with([](Report& r) { r.setting.batch = 8; }).find("batch 8, not 1"), std::string::npos);
   EXPECT_NE(with([](Report& r) { r.setting.width = 320; }).find("input 320x320, not 320x640"), std::string::npos);
   EXPECT_NE(with([](Report& r) { r.setting.model = "m.json"; }).find("model m.json, not best.json"), std::string::npos);
@@ -157,35 +158,35 @@ TEST(BenchCompare, RefusesAnotherMachineModelOrSetting) {
   EXPECT_NE(with([](Report& r) { r.network->gflop = 9; }).find("GFLOP 9.00, not 1.50"), std::string::npos);
   const std::string two = with([](Report& r) { r.setting.batch = 8, r.machine.cores = 1; });
   EXPECT_NE(two.find("cores 1, not 4; batch 8, not 1"), std::string::npos) << two;
-  // what may differ
+  // These may differ.
   EXPECT_EQ(with([](Report& r) { r.setting.model = "else/where/best.json"; }), "");
   EXPECT_EQ(with([](Report& r) { r.setting.runs = 7, r.setting.warmup = 0, r.version = "9"; }), "");
   EXPECT_EQ(with([](Report& r) { r.machine.peak_gflops = 90, r.network->gflop = 1.48; }), "");
 }
 
-TEST(BenchCompare, RefusesResultsThatHaveNothingInCommon) {
+TEST(BenchCompare, RefusesResultsWithNothingInCommon) {
   Report steps = small_report(), network = small_report();
   steps.network.reset();
   network.layers.clear();
-  EXPECT_EQ(error_of(steps, network), "before.json: holds nothing that now.json holds, too");
+  EXPECT_EQ(error_of(steps, network), "before.json: has nothing in common with now.json");
   Report other = small_report();
   other.layers[0].name = "another";
   EXPECT_THROW(compare({{"a", small_report()}, {"b", other}}, {{"c", small_report()}}), Error);
 }
 
-TEST(BenchCompare, SaysWhoseMachineWasBusy) {
+TEST(BenchCompare, SaysWhichResultIsFromABusyMachine) {
   Report busy = small_report();
   busy.machine.busy = "something else runs";
   EXPECT_EQ(compare_one(busy, small_report()).busy, "now.json: something else runs");
   EXPECT_EQ(compare_one(small_report(), busy).busy, "before.json: something else runs");
 }
 
-TEST(BenchCompare, PrintsTheNetworkAndWhatDiffersTheLargestFirst) {
+TEST(BenchCompare, PrintsTheNetworkAndTheLargestDifferencesFirst) {
   Report now = small_report();
   now.layers[0].time = scaled(now.layers[0].time, 1.2);
   now.layers[2].time = scaled(now.layers[2].time, 0.5);
   Comparison comparison = compare_one(now, small_report());
-  std::ostringstream out, unsure;
+  std::ostringstream out, busy;
   print_comparison(comparison, out);
   const std::string text = out.str();
   const std::size_t network = text.find("network"), first = text.find("model.0"), second = text.find("model.2");
@@ -198,9 +199,9 @@ TEST(BenchCompare, PrintsTheNetworkAndWhatDiffersTheLargestFirst) {
   EXPECT_NE(text.find("1 of 3 steps: no difference seen"), std::string::npos) << text;
   EXPECT_EQ(text.find("BUSY"), std::string::npos) << text;
   comparison.busy = "now.json: something else runs";
-  print_comparison(comparison, unsure);
-  EXPECT_NE(unsure.str().find("BUSY: the differences mean little: now.json: something"), std::string::npos);
-  EXPECT_NE(unsure.str().find("slower?"), std::string::npos) << unsure.str();
+  print_comparison(comparison, busy);
+  EXPECT_NE(busy.str().find("BUSY: the differences are unreliable: now.json: something"), std::string::npos);
+  EXPECT_NE(busy.str().find("slower?"), std::string::npos) << busy.str();
 }
 
 }  // namespace

@@ -10,9 +10,9 @@
 namespace cudet::bench::test {
 namespace {
 
-TEST(BenchCsv, HasARowForEachThingAndAsManyFieldsInEach) {
+TEST(BenchCsv, HasOneRowPerMeasurementWithEqualNumbersOfFields) {
   Report report = small_report();
-  report.network->launches = times_round(25);
+  report.network->launches = times_around(25);
   report.layers[0].error = 1e-6;
   report.layers[1].cudnn = CudnnTime{"WINOGRAD", 0.5};
   report.throughput = {{8, 2, 50, {49, 51}}};

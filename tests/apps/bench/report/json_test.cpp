@@ -1,4 +1,4 @@
-// Results stored and read back, and the line that each malformed file gets.
+// Reports are written and read back; malformed files are refused with a one-line error.
 #include "apps/bench/report/json.h"
 
 #include <gtest/gtest.h>
@@ -15,12 +15,12 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// With all that may be there.
+/// A report with all optional members.
 Report full_report() {
   Report report = small_report();
   report.machine.gpu = "A \"GPU\"";
   report.machine.busy = "something else runs";
-  report.network->launches = times_round(25);
+  report.network->launches = times_around(25);
   report.layers[0].error = 1.25e-6;
   report.layers[1].error = std::numeric_limits<double>::infinity();
   report.layers[1].cudnn = CudnnTime{"WINOGRAD", 0.5};
@@ -40,7 +40,7 @@ std::string error_of(const std::string& text) {
   return "";
 }
 
-/// What becomes of a good result in which the value at `pointer` is another.
+/// Replaces the value at `pointer` in a valid result and returns the error from parsing it.
 std::string error_with(const std::string& pointer, const Json& value) {
   Json json = Json::parse(to_json(full_report()));
   json[Json::json_pointer(pointer)] = value;
@@ -53,8 +53,8 @@ TEST(BenchJson, ReadsBackWhatItWrote) {
   EXPECT_EQ(to_json(back), text);
   EXPECT_EQ(back.machine.gpu, "A \"GPU\"");
   EXPECT_EQ(back.setting.width, 640);
-  EXPECT_EQ(back.network->network.samples_ms, times_round(20).samples_ms);
-  EXPECT_EQ(back.network->launches->p50_ms, times_round(25).p50_ms);
+  EXPECT_EQ(back.network->network.samples_ms, times_around(20).samples_ms);
+  EXPECT_EQ(back.network->launches->p50_ms, times_around(25).p50_ms);
   EXPECT_EQ(back.layers[0].error, 1.25e-6);
   EXPECT_TRUE(std::isinf(*back.layers[1].error));
   EXPECT_EQ(back.layers[1].cudnn->algorithm, "WINOGRAD");
@@ -63,7 +63,7 @@ TEST(BenchJson, ReadsBackWhatItWrote) {
   EXPECT_EQ(back.throughput[1].pictures_per_s, 50);
 }
 
-TEST(BenchJson, ReadsBackAnOperatorsResult) {
+TEST(BenchJson, ReadsBackAResultOfOperators) {
   Report report = small_report();
   report.setting.model = "";
   report.network.reset();
@@ -72,7 +72,7 @@ TEST(BenchJson, ReadsBackAnOperatorsResult) {
   EXPECT_EQ(back.layers.size(), 3u);
 }
 
-TEST(BenchJson, ReadsWhatAnEarlierBenchStored) {
+TEST(BenchJson, ReadsResultsOfOlderVersions) {
   Json json = Json::parse(to_json(full_report()));
   for (const char* later : {"first_run_ms", "grown_mb"}) json["network"].erase(later);
   const Report back = parse_report(json.dump(), "r.json");
@@ -100,23 +100,23 @@ TEST(BenchJson, HasTheDocumentedMembers) {
   EXPECT_EQ(json["throughput"][0]["pictures_per_s"], 40.5);
 }
 
-TEST(BenchJson, MakesTextThatIsNotUtf8Readable) {
+TEST(BenchJson, ReplacesInvalidUtf8) {
   Report report = small_report();
   report.setting.model = "caf\xe9.json";
   EXPECT_EQ(parse_report(to_json(report), "r.json").setting.model, "caf\xef\xbf\xbd.json");
 }
 
-TEST(BenchJson, RefusesWhatIsNoResult) {
+TEST(BenchJson, RefusesFilesThatAreNoResults) {
   EXPECT_NE(error_of("").find("no JSON"), std::string::npos);
-  EXPECT_NE(error_of("[]").find("no result of bench"), std::string::npos);
-  EXPECT_NE(error_of("{\"model\": \"m.json\", \"images\": []}").find("no result of bench"), std::string::npos);
+  EXPECT_NE(error_of("[]").find("not a result of bench"), std::string::npos);
+  EXPECT_NE(error_of("{\"model\": \"m.json\", \"images\": []}").find("not a result of bench"), std::string::npos);
   EXPECT_NE(error_of(std::string(100000, '[')).find("deep"), std::string::npos);
   const std::string text = to_json(full_report());
   for (std::size_t length = 0; length + 2 < text.size(); length += 97)
     EXPECT_NE(error_of(text.substr(0, length)), "") << length;
 }
 
-TEST(BenchJson, SaysWhichMemberIsWrong) {
+TEST(BenchJson, NamesTheInvalidMember) {
   EXPECT_NE(error_with("/machine", 1).find("machine must be an object"), std::string::npos);
   EXPECT_NE(error_with("/machine/cores", "two").find("\"cores\""), std::string::npos);
   EXPECT_NE(error_with("/machine/cores", 2.5).find("\"cores\""), std::string::npos);
@@ -139,7 +139,7 @@ TEST(BenchJson, SaysWhichMemberIsWrong) {
   EXPECT_NE(error_of(json.dump()).find("layers[2]: \"shape\" is missing"), std::string::npos);
 }
 
-TEST(BenchJson, ReadsFilesAndNamesThoseThatAreNotThere) {
+TEST(BenchJson, ReadsFilesAndNamesMissingOnes) {
   const cudet::test::TemporaryFolder folder;
   folder.write("r.json", to_json(full_report()));
   EXPECT_EQ(read_report(folder.file("r.json")).layers.size(), 3u);

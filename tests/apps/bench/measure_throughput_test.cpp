@@ -1,4 +1,4 @@
-#include "apps/bench/throughput.h"
+#include "apps/bench/measure_throughput.h"
 
 #include <gtest/gtest.h>
 
@@ -7,20 +7,20 @@
 namespace cudet::bench::test {
 namespace {
 
-TEST(BenchThroughput, DoublesThreadsUpToTheCores) {
+TEST(BenchThroughput, DoublesThreadsUpToTheNumberOfCores) {
   EXPECT_EQ(thread_counts(1), (std::vector<int>{1}));
   EXPECT_EQ(thread_counts(6), (std::vector<int>{1, 2, 4, 6}));
   EXPECT_EQ(thread_counts(8), (std::vector<int>{1, 2, 4, 8}));
 }
 
-TEST(BenchThroughput, DoublesBatchesAndHasTheOneAskedFor) {
+TEST(BenchThroughput, DoublesBatchSizesAndIncludesTheGivenOne) {
   EXPECT_EQ(batch_sizes(1), (std::vector<int>{1, 2, 4, 8}));
   EXPECT_EQ(batch_sizes(3), (std::vector<int>{1, 2, 3, 4, 8}));
   EXPECT_EQ(batch_sizes(12), (std::vector<int>{1, 2, 4, 8, 12}));
   EXPECT_EQ(batch_sizes(16), (std::vector<int>{1, 2, 4, 8, 16}));
 }
 
-TEST(BenchThroughput, MeasuresEachBatchOnEachNumberOfThreads) {
+TEST(BenchThroughput, MeasuresEachBatchSizeWithEachNumberOfThreads) {
   const Model model = Model::load("tests/data/tiny/plain.json");
   const std::vector<int> batches = {1, 3}, threads = {2, 1};
   const std::vector<Throughput> results =

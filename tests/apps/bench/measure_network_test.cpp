@@ -1,8 +1,8 @@
-#include "apps/bench/network.h"
+#include "apps/bench/measure_network.h"
 
 #include <gtest/gtest.h>
 
-#include "apps/bench/machine/process.h"
+#include "apps/bench/machine/process_info.h"
 #include "kernels/error.h"
 
 namespace cudet::bench::test {
@@ -14,7 +14,7 @@ DetectorOptions on_cpu() {
   return {.device = Device::cpu, .threads = 2, .input = {64, 96}};
 }
 
-TEST(BenchNetwork, StartsAndSaysHowLongThatTook) {
+TEST(BenchNetwork, MeasuresTheStart) {
   const Started started = start_network(kModel, on_cpu(), 2);
   EXPECT_GT(started.load_ms, 0);
   EXPECT_GT(started.first_ms, started.load_ms);
@@ -44,14 +44,14 @@ TEST(BenchNetwork, MeasuresEachRun) {
   EXPECT_DOUBLE_EQ(network.gflop, 2 * measure_network(started, 1, 0, 1).gflop);
 }
 
-// Of a batch, not of a picture, whose share the engine gives: that would be a 32nd.
-TEST(BenchNetwork, TimesAreOfABatch) {
+// Times are per batch. The engine reports the share of one image, which would be a 32nd.
+TEST(BenchNetwork, TimesArePerBatch) {
   Started started = start_network(kModel, on_cpu(), 32);
   const Network network = measure_network(started, 32, 0, 1);
   EXPECT_GT(network.network.p50_ms, network.end_to_end.p50_ms / 8);
 }
 
-TEST(BenchNetwork, RefusesWhatDetectorRefuses) {
+TEST(BenchNetwork, PassesOnErrorsOfTheDetector) {
   EXPECT_THROW(start_network("no such.json", on_cpu(), 1), Error);
   DetectorOptions half = on_cpu();
   half.precision = Precision::fp16;

@@ -1,4 +1,4 @@
-#include "apps/bench/machine/process.h"
+#include "apps/bench/machine/process_info.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -18,7 +18,7 @@ double milliseconds(clockid_t clock) {
   return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
 }
 
-/// 1e6 bytes, of a line of /proc/self/status; 0 where there is none.
+/// The value of a line of /proc/self/status in 1e6 bytes; 0 if there is no such line.
 double status_mb(const char* name) {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;)
@@ -35,19 +35,19 @@ double process_age_ms() {
                         milliseconds(CLOCK_PROCESS_CPUTIME_ID));
 }
 
-double process_age_ms(const std::string& stat, double tick, double since_boot, double computed) {
-  // "1234 (name) R …": the name may hold anything; behind it the start is the 20th word, in ticks since the boot.
+double process_age_ms(const std::string& stat, double tick, double since_boot, double cpu_time) {
+  // "1234 (name) R …": the name may contain anything. The 20th word after it is the start time in ticks since boot.
   std::istringstream words(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));
   std::string skipped;
   for (int i = 0; i < 19; ++i) words >> skipped;
   double ticks = 0;
-  if (!(words >> ticks)) return computed;
-  const double most = since_boot - ticks * tick;
-  return std::clamp(computed, most - tick, most);
+  if (!(words >> ticks)) return cpu_time;
+  const double max_age = since_boot - ticks * tick;
+  return std::clamp(cpu_time, max_age - tick, max_age);
 }
 
 double peak_memory_mb() {
-  // Not getrusage's ru_maxrss where it can be helped: that holds what the parent had when it forked, too.
+  // ru_maxrss of getrusage is only the fallback: it includes the memory that the parent had when it forked.
   if (const double peak = status_mb("VmHWM:")) return peak;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);

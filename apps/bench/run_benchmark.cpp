@@ -1,12 +1,12 @@
-#include "apps/bench/measure.h"
+#include "apps/bench/run_benchmark.h"
 
 #include <algorithm>
 
 #include "apps/bench/machine/machine.h"
+#include "apps/bench/measure_throughput.h"
 #include "apps/bench/operators.h"
 #include "apps/bench/shapes_file.h"
 #include "apps/bench/steps.h"
-#include "apps/bench/throughput.h"
 #include "apps/cli/precision.h"
 #ifdef CUDET_CUDA
 #include "apps/bench/cuda/machine.h"
@@ -16,7 +16,7 @@
 namespace cudet::bench {
 namespace {
 
-Setting setting_of(const Options& options) {
+Setting make_setting(const Options& options) {
   Setting setting{};
   setting.model = options.model;
   setting.device = "cpu";
@@ -29,7 +29,7 @@ Setting setting_of(const Options& options) {
 }
 
 #ifdef CUDET_CUDA
-/// In place of the processor's: the device's peak, its own times of the network, its steps.
+/// Replaces the processor's peak and network times by those of the device, and measures the steps on it.
 void measure_on_cuda(const Started& started, const Options& options, const Note& note, Report& report) {
   const Setting& s = report.setting;
   const CudaRun how{started.detector.precision(), started.detector.input(), s.batch, s.warmup, s.runs};
@@ -39,11 +39,11 @@ void measure_on_cuda(const Started& started, const Options& options, const Note&
   report.network->launches = times.launches;
   if (!options.layers) return;
   CudaStepTimes steps = measure_cuda_steps(started.model, how, report.machine);
-  if (!steps.no_cudnn.empty()) note("no times of cuDNN: " + steps.no_cudnn);
+  if (!steps.no_cudnn.empty()) note("no cuDNN times: " + steps.no_cudnn);
   report.layers = std::move(steps.steps);
 }
 
-/// Where times mean nothing, one run is enough to see that all of it works.
+/// On a simulated device, whose times are meaningless, one run is enough to show that everything works.
 void limit_runs(Setting& setting) {
   if (why_no_times().empty()) return;
   setting.warmup = 0;
@@ -53,10 +53,10 @@ void limit_runs(Setting& setting) {
 
 }  // namespace
 
-Report measure_model(Started& started, const Options& options, const Note& note) {
+Report benchmark_model(Started& started, const Options& options, const Note& note) {
   const Detector& detector = started.detector;
-  if (!detector.fallback().empty()) note("the CPU runs the network, not CUDA: " + detector.fallback());
-  Report report{CUDET_VERSION, {}, setting_of(options), {}, {}, {}};
+  if (!detector.fallback().empty()) note("the network runs on the CPU, not on CUDA: " + detector.fallback());
+  Report report{CUDET_VERSION, {}, make_setting(options), {}, {}, {}};
   Setting& s = report.setting;
   const bool cuda = detector.device() == Device::cuda;
   if (cuda) s.device = "cuda";
@@ -67,7 +67,8 @@ Report measure_model(Started& started, const Options& options, const Note& note)
   if (cuda) limit_runs(s);
 #endif
   report.network = measure_network(started, s.batch, s.warmup, s.runs);
-  report.machine = measure_machine(s.threads);  // takes memory: behind the network, whose peak is told
+  // After the network: it allocates memory that must not count towards the network's peak.
+  report.machine = measure_machine(s.threads);
 #ifdef CUDET_CUDA
   if (cuda) measure_on_cuda(started, options, note, report);
 #endif
@@ -82,10 +83,10 @@ Report measure_model(Started& started, const Options& options, const Note& note)
   return report;
 }
 
-Report measure_operators(const Options& options) {
+Report benchmark_operators(const Options& options) {
   const std::vector<Step> steps = options.shapes.empty() ? std::vector{parse_step(options.op, options.shape)}
                                                          : read_shapes_file(options.shapes, options.op);
-  Report report{CUDET_VERSION, measure_machine(options.detector.threads), setting_of(options), {}, {}, {}};
+  Report report{CUDET_VERSION, measure_machine(options.detector.threads), make_setting(options), {}, {}, {}};
   for (const Step& step : steps)
     for (Measurement& kernel :
          measure_operator(step, options.detector.threads, options.warmup, options.runs, report.machine))

@@ -1,4 +1,4 @@
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 
 #include <algorithm>
 #include <cmath>
@@ -11,17 +11,17 @@ namespace {
 
 constexpr int kResamples = 1000;
 
-/// Reorders the samples.
-double quantile_of(std::span<double> samples, double share) {
+/// As quantile(), but reorders the samples in place.
+double quantile_in_place(std::span<double> samples, double share) {
   if (samples.empty()) throw Error("no times were measured");
-  const double place = static_cast<double>(samples.size() - 1) * share;
-  const auto below = samples.begin() + static_cast<std::ptrdiff_t>(place);
+  const double index = static_cast<double>(samples.size() - 1) * share;
+  const auto below = samples.begin() + static_cast<std::ptrdiff_t>(index);
   std::nth_element(samples.begin(), below, samples.end());
-  const double fraction = place - static_cast<double>(below - samples.begin());
+  const double fraction = index - static_cast<double>(below - samples.begin());
   return fraction > 0 ? *below + fraction * (*std::min_element(below + 1, samples.end()) - *below) : *below;
 }
 
-/// Medians of what one may as well have measured: of as many samples, drawn from these.
+/// Draws medians of resamples: of as many samples, drawn from the given ones with replacement.
 class Bootstrap {
  public:
   explicit Bootstrap(std::span<const double> samples) : sorted_(samples.begin(), samples.end()) {
@@ -29,13 +29,15 @@ class Bootstrap {
     std::sort(sorted_.begin(), sorted_.end());
   }
 
-  /// Without the draws, which take long where there are many samples: the k-th least of n places that are drawn evenly
-  /// from (0, 1) has the distribution Beta(k, n + 1 - k), and the least of m places above it is as if drawn from there.
+  /// Draws the median of a resample directly, as drawing each sample is slow if there are many. A resample is n uniform
+  /// positions in (0, 1), each scaled to an index of the sorted samples. The k-th smallest of the positions has the
+  /// distribution Beta(k, n + 1 - k). The m = n - k positions above it are uniform between it and 1, so the smallest of
+  /// them is at a Beta(1, m) share of that range.
   double median(std::mt19937& random) const {
     const double count = static_cast<double>(sorted_.size()), k = std::floor((count + 1) / 2);
-    const double place = beta(k, count + 1 - k, random);
-    if (k != count / 2) return at(place);  // of an odd number
-    return (at(place) + at(place + (1 - place) * beta(1, count - k, random))) / 2;
+    const double position = beta(k, count + 1 - k, random);
+    if (k != count / 2) return at(position);  // an odd number of samples
+    return (at(position) + at(position + (1 - position) * beta(1, count - k, random))) / 2;
   }
 
  private:
@@ -43,25 +45,27 @@ class Bootstrap {
     const double x = std::gamma_distribution<double>(a)(random);
     return x / (x + std::gamma_distribution<double>(b)(random));
   }
-  double at(double place) const {
-    return sorted_[std::min(sorted_.size() - 1, static_cast<std::size_t>(place * static_cast<double>(sorted_.size())))];
+  double at(double position) const {
+    const auto index = static_cast<std::size_t>(position * static_cast<double>(sorted_.size()));
+    return sorted_[std::min(sorted_.size() - 1, index)];
   }
 
   std::vector<double> sorted_;
 };
 
+/// The interval of the estimates that `draw` returns.
 template <class Draw>
 Interval bootstrap(const Draw& draw) {
   std::mt19937 random(1);
   std::vector<double> estimates(kResamples);
   for (double& estimate : estimates) estimate = draw(random);
-  return {quantile_of(estimates, 0.025), quantile_of(estimates, 0.975)};
+  return {quantile_in_place(estimates, 0.025), quantile_in_place(estimates, 0.975)};
 }
 
 }  // namespace
 
 double quantile(std::vector<double> samples, double share) {
-  return quantile_of(samples, share);
+  return quantile_in_place(samples, share);
 }
 
 Times summarize(std::vector<double> samples_ms) {
@@ -81,7 +85,7 @@ Interval ratio_interval(std::span<const double> now, std::span<const double> bef
 
 double noise_of(std::span<const double> samples) {
   std::vector<double> sorted(samples.begin(), samples.end());
-  return (quantile_of(sorted, 0.9) - quantile_of(sorted, 0.1)) / quantile_of(sorted, 0.5);
+  return (quantile_in_place(sorted, 0.9) - quantile_in_place(sorted, 0.1)) / quantile_in_place(sorted, 0.5);
 }
 
 }  // namespace cudet::bench

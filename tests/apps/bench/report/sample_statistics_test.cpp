@@ -1,4 +1,4 @@
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@
 namespace cudet::bench::test {
 namespace {
 
-/// Times as a computer has them: a floor, and now and then much more. Their median is 1 + ln 2.
+/// Times distributed as on a real machine: a minimum with a long tail above it. Their median is scale * (1 + ln 2).
 std::vector<double> draw(std::mt19937& random, int count, double scale = 1) {
   std::exponential_distribution<double> tail(1);
   std::vector<double> times(static_cast<std::size_t>(count));
@@ -21,11 +21,11 @@ std::vector<double> draw(std::mt19937& random, int count, double scale = 1) {
   return times;
 }
 
-bool holds(const Interval& interval, double value) {
+bool contains(const Interval& interval, double value) {
   return interval.low <= value && value <= interval.high;
 }
 
-TEST(BenchTimes, QuantilesLieBetweenSamples) {
+TEST(BenchStatistics, QuantilesAreInterpolated) {
   const std::vector<double> samples = {4, 1, 3, 2};
   EXPECT_DOUBLE_EQ(quantile(samples, 0), 1);
   EXPECT_DOUBLE_EQ(quantile(samples, 0.5), 2.5);
@@ -35,7 +35,7 @@ TEST(BenchTimes, QuantilesLieBetweenSamples) {
   EXPECT_THROW(quantile({}, 0.5), Error);
 }
 
-TEST(BenchTimes, SummaryKeepsTheSamplesInTheirOrder) {
+TEST(BenchStatistics, SummaryKeepsTheOrderOfTheSamples) {
   const Times times = summarize({5, 1, 3, 2, 4});
   EXPECT_EQ(times.samples_ms, (std::vector<double>{5, 1, 3, 2, 4}));
   EXPECT_DOUBLE_EQ(times.p50_ms, 3);
@@ -46,7 +46,7 @@ TEST(BenchTimes, SummaryKeepsTheSamplesInTheirOrder) {
   EXPECT_THROW(summarize({}), Error);
 }
 
-TEST(BenchTimes, EqualSamplesLeaveNothingOpen) {
+TEST(BenchStatistics, EqualSamplesHaveIntervalsWithoutWidth) {
   const Times times = summarize({2, 2, 2});
   EXPECT_DOUBLE_EQ(times.p50_interval_ms.low, 2);
   EXPECT_DOUBLE_EQ(times.p50_interval_ms.high, 2);
@@ -55,14 +55,14 @@ TEST(BenchTimes, EqualSamplesLeaveNothingOpen) {
   EXPECT_DOUBLE_EQ(ratio.high, 1.5);
 }
 
-// Of 200 intervals, 190 are to hold the truth; the bootstrap of a median of 50 errs by a few.
-TEST(BenchTimes, IntervalsOf95PercentHoldTheTruth) {
+// Of 200 intervals, 190 should contain the true value; the bootstrap of the median of 50 samples is off by a few.
+TEST(BenchStatistics, IntervalsContainTheTrueValueIn95Percent) {
   std::mt19937 random(5);
   int medians = 0, ratios = 0;
   for (int i = 0; i < 200; ++i) {
     const std::vector<double> before = draw(random, 50), now = draw(random, 40, 0.8);
-    medians += holds(summarize(before).p50_interval_ms, 1 + std::log(2));
-    ratios += holds(ratio_interval(now, before), 0.8);
+    medians += contains(summarize(before).p50_interval_ms, 1 + std::log(2));
+    ratios += contains(ratio_interval(now, before), 0.8);
   }
   EXPECT_GE(medians, 180);
   EXPECT_LE(medians, 198);
@@ -70,27 +70,27 @@ TEST(BenchTimes, IntervalsOf95PercentHoldTheTruth) {
   EXPECT_LE(ratios, 198);
 }
 
-TEST(BenchTimes, IntervalsShrinkAsSamplesGrow) {
+TEST(BenchStatistics, IntervalsShrinkWithMoreSamples) {
   std::mt19937 random(6);
   const Interval few = summarize(draw(random, 20)).p50_interval_ms,
                  many = summarize(draw(random, 2000)).p50_interval_ms;
   EXPECT_LT(many.high - many.low, (few.high - few.low) / 3);
 }
 
-// Some thousand draws of each sample would take as long as a hundred sorts.
-TEST(BenchTimes, ManySamplesTakeNoLongerThanTheyNeed) {
+// Drawing a thousand resamples sample by sample would take as long as about a hundred sorts.
+TEST(BenchStatistics, IntervalsOfManySamplesAreFast) {
   std::mt19937 random(8);
   std::vector<double> before = draw(random, 1'000'000), now = draw(random, 1'000'000, 0.8);
-  const std::clock_t start = std::clock();  // of this process: what else runs here does not count
-  EXPECT_TRUE(holds(ratio_interval(now, before), 0.8));
+  const std::clock_t start = std::clock();  // CPU time of this process, so other load does not count
+  EXPECT_TRUE(contains(ratio_interval(now, before), 0.8));
   const std::clock_t middle = std::clock();
   std::sort(before.begin(), before.end());
   std::sort(now.begin(), now.end());
   EXPECT_LT(middle - start, 10 * (std::clock() - middle));
 }
 
-// Against draws of samples one by one.
-TEST(BenchTimes, IntervalsAreThoseOfResampling) {
+// Compares with resampling sample by sample.
+TEST(BenchStatistics, IntervalsEqualThoseOfResampling) {
   std::mt19937 random(9);
   for (const int count : {1, 2, 9, 10, 101, 200}) {
     std::vector<double> samples(static_cast<std::size_t>(count));
@@ -101,12 +101,12 @@ TEST(BenchTimes, IntervalsAreThoseOfResampling) {
       median = quantile(drawn, 0.5);
     }
     const Interval got = summarize(samples).p50_interval_ms;
-    EXPECT_NEAR(got.low, quantile(medians, 0.025), 1) << count;  // one sample further
+    EXPECT_NEAR(got.low, quantile(medians, 0.025), 1) << count;  // at most one sample apart
     EXPECT_NEAR(got.high, quantile(medians, 0.975), 1) << count;
   }
 }
 
-TEST(BenchTimes, TheSameSamplesGiveTheSameInterval) {
+TEST(BenchStatistics, TheSameSamplesGiveTheSameInterval) {
   std::mt19937 random(7);
   const std::vector<double> samples = draw(random, 30);
   const Interval a = summarize(samples).p50_interval_ms, b = summarize(samples).p50_interval_ms;
@@ -114,7 +114,7 @@ TEST(BenchTimes, TheSameSamplesGiveTheSameInterval) {
   EXPECT_EQ(a.high, b.high);
 }
 
-TEST(BenchTimes, NoiseIsTheSpreadOverTheMedian) {
+TEST(BenchStatistics, NoiseIsTheSpreadOverTheMedian) {
   EXPECT_DOUBLE_EQ(noise_of(std::vector<double>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}), 8.0 / 6);
   EXPECT_DOUBLE_EQ(noise_of(std::vector<double>{3, 3, 3}), 0);
   EXPECT_THROW(noise_of({}), Error);

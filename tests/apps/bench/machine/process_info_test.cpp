@@ -1,4 +1,4 @@
-#include "apps/bench/machine/process.h"
+#include "apps/bench/machine/process_info.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 namespace cudet::bench::test {
 namespace {
 
-// A process that began 5000 ticks after the boot, at most 120 ms ago and at least 110.
+// The process started 5000 ticks after boot, 110 to 120 ms ago.
 TEST(BenchProcess, AgeIsTheCpuTimeWithinTheTickOfTheStart) {
   const std::string stat = "7 (odd) R (name) R 1 7 7 0 -1 4194304 97 0 0 0 3 1 0 0 20 0 1 0 5000 3133440 362 1844674";
   EXPECT_DOUBLE_EQ(process_age_ms(stat, 10, 50'120, 113.5), 113.5);
@@ -30,7 +30,7 @@ TEST(BenchProcess, AgesAsTimePasses) {
   EXPECT_LE(old - young, milliseconds_since(start) + 10.1);
 }
 
-TEST(BenchProcess, PeakMemoryHoldsWhatWasUsedForAMoment) {
+TEST(BenchProcess, PeakMemoryIncludesFreedMemory) {
   const double before = peak_memory_mb();
   EXPECT_GT(before, 0.5);
   {

@@ -1,18 +1,18 @@
-#include "apps/bench/throughput.h"
+#include "apps/bench/measure_throughput.h"
 
 #include <algorithm>
 
+#include "apps/bench/benchmark_image.h"
 #include "apps/bench/machine/clock.h"
-#include "apps/bench/picture.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/report/sample_statistics.h"
 
 namespace cudet::bench {
 namespace {
 
-constexpr int kLeastBatches = 10;
-constexpr int kLargestBatch = 8;  // unless a larger one is asked for
+constexpr int kMinBatches = 10;
+constexpr int kMaxDefaultBatch = 8;  // unless the user asks for a larger one
 
-/// Milliseconds from one batch's results to the next's, while there always is a next.
+/// Milliseconds between the results of consecutive batches, with one more batch always queued.
 std::vector<double> batch_times(Detector& detector, const std::vector<Frame>& frames, int warmup, int runs) {
   std::vector<double> times;
   detector.submit(frames);
@@ -39,7 +39,7 @@ std::vector<int> thread_counts(int cores) {
 
 std::vector<int> batch_sizes(int batch) {
   std::vector<int> sizes = {batch};
-  for (int size = 1; size <= std::max(batch, kLargestBatch); size *= 2)
+  for (int size = 1; size <= std::max(batch, kMaxDefaultBatch); size *= 2)
     if (size != batch) sizes.push_back(size);
   std::sort(sizes.begin(), sizes.end());
   return sizes;
@@ -55,8 +55,9 @@ std::vector<Throughput> measure_throughput(const Model& model, DetectorOptions o
     Detector detector(model, options);
     for (const int batch : batches) {
       const std::vector<Frame> frames(static_cast<std::size_t>(batch), picture.frame());
-      const auto share = [&](int pictures) { return (pictures + batch - 1) / batch; };
-      const Times times = summarize(batch_times(detector, frames, share(warmup), std::max(kLeastBatches, share(runs))));
+      const auto batches_for = [&](int images) { return (images + batch - 1) / batch; };
+      const Times times =
+          summarize(batch_times(detector, frames, batches_for(warmup), std::max(kMinBatches, batches_for(runs))));
       const auto per_second = [&](double milliseconds) { return batch * 1e3 / milliseconds; };
       results.push_back({batch,
                          count,

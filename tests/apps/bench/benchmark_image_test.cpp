@@ -1,12 +1,12 @@
-#include "apps/bench/picture.h"
+#include "apps/bench/benchmark_image.h"
 
 #include <gtest/gtest.h>
 
 namespace cudet::bench::test {
 namespace {
 
-// Results of different machines, and of versions of cudet, are to be of the same work.
-TEST(BenchPicture, IsTheSameEverywhere) {
+// Results from different machines and versions of cudet must be for the same work.
+TEST(BenchmarkImage, IsTheSameEverywhere) {
   const Picture picture;
   const Frame frame = picture.frame();
   ASSERT_EQ(frame.width, 810);

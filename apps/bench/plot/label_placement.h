@@ -1,4 +1,4 @@
-// Where in a plot labels go, so that one can read them.
+// Places labels in a plot such that they are readable.
 #pragma once
 #include <vector>
 
@@ -20,9 +20,9 @@ struct Dot {
   double radius;
 };
 
-/// A place of `width` x `height` for the label of a dot: within `plot`, as far from it as any of `taken` asks (none is
-/// overlapped, as long as there is a place that does not), rather near than far, and rather beside than on other dots
-/// and `lines`, which are dense points of them.
+/// Returns a box of `width` x `height` for the label of `dot`. It lies inside `plot` and overlaps none of the boxes in
+/// `taken` if that is possible. It is preferably near the dot, and preferably not on other dots and not on lines, which
+/// `lines` holds as densely spaced points.
 Box place_label(const Dot& dot, double width, double height, const Box& plot, const std::vector<Box>& taken,
                 const std::vector<Dot>& dots, const std::vector<Point>& lines);
 

@@ -1,17 +1,18 @@
-#include "apps/bench/network.h"
+#include "apps/bench/measure_network.h"
 
 #include <vector>
 
+#include "apps/bench/benchmark_image.h"
 #include "apps/bench/machine/clock.h"
-#include "apps/bench/machine/process.h"
-#include "apps/bench/picture.h"
-#include "apps/bench/report/times.h"
+#include "apps/bench/machine/process_info.h"
+#include "apps/bench/report/sample_statistics.h"
 #include "runtime/compile/lowering.h"
 #include "runtime/model/model.h"
 
 namespace cudet::bench {
 namespace {
 
+/// 1e9 floating-point operations of one batch.
 double count_gflop(const Model& model, Size input, int batch) {
   const Graph& graph = model.impl().graph;
   double flops = 0;
@@ -24,7 +25,7 @@ double count_gflop(const Model& model, Size input, int batch) {
 
 Started start_network(const std::string& path, DetectorOptions options, int batch) {
   const double age = process_age_ms();
-  const Picture picture;  // of which the process is not older
+  const Picture picture;  // drawn after `age` was taken, so first_ms does not include it
   const double before = resident_memory_mb();
   const auto now = Clock::now();
   options.fit = Fit::whole;

@@ -1,4 +1,4 @@
-#include "apps/bench/picture.h"
+#include "apps/bench/benchmark_image.h"
 
 #include <algorithm>
 #include <random>
@@ -10,17 +10,18 @@ constexpr int kShapes = 60, kNoise = 16;
 
 struct Shape {
   enum Kind { box, disc, bars } kind;
-  int x, y, width, height;  // of its rectangle, pixels
+  int x, y, width, height;  // bounding box in pixels
   int colour[3];
 };
 
+/// Whether the shape covers a pixel of its bounding box.
 bool covers(const Shape& shape, int x, int y) {
   switch (shape.kind) {
     case Shape::disc: {
       const double dx = (x - shape.x + 0.5) / shape.width - 0.5, dy = (y - shape.y + 0.5) / shape.height - 0.5;
       return dx * dx + dy * dy <= 0.25;
     }
-    case Shape::bars:  // 32 modules of 3 pixels, over and over
+    case Shape::bars:  // a repeated pattern of 32 modules, 3 pixels wide each
       return (0x2d3512d7u >> (x - shape.x) / 3 % 32 & 1) != 0;
     default:
       return true;

@@ -1,4 +1,4 @@
-#include "apps/bench/plot/labels.h"
+#include "apps/bench/plot/label_placement.h"
 
 #include <gtest/gtest.h>
 
@@ -7,14 +7,14 @@ namespace {
 
 constexpr Box kPlot{0, 0, 400, 300};
 
-TEST(PlaceLabel, StandsBesideItsDot) {
+TEST(PlaceLabel, IsBesideItsDot) {
   const Dot dot{{200, 150}, 10};
   const Box box = place_label(dot, 60, 15, kPlot, {}, {dot}, {});
   EXPECT_FALSE(overlap(box, {190, 140, 20, 20}));
-  EXPECT_TRUE(overlap(box, {170, 130, 60, 40}));  // and no further than need be
+  EXPECT_TRUE(overlap(box, {170, 130, 60, 40}));  // but near it
 }
 
-TEST(PlaceLabel, StaysInThePlot) {
+TEST(PlaceLabel, IsInsideThePlot) {
   for (const Point corner : {Point{0, 0}, Point{400, 0}, Point{0, 300}, Point{400, 300}}) {
     const Box box = place_label({corner, 10}, 60, 15, kPlot, {}, {}, {});
     EXPECT_GE(box.left, 0);
@@ -35,7 +35,7 @@ TEST(PlaceLabel, OverlapsNoLabel) {
   }
 }
 
-TEST(PlaceLabel, LeavesDotsAndLinesInSight) {
+TEST(PlaceLabel, AvoidsDotsAndLines) {
   const Dot dot{{200, 150}, 5}, neighbour{{235, 150}, 25};
   std::vector<Point> line;
   for (int x = 0; x < 400; x += 5) line.push_back({static_cast<double>(x), 135});
