@@ -72,7 +72,7 @@ TEST(ConvertCommand, SaysInOneLineWhatIsWrong) {
   expect_refused({"tests/data/README.md", "-o", out}, "tests/data/README.md: a .pt or .yaml file is needed");
   expect_refused({"none.pt", "-o", out}, "none.pt: no such file");
   expect_refused({"tests/data/pt/segment.pt", "-o", out}, "segment.pt: model.8 (Segment): segmentation");
-  expect_refused({plain, "-o", out, "--imgsz=640x"}, "--imgsz 640x: N or HxW is needed");
+  expect_refused({plain, "-o", out, "--imgsz=640x"}, "--imgsz 640x: expected N or HxW");
   expect_refused({plain, "-o", out, "--imgsz="}, "--imgsz");
   expect_refused({plain, "--two\nlines"}, "--two?lines");
   expect_refused({folder.path().string() + "/a\nb.pt"}, "a?b.pt: no such file");
