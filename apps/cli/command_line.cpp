@@ -12,12 +12,12 @@ bool parse_command_line(CLI::App& app, int argc, const char* const* argv) {
     app.parse(argc, argv);
     for (const CLI::Option* option : app.get_options())
       for (const std::string& value : option->results())
-        if (value.empty()) throw Error(option->get_name() + ": a value is needed, not an empty one");
+        if (value.empty()) throw Error(option->get_name() + ": expected a value, found an empty one");
   } catch (const CLI::Success& help) {
     app.exit(help, std::cout, std::cerr);
     return false;
   } catch (const CLI::ParseError& error) {
-    throw Error(std::string(error.what()) + " (" + app.get_name() + " --help tells the options)");
+    throw Error(std::string(error.what()) + " (" + app.get_name() + " --help lists the options)");
   }
   return true;
 }

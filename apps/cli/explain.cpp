@@ -14,7 +14,7 @@ std::string explain(const std::string& file) {
   } catch (const std::bad_alloc&) {
     return Error(file + ": out of memory").what();
   } catch (const std::exception& error) {
-    return Error(file + ": " + error.what()).what();  // an Error's text is one line, whatever it is made of
+    return Error(file + ": " + error.what()).what();  // Error replaces line breaks: one line
   }
 }
 

@@ -11,7 +11,7 @@ std::string isa_help() {
   std::string names;
   for (const std::string& name : instruction_sets()) names += (names.empty() ? "" : ", ") + name;
   std::transform(names.begin(), names.end(), names.begin(), [](unsigned char c) { return std::tolower(c); });
-  return "Instruction set of the CPU's kernels: " + names + " (the first)";
+  return "Instruction set of the CPU's kernels: " + names + " (default: the first)";
 }
 
 void use_isa(const std::string& isa) {

@@ -1,12 +1,13 @@
-// --isa, which the programs that run kernels share.
+// The --isa option, shared by the programs that run kernels.
 #pragma once
 #include <string>
 
 namespace cudet {
 
-/// What the option does, and the values that it has here.
+/// Help text of the option; it lists the instruction sets that this machine supports.
 std::string isa_help();
-/// Makes the CPU's kernels use this one, unless it is empty. Throws Error that lists those there are.
+/// Selects the instruction set of the CPU kernels; an empty string changes nothing. Throws Error, which lists the
+/// available ones, for an unknown or unsupported name.
 void use_isa(const std::string& isa);
 
 }  // namespace cudet

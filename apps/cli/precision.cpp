@@ -10,7 +10,7 @@ constexpr Precision kAll[] = {Precision::automatic, Precision::fp32, Precision::
 Precision parse_precision(std::string_view option, const std::string& text) {
   for (const Precision precision : kAll)
     if (text == name_of(precision)) return precision;
-  throw Error(std::string(option) + " " + text + ": auto, fp32, fp16 or int8 is needed");
+  throw Error(std::string(option) + " " + text + ": expected auto, fp32, fp16 or int8");
 }
 
 std::string name_of(Precision precision) {

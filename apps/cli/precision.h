@@ -1,4 +1,4 @@
-// Precisions as command lines and reports say them.
+// Names of precisions in command lines and reports.
 #pragma once
 #include <string>
 #include <string_view>
@@ -7,8 +7,9 @@
 
 namespace cudet {
 
-/// "auto", "fp32", "fp16" or "int8". Throws Error that names the option.
+/// Parses "auto", "fp32", "fp16" or "int8". Throws Error, which names the option, for any other text.
 Precision parse_precision(std::string_view option, const std::string& text);
+/// The inverse of parse_precision().
 std::string name_of(Precision precision);
 
 }  // namespace cudet

@@ -9,7 +9,7 @@ std::string shipped_model() {
   std::error_code error;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) return {};
-  // build/ is the release's folder; other configurations have theirs in it
+  // release programs are in build/, those of other configurations one folder deeper
   for (const char* folder : {"../share/cudet", "../weights", "../../weights"}) {
     const std::filesystem::path model = (program.parent_path() / folder / "codes.json").lexically_normal();
     if (std::filesystem::is_regular_file(model, error)) return model.string();

@@ -1,11 +1,11 @@
-// The bundled model.
+// Locates the bundled model.
 #pragma once
 #include <string>
 
 namespace cudet {
 
-/// Path of the description that came with this program: installed (../share/cudet of its folder), or in the clone that
-/// it was built in (weights/ above build/). Empty where there is none.
+/// Returns the path of the bundled model's description: ../share/cudet relative to an installed program, or weights/
+/// next to build/ in a source tree. Empty if there is none.
 std::string shipped_model();
 
 }  // namespace cudet

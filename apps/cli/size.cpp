@@ -9,7 +9,7 @@ SizeOption parse_size(std::string_view option, const std::string& text) {
     int value = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     if (error != std::errc() || end != digits.data() + digits.size() || value < 1 || value > kMaxInput)
-      throw Error(std::string(option) + " " + text + ": N or HxW is needed, whole numbers from 1 to " +
+      throw Error(std::string(option) + " " + text + ": expected N or HxW, whole numbers from 1 to " +
                   std::to_string(kMaxInput));
     return value;
   };

@@ -1,4 +1,4 @@
-// The input's size as command lines say it.
+// Parses the size of the network input from a command line.
 #pragma once
 #include <string>
 #include <string_view>
@@ -9,11 +9,11 @@ namespace cudet {
 
 struct SizeOption {
   Size size;
-  bool exact;  ///< both sides were given
+  bool exact;  ///< both sides were given: HxW
 };
 
-/// "640": both sides; "384x640" or "384X640": height and width. Throws Error that names the option where a side isn't a
-/// whole number from 1 to kMaxInput.
+/// "640" sets both sides; "384x640" or "384X640" sets height and width. Throws Error, which names the option, if a side
+/// is not a whole number from 1 to kMaxInput.
 SizeOption parse_size(std::string_view option, const std::string& text);
 
 }  // namespace cudet

@@ -1,9 +1,10 @@
-// Standard input, output and error as programs find them.
+// Makes sure that standard input, output and error are open.
 #pragma once
 
 namespace cudet {
 
-/// Opens /dev/null for each that is closed: the next file to be opened would take its place, and its lines.
+/// Opens /dev/null for each standard stream that is closed. Otherwise the next file that the program opens would get
+/// that descriptor, and the text for the stream would be written to the file.
 void open_standard_streams();
 
 }  // namespace cudet

@@ -11,28 +11,28 @@
 namespace cudet::convert {
 namespace {
 
-/// A member of a dict, or an attribute of an object such as a namespace.
-std::optional<PickleValue> member(std::optional<PickleValue> of, std::string_view name) {
-  if (!of) return std::nullopt;
-  const auto found = of->is_dict() ? of->find(name) : of->attribute(name);
+/// Returns a member of a dict or an attribute of an object (such as a namespace) that is not None.
+std::optional<PickleValue> member(std::optional<PickleValue> value, std::string_view name) {
+  if (!value) return std::nullopt;
+  const auto found = value->is_dict() ? value->find(name) : value->attribute(name);
   return found && found->none() ? std::nullopt : found;
 }
 
-/// The module that counts, as Ultralytics chooses it.
+/// Returns the module to convert, chosen as Ultralytics does.
 PickleValue find_model(PickleValue root) {
   if (root.is_object()) return root;
-  if (!root.is_dict()) throw Error("holds no network");
+  if (!root.is_dict()) throw Error("contains no network");
   auto model = member(root, "ema");
   if (!model) model = member(root, "model");
   const PickleValue candidate = model.value_or(root);
   if (candidate.is_object()) return candidate;
   for (std::size_t i = 0; i < candidate.entries(); ++i)
     if (TorchFile::is_tensor(candidate.value(i)) || candidate.value(i).is_dict())
-      throw Error("holds only weights (a state dict), not the network: save the whole model, as Ultralytics does");
-  throw Error("holds no network: neither \"ema\" nor \"model\"");
+      throw Error("contains only weights (a state dict), no network: save the whole model, as Ultralytics does");
+  throw Error("contains no network: it has neither \"ema\" nor \"model\"");
 }
 
-/// Height and width from `imgsz`: a number, or a list of them.
+/// Returns height and width from `imgsz`: a number, or a list of one or two numbers.
 std::optional<std::pair<int, int>> input_size(std::optional<PickleValue> imgsz) {
   if (!imgsz) return std::nullopt;
   std::vector<std::int64_t> sizes = imgsz->integers();
@@ -44,9 +44,11 @@ std::optional<std::pair<int, int>> input_size(std::optional<PickleValue> imgsz) 
   return std::pair(static_cast<int>(sizes[0]), static_cast<int>(sizes[1]));
 }
 
-/// A dict {0: "person", …} or a list; a class that has no name gets its number.
+/// Returns the class names from a dict {0: "person", …} or a list. A class without a name gets its index as its name.
 std::vector<std::string> class_names(std::optional<PickleValue> given, std::int64_t classes) {
-  if (classes > kMaxChannels) throw Error(std::to_string(classes) + " classes are too many");
+  if (classes > kMaxChannels)
+    throw Error("has " + std::to_string(classes) + " classes, at most " + std::to_string(kMaxChannels) +
+                " are supported");
   std::vector<std::string> names;
   for (std::int64_t i = 0; i < classes; ++i) names.push_back(std::to_string(i));
   const auto name = [&](std::optional<std::int64_t> index, PickleValue value) {
@@ -61,7 +63,7 @@ std::vector<std::string> class_names(std::optional<PickleValue> given, std::int6
 nlohmann::ordered_json row_inputs(const TorchModule& module) {
   if (const auto one = module.integer("f")) return *one;
   const auto list = module.attribute("f");
-  if (!list || list->integers().empty()) throw module.fault("where its input comes from (f) is unknown");
+  if (!list || list->integers().empty()) throw module.fault("its input rows (attribute f) are missing");
   return list->integers();
 }
 
@@ -73,21 +75,21 @@ Checkpoint read_checkpoint(TorchFile file) {
   Checkpoint checkpoint{{}, {}, std::move(file), ""};
   TorchWeights weights(checkpoint.file);
   const auto sequence = member(model.attribute("_modules"), "model");
-  if (!sequence) throw Error("holds a " + std::string(model.name()) + ", which is no Ultralytics network");
+  if (!sequence) throw Error("contains a " + std::string(model.name()) + ", which is not an Ultralytics network");
 
   ModelTable& table = checkpoint.table;
   const auto yaml = member(model, "yaml");
   const auto backbone = member(yaml, "backbone");
   const std::vector<TorchModule> rows = TorchModule(*sequence, "model").children();
-  if (rows.empty()) throw Error("holds a network without rows");
-  std::size_t boundary = backbone ? backbone->size() : 10;  // all of YOLOv8 have 10 rows there
+  if (rows.empty()) throw Error("contains a network without rows");
+  std::size_t boundary = backbone ? backbone->size() : 10;  // the backbone of each YOLOv8 has 10 rows
   if (boundary == 0 || boundary >= rows.size()) boundary = rows.size() - 1;
   std::int64_t classes = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const TorchModule row = rows[i].as_row();
     try {
       if (row.integer("i").value_or(static_cast<std::int64_t>(i)) != static_cast<std::int64_t>(i))
-        throw Error("its number (i) is another");
+        throw Error("its row number (attribute i) does not match its position");
       ModelRow converted = read_checkpoint_row(row, weights);
       converted.from = row_inputs(row);
       if (converted.module == "Detect") classes = weights.tensors.at(row.name() + ".cv3.0.2.bias").shape[0];
@@ -96,7 +98,7 @@ Checkpoint read_checkpoint(TorchFile file) {
       throw Error(row.name() + " (" + std::string(row.kind()) + "): " + error.what());
     }
   }
-  if (table.head.empty() || table.head.back().module != "Detect") throw Error("its last row is not Detect");
+  if (table.head.empty() || table.head.back().module != "Detect") throw Error("the last row is not Detect");
 
   table.classes = static_cast<int>(classes);
   table.names = class_names(member(model, "names"), classes);

@@ -1,4 +1,4 @@
-// An Ultralytics checkpoint: the network inside, as a table and its weights.
+// Reads the network of an Ultralytics checkpoint: its table and its weights.
 #pragma once
 #include <map>
 #include <string>
@@ -9,14 +9,14 @@
 namespace cudet::convert {
 
 struct Checkpoint {
-  ModelTable table;                             // its input as it was trained, not rounded
-  std::map<std::string, StoredTensor> weights;  // by Ultralytics' names; their memory is `file`'s
+  ModelTable table;                             // with the input size of the training, not rounded to the stride
+  std::map<std::string, StoredTensor> weights;  // by Ultralytics' names; `file` owns their memory
   TorchFile file;
-  std::string scale;  // that the checkpoint says it has, or empty; the table is literal
+  std::string scale;  // as stored in the checkpoint, or empty; already applied to the table
 };
 
-/// Reads the network of `ema`, or of `model` where that is None, or the module that the file holds directly. Throws
-/// Error, without a path, where there is none or where the runtime cannot run a row ("model.22 (Segment): …").
+/// Reads the network from `ema`, from `model` if `ema` is None, or from the module that the file contains directly.
+/// Throws Error, without a path, if there is no network or if the runtime cannot run a row ("model.22 (Segment): …").
 Checkpoint read_checkpoint(TorchFile file);
 
 }  // namespace cudet::convert

@@ -13,45 +13,45 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kMostScale = 1024;  // keeps what is multiplied by its square within 64 bits; the runtime takes far less
+constexpr int kMaxScale = 1024;  // products with its square fit in 64 bits; the limit of the runtime is far lower
 
-/// One number where both are equal, else the pair.
-Json extent(ConvFacts::Pair pair) {
+/// Returns one number if both are equal, otherwise the pair.
+Json extent(ConvInfo::Pair pair) {
   return pair.first == pair.second ? Json(pair.first) : Json{pair.first, pair.second};
 }
 
-/// Appends the arguments by name, if there are any.
-Json with(Json positional, Json named) {
+/// Appends the named arguments to the positional ones, if there are any.
+Json with_named(Json positional, Json named) {
   if (!named.empty()) positional.push_back(std::move(named));
   return positional;
 }
 
-void expect_activated(const TorchModule& module, const ConvFacts& conv) {
-  if (!conv.activated) throw module.fault("lacks its activation");
+void expect_activated(const TorchModule& module, const ConvInfo& conv) {
+  if (!conv.activated) throw module.fault("has no activation, expected SiLU");
 }
 
 ModelRow conv_row(const TorchModule& module, TorchWeights& weights) {
-  const ConvFacts conv = read_conv(module, weights);
+  const ConvInfo conv = read_conv(module, weights);
   Json named = Json::object();
   if (conv.padding != conv.same_padding()) named["p"] = extent(conv.padding);
   if (conv.groups != 1) named["g"] = conv.groups;
-  if (conv.dilation != ConvFacts::Pair(1, 1)) named["d"] = extent(conv.dilation);
+  if (conv.dilation != ConvInfo::Pair(1, 1)) named["d"] = extent(conv.dilation);
   if (!conv.activated) named["act"] = false;
-  return {{}, 1, "Conv", with({conv.out, extent(conv.kernel), extent(conv.stride)}, named)};
+  return {{}, 1, "Conv", with_named({conv.out, extent(conv.kernel), extent(conv.stride)}, named)};
 }
 
 ModelRow c2f_row(const TorchModule& module, TorchWeights& weights) {
   module.expect_children({"cv1", "cv2", "m"});
   module.expect_parameters({});
   const TorchModule first = module.child("cv1"), last = module.child("cv2");
-  const ConvFacts split = read_plain_conv(first, weights, 1), joined = read_plain_conv(last, weights, 1);
+  const ConvInfo split = read_plain_conv(first, weights, 1), joined = read_plain_conv(last, weights, 1);
   expect_activated(first, split);
   expect_activated(last, joined);
   const std::int64_t hidden = split.out / 2;
   const std::vector<TorchModule> bottlenecks = module.child("m").children();
   if (bottlenecks.empty()) throw module.fault("has no Bottleneck");
   if (split.out % 2 != 0 || joined.in != (2 + static_cast<std::int64_t>(bottlenecks.size())) * hidden)
-    throw module.fault("cv1 and cv2 do not fit together");
+    throw module.fault("the channels of cv1 and cv2 do not match");
 
   std::optional<bool> shortcut;
   std::optional<std::int64_t> groups;
@@ -61,53 +61,53 @@ ModelRow c2f_row(const TorchModule& module, TorchWeights& weights) {
     bottleneck.expect_parameters({});
     const TorchModule inner = bottleneck.child("cv1"), outer = bottleneck.child("cv2");
     const auto own_groups = outer.child("conv").integer("groups");
-    if (!own_groups) throw outer.fault("its groups are missing");
-    const ConvFacts one = read_plain_conv(inner, weights, 3), two = read_plain_conv(outer, weights, 3, *own_groups);
+    if (!own_groups) throw outer.fault("groups is missing");
+    const ConvInfo one = read_plain_conv(inner, weights, 3), two = read_plain_conv(outer, weights, 3, *own_groups);
     expect_activated(inner, one);
     expect_activated(outer, two);
     if (one.in != hidden || one.out != hidden || two.in != hidden || two.out != hidden)
-      throw bottleneck.fault("its channels are not " + std::to_string(hidden) + " all through");
+      throw bottleneck.fault("expected " + std::to_string(hidden) + " input and output channels in both convolutions");
     if (shortcut.value_or(bottleneck.flag("add")) != bottleneck.flag("add") ||
         groups.value_or(*own_groups) != *own_groups)
-      throw bottleneck.fault("differs from the one before it in its shortcut or groups");
+      throw bottleneck.fault("its shortcut or groups differ from the Bottleneck before it");
     shortcut = bottleneck.flag("add");
     groups = own_groups;
   }
 
   Json named = Json::object();
   if (*groups != 1) named["g"] = *groups;
-  // The hidden channels are ⌊out · e⌋; the half more keeps a rounded quotient on the right side.
+  // The hidden channels are ⌊out · e⌋; adding 0.5 makes the result independent of how the quotient is rounded.
   if (joined.out / 2 != hidden) named["e"] = (static_cast<double>(hidden) + 0.5) / static_cast<double>(joined.out);
-  return {{}, static_cast<int>(bottlenecks.size()), "C2f", with({joined.out, *shortcut}, named)};
+  return {{}, static_cast<int>(bottlenecks.size()), "C2f", with_named({joined.out, *shortcut}, named)};
 }
 
 ModelRow sppf_row(const TorchModule& module, TorchWeights& weights) {
   module.expect_children({"cv1", "cv2", "m"});
   module.expect_parameters({});
   const TorchModule last = module.child("cv2"), pool = module.child("m");
-  const ConvFacts first = read_plain_conv(module.child("cv1"), weights, 1), joined = read_plain_conv(last, weights, 1);
+  const ConvInfo first = read_plain_conv(module.child("cv1"), weights, 1), joined = read_plain_conv(last, weights, 1);
   expect_activated(last, joined);
   pool.expect_kind("MaxPool2d");
   const auto kernel = pool.pair("kernel_size"), stride = pool.pair("stride"), padding = pool.pair("padding");
   const auto dilation = pool.pair("dilation");
-  const ConvFacts::Pair ones{1, 1};
+  const ConvInfo::Pair ones{1, 1};
   if (!kernel || kernel->first != kernel->second || stride != ones || dilation.value_or(ones) != ones ||
-      pool.flag("ceil_mode") || padding != ConvFacts::Pair(kernel->first / 2, kernel->first / 2))
-    throw pool.fault("its kernel, stride, padding or dilation are not those of SPPF");
-  const std::int64_t poolings = module.integer("n").value_or(3);  // older checkpoints lack it
+      pool.flag("ceil_mode") || padding != ConvInfo::Pair(kernel->first / 2, kernel->first / 2))
+    throw pool.fault("its kernel, stride, padding or dilation does not match SPPF");
+  const std::int64_t poolings = module.integer("n").value_or(3);  // missing in older checkpoints
   if (first.out != first.in / 2 || joined.in % first.out != 0 || joined.in / first.out - 1 != poolings)
-    throw module.fault("cv1 and cv2 do not fit together");
+    throw module.fault("the channels of cv1 and cv2 do not match");
 
   Json named = Json::object();
   if (poolings != 3) named["n"] = poolings;
   if (module.flag("add")) named["shortcut"] = true;
   if (!first.activated) named["cv1_act"] = false;
-  return {{}, 1, "SPPF", with({joined.out, kernel->first}, named)};
+  return {{}, 1, "SPPF", with_named({joined.out, kernel->first}, named)};
 }
 
 ModelRow concat_row(const TorchModule& module) {
   const std::int64_t dimension = module.integer("d").value_or(0);
-  if (dimension != 1) throw module.fault("joining along anything but channels is not supported");
+  if (dimension != 1) throw module.fault("only concatenation along channels is supported");
   return {{}, 1, "Concat", Json{1}};
 }
 
@@ -120,19 +120,20 @@ ModelRow upsample_row(const TorchModule& module) {
   if (scale) h = scale->size() == 2 ? (*scale)[0].number() : scale->number();
   if (scale) w = scale->size() == 2 ? (*scale)[1].number() : scale->number();
   if (!h || h != w || !std::isfinite(*h)) throw module.fault("only one scale_factor for both axes is supported");
-  const bool whole = *h == std::floor(*h) && std::abs(*h) <= kMostScale;
+  const bool whole = *h == std::floor(*h) && std::abs(*h) <= kMaxScale;
   return {{}, 1, "Upsample", {nullptr, whole ? Json(static_cast<int>(*h)) : Json(*h), "nearest"}};
 }
 
-/// Where DySample's samples lie before offsets: (j − (s−1)/2)/s for x, then with i for y, once a group.
+/// Whether `values` are the standard sampling positions of DySample without offsets: for each group (j − (s−1)/2)/s for
+/// x, then for each group (i − (s−1)/2)/s for y, where i and j are row and column of the s × s samples.
 bool is_standard_init_pos(const std::vector<float>& values, std::int64_t scale, std::int64_t groups) {
-  const std::int64_t places = scale * scale;
-  if (values.size() != static_cast<std::size_t>(2 * groups * places)) return false;
+  const std::int64_t samples = scale * scale;  // per group
+  if (values.size() != static_cast<std::size_t>(2 * groups * samples)) return false;
   for (std::size_t k = 0; k < values.size(); ++k) {
-    const std::int64_t place = static_cast<std::int64_t>(k) % places;
-    const std::int64_t step = static_cast<std::int64_t>(k) < groups * places ? place % scale : place / scale;
+    const std::int64_t sample = static_cast<std::int64_t>(k) % samples;
+    const std::int64_t index = static_cast<std::int64_t>(k) < groups * samples ? sample % scale : sample / scale;
     const double expected =
-        (static_cast<double>(step) - static_cast<double>(scale - 1) / 2) / static_cast<double>(scale);
+        (static_cast<double>(index) - static_cast<double>(scale - 1) / 2) / static_cast<double>(scale);
     if (!(std::abs(values[k] - expected) <= 1e-3)) return false;
   }
   return true;
@@ -142,37 +143,36 @@ ModelRow dysample_row(const TorchModule& module, TorchWeights& weights) {
   module.expect_children({"offset", "scope"});
   module.expect_parameters({"init_pos"});
   const auto pointwise = [&](const TorchModule& m) {
-    const ConvFacts conv = read_conv2d(m, weights);
-    const ConvFacts::Pair ones{1, 1}, none{0, 0};
+    const ConvInfo conv = read_conv2d(m, weights);
+    const ConvInfo::Pair ones{1, 1}, none{0, 0};
     if (conv.kernel != ones || conv.stride != ones || conv.padding != none || conv.groups != 1)
       throw m.fault("is not a 1×1 convolution");
     return conv;
   };
-  const ConvFacts offset = pointwise(module.child("offset"));
+  const ConvInfo offset = pointwise(module.child("offset"));
   if (!offset.biased) throw module.fault("its offset convolution has no bias");
   std::vector<float> init_pos;
   if (module.parameter("init_pos")) init_pos = weights.values(module, "init_pos");
   const std::int64_t positions = static_cast<std::int64_t>(init_pos.size());
 
   std::int64_t scale = module.integer("scale").value_or(0);
-  if (!module.attribute("scale"))  // as many as init_pos has different values
+  if (!module.attribute("scale"))  // init_pos has `scale` different values
     scale = static_cast<std::int64_t>(std::set<float>(init_pos.begin(), init_pos.end()).size());
-  if (scale < 1 || scale > kMostScale) throw module.fault("its scale is unknown");
-  const std::int64_t places = scale * scale;
+  if (scale < 1 || scale > kMaxScale) throw module.fault("its scale is missing or out of range");
   std::string style = positions > 0 && positions != offset.out ? "pl" : "lp";
   if (const auto given = module.attribute("style")) style = given->text().value_or("?");
-  if (style != "lp" && style != "pl") throw module.fault("style " + style + " is not supported: lp and pl are");
-  const std::int64_t each = 2 * (style == "pl" ? 1 : places);  // offsets a group
+  if (style != "lp" && style != "pl") throw module.fault("style " + style + " is not supported, expected lp or pl");
+  const std::int64_t each = 2 * (style == "pl" ? 1 : scale * scale);  // offsets per group
   const std::int64_t groups = module.integer("groups").value_or(offset.out / each);
   if (groups < 1 || offset.out % each != 0 || offset.out / each != groups)
     throw module.fault("its offset convolution has " + std::to_string(offset.out) + " channels, expected " +
-                       std::to_string(each) + " a group");
+                       std::to_string(each) + " per group");
   if (positions > 0 && !is_standard_init_pos(init_pos, scale, groups))
-    throw module.fault("init_pos is not DySample's own: this variant is not supported");
+    throw module.fault("init_pos differs from the standard positions of DySample: this variant is not supported");
   const std::optional<TorchModule> scope = module.find("scope");
   if (scope) {
-    const ConvFacts conv = pointwise(*scope);
-    if (conv.out != offset.out || conv.in != offset.in) throw module.fault("scope and offset differ in their channels");
+    const ConvInfo conv = pointwise(*scope);
+    if (conv.out != offset.out || conv.in != offset.in) throw module.fault("scope and offset have different channels");
   }
   return {{}, 1, "DySample", {scale, style, groups, scope.has_value()}};
 }
@@ -183,32 +183,34 @@ ModelRow detect_row(const TorchModule& module, TorchWeights& weights) {
   module.expect_children({"cv2", "cv3", "dfl"});
   module.expect_parameters({"anchors", "strides", "stride"});
   const std::vector<TorchModule> boxes = module.child("cv2").children(), scores = module.child("cv3").children();
-  if (boxes.empty() || boxes.size() != scores.size()) throw module.fault("cv2 and cv3 have different levels");
+  if (boxes.empty() || boxes.size() != scores.size())
+    throw module.fault("cv2 and cv3 have different numbers of levels");
 
   std::int64_t classes = 0, outputs = 0, first_in = 0;
   for (std::size_t level = 0; level < boxes.size(); ++level) {
     std::int64_t level_in = 0;
-    for (const bool of_boxes : {true, false}) {
-      const TorchModule& branch = of_boxes ? boxes[level] : scores[level];
+    for (const bool is_box : {true, false}) {
+      const TorchModule& branch = is_box ? boxes[level] : scores[level];
       branch.expect_kind("Sequential");
       branch.expect_children({"0", "1", "2"});
       const TorchModule one = branch.child("0"), two = branch.child("1"), three = branch.child("2");
       if (one.kind() == "Sequential") throw module.fault("heads of YOLO11 and newer are not supported");
-      const ConvFacts a = read_plain_conv(one, weights, 3), b = read_plain_conv(two, weights, 3);
+      const ConvInfo a = read_plain_conv(one, weights, 3), b = read_plain_conv(two, weights, 3);
       expect_activated(one, a);
       expect_activated(two, b);
-      const ConvFacts c = read_conv2d(three, weights);
-      if (c.kernel != ConvFacts::Pair(1, 1) || c.stride != ConvFacts::Pair(1, 1) || c.groups != 1 ||
-          c.padding != ConvFacts::Pair(0, 0) || !c.biased)
+      const ConvInfo c = read_conv2d(three, weights);
+      if (c.kernel != ConvInfo::Pair(1, 1) || c.stride != ConvInfo::Pair(1, 1) || c.groups != 1 ||
+          c.padding != ConvInfo::Pair(0, 0) || !c.biased)
         throw three.fault("is not a 1×1 convolution with a bias");
-      if (level == 0 && of_boxes) first_in = a.in;
-      if (level == 0) (of_boxes ? outputs : classes) = c.out;
-      const std::int64_t hidden = of_boxes ? std::max({std::int64_t{16}, first_in / 4, outputs})
-                                           : std::max(first_in, std::min<std::int64_t>(classes, 100));
+      if (level == 0 && is_box) first_in = a.in;
+      if (level == 0) (is_box ? outputs : classes) = c.out;
+      const std::int64_t hidden = is_box ? std::max({std::int64_t{16}, first_in / 4, outputs})
+                                         : std::max(first_in, std::min<std::int64_t>(classes, 100));
       if (a.out != hidden || b.in != hidden || b.out != hidden || c.in != hidden)
-        throw branch.fault("its hidden channels are not the " + std::to_string(hidden) + " of YOLOv8");
-      if (c.out != (of_boxes ? outputs : classes)) throw branch.fault("differs from the first level in its outputs");
-      if (!of_boxes && a.in != level_in) throw branch.fault("differs from its box branch in its input");
+        throw branch.fault("expected " + std::to_string(hidden) + " hidden channels, as in YOLOv8");
+      if (c.out != (is_box ? outputs : classes))
+        throw branch.fault("its output channels differ from those of the first level");
+      if (!is_box && a.in != level_in) throw branch.fault("its input channels differ from those of the box branch");
       level_in = a.in;
     }
   }
@@ -227,19 +229,20 @@ ModelRow detect_row(const TorchModule& module, TorchWeights& weights) {
   return {{}, 1, "Detect", arguments};
 }
 
-/// Sequential: a module with repeats. All alike, but for the channels that come in.
-ModelRow chain_row(const TorchModule& module, TorchWeights& weights) {
-  const std::vector<TorchModule> links = module.children();
+/// Sequential: one module with repeats. The modules must be equal except for the number of input channels.
+ModelRow sequential_row(const TorchModule& module, TorchWeights& weights) {
+  const std::vector<TorchModule> children = module.children();
   std::optional<ModelRow> row;
-  for (const TorchModule& link : links) {
-    if (link.kind() == "Sequential" || link.kind() == "C2f" || link.kind() == "Detect")
-      throw link.fault("a chain of " + std::string(link.kind()) + " is not supported");
-    const ModelRow next = read_checkpoint_row(link, weights);
-    if (row && !(*row == next)) throw link.fault("differs from the one before it: such a chain is not supported");
+  for (const TorchModule& child : children) {
+    if (child.kind() == "Sequential" || child.kind() == "C2f" || child.kind() == "Detect")
+      throw child.fault("a Sequential of " + std::string(child.kind()) + " is not supported");
+    const ModelRow next = read_checkpoint_row(child, weights);
+    if (row && !(*row == next))
+      throw child.fault("differs from the module before it: a Sequential of different modules is not supported");
     row = next;
   }
   if (!row) throw module.fault("an empty Sequential is not supported");
-  row->repeats = static_cast<int>(links.size());
+  row->repeats = static_cast<int>(children.size());
   return *row;
 }
 
@@ -279,7 +282,7 @@ ModelRow read_checkpoint_row(const TorchModule& module, TorchWeights& weights) {
   if (kind == "Concat") return concat_row(module);
   if (kind == "Upsample") return upsample_row(module);
   if (kind == "Detect") return detect_row(module, weights);
-  if (kind == "Sequential") return chain_row(module, weights);
+  if (kind == "Sequential") return sequential_row(module, weights);
   if (is_dysample(kind)) return dysample_row(module, weights);
   throw module.fault(why_unsupported(kind));
 }

@@ -1,4 +1,4 @@
-// A row of a checkpoint's network: an Ultralytics module turned into a row of the network table.
+// Converts an Ultralytics module of a checkpoint to a row of the network table.
 #pragma once
 #include <string>
 #include <string_view>
@@ -8,15 +8,15 @@
 
 namespace cudet::convert {
 
-/// The row as its module really is (sizes from its tensors, settings from its attributes), and its weights into
-/// `weights`. `from` is left to the caller. Throws Error, without the row's name, where no row can say what it does;
-/// which arguments the runtime takes is check_runnable's to say.
+/// Returns the row of a module, with sizes from its tensors and settings from its attributes, and adds its weights to
+/// `weights`. The caller sets `from`. Throws Error, without the name of the row, if no row can describe the module.
+/// check_runnable() checks whether the runtime supports the arguments.
 ModelRow read_checkpoint_row(const TorchModule& module, TorchWeights& weights);
 
-/// Whether a class of this name is DySample, by whatever fork: "DySample", "DySample_UP", "Dysample".
+/// Whether a class name means DySample. Accepts the names used in forks: "DySample", "DySample_UP", "Dysample".
 bool is_dysample(std::string_view kind);
 
-/// Why the runtime cannot run a module: "segmentation models are not supported".
+/// Returns why the runtime cannot run a module: "segmentation models are not supported".
 std::string why_unsupported(std::string_view kind);
 
 }  // namespace cudet::convert

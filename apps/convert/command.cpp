@@ -9,7 +9,7 @@
 
 #include "apps/cli/explain.h"
 #include "apps/cli/size.h"
-#include "apps/convert/check.h"
+#include "apps/convert/check_runnable.h"
 #include "apps/convert/checkpoint.h"
 #include "apps/convert/int8.h"
 #include "apps/convert/yaml_model.h"
@@ -32,14 +32,14 @@ struct Options {
   bool quiet = false;
 };
 
-/// What is to be written.
+/// The result of a conversion, before it is written.
 struct Conversion {
   ModelTable table;
   std::string scale;
   std::optional<Checkpoint> checkpoint;  // owns the weights
 };
 
-/// Runs `body`, whose errors lack the path.
+/// Runs `body` and adds the path to its errors.
 template <class Body>
 auto with_path(const std::string& path, const Body& body) {
   try {
@@ -62,19 +62,18 @@ Conversion read_yaml(const Options& options) {
 
 Conversion read_pt(const Options& options) {
   return with_path(options.input, [&] {
-    if (!options.scale.empty() || options.classes)
-      throw Error("--scale and --nc are for .yaml files: a .pt file has its own");
+    if (!options.scale.empty() || options.classes) throw Error("--scale and --nc apply to .yaml files only");
     Checkpoint checkpoint = read_checkpoint(TorchFile::open(options.input));
     return Conversion{checkpoint.table, checkpoint.scale, std::move(checkpoint)};
   });
 }
 
-/// What the runtime can run, with an input of whole strides.
+/// Reads the input, checks that the runtime can run it, and rounds the input size up to multiples of the stride.
 Conversion convert(const Options& options) {
   const std::string extension = lower_extension(options.input);
   const bool yaml = extension == ".yaml" || extension == ".yml";
   if (!yaml && extension != ".pt" && extension != ".pth")
-    throw Error(options.input + ": a .pt or .yaml file is needed, or a .json one and --int8 PICTURES");
+    throw Error(options.input + ": expected a .pt or .yaml file, or a .json file with --int8 FOLDER");
   Conversion result = yaml ? read_yaml(options) : read_pt(options);
   ModelTable& table = result.table;
   if (options.size) table.height = options.size->height, table.width = options.size->width;
@@ -82,13 +81,16 @@ Conversion convert(const Options& options) {
   for (int* side : {&table.height, &table.width}) {
     *side = round_up(*side, stride);
     if (*side > kMaxInput)
-      throw Error(options.input + ": in whole strides of " + std::to_string(stride) + " pixels the input has " +
-                  std::to_string(*side) + ": --imgsz must give a smaller one");
+      throw Error(options.input + ": the input size rounded up to the stride of " + std::to_string(stride) +
+                  " pixels is " + std::to_string(*side) + ", more than " + std::to_string(kMaxInput) +
+                  ": give a smaller --imgsz");
   }
   return result;
 }
 
-/// Where the files go, without their endings: what was asked for, or the input's stem, in the folder given or here.
+/// Returns the path of the output files without extension: from --output, or the stem of the input in the folder given
+/// by
+/// --output or in the working directory.
 std::string output_stem(const Options& options) {
   std::string stem = fs::path(options.input).stem().string();
   if (options.output.empty()) return stem;
@@ -116,8 +118,9 @@ std::string summary(const Conversion& done) {
   return text;
 }
 
-/// Both files are whole and on the disk before either gets its name: first the weights, so that no description names
-/// weights that are not there. Only a rename that fails, or an end between the two, leaves one without the other.
+/// Writes both files completely to disk before it renames either of them. The weights are renamed first, so that no
+/// description refers to weights that do not exist. If the second rename fails or the program ends between the two,
+/// only the weights are new.
 void write(const Options& options, const Conversion& done) {
   const std::string stem = output_stem(options), json_path = stem + ".json", weights_path = stem + ".safetensors";
   const bool weighted = done.checkpoint.has_value();
@@ -153,32 +156,38 @@ int command(int argc, char** argv) {
   Options options;
   std::string imgsz;
   CLI::App app(
-      "Makes cudet's model files from an Ultralytics checkpoint or network table, or from a model one in 8 bits.",
+      "Converts an Ultralytics checkpoint or network table to the model files of cudet, or quantises a model to int8.",
       "convert");
-  app.set_version_flag("--version", "convert (cudet) " CUDET_VERSION);
-  app.add_option("INPUT", options.input, "a checkpoint (.pt), a network table (.yaml), or a model for --int8 (.json)")
+  app.set_version_flag("--version", "convert (cudet) " CUDET_VERSION, "Print the version and exit");
+  app.add_option("INPUT", options.input, "Checkpoint (.pt), network table (.yaml), or model for --int8 (.json)")
       ->required();
   app.add_option("-o,--output", options.output,
-                 "writes OUT.json, and OUT.safetensors where there are weights; default: INPUT's name here, with "
-                 "--int8 and -int8");
-  app.add_option("--scale", options.scale, "of a .yaml: one of its scales; default: by its name, else its first");
+                 "Write OUT.json and, if there are weights, OUT.safetensors (default: the name of INPUT in the working "
+                 "directory, with -int8 appended for --int8)")
+      ->type_name("OUT");
+  app.add_option("--scale", options.scale,
+                 "Scale of a .yaml (default: from the file name, else the first scale in the file)")
+      ->type_name("S");
   app.add_option("--imgsz", imgsz,
-                 "the input's size, N or HxW, rounded up to whole strides; default: the checkpoint's, else 640");
-  app.add_option("--nc", options.classes, "of a .yaml: the number of classes");
+                 "Input size, rounded up to multiples of the stride (default: from the checkpoint, else 640)")
+      ->type_name("N|HxW");
+  app.add_option("--nc", options.classes, "Number of classes of a .yaml")->type_name("N");
   app.add_option("--int8", options.int8,
-                 "of a .json: to 8-bit integers, for the CPU; ranges are measured on the pictures of this folder");
-  app.add_flag("--quiet", options.quiet, "no word when done");
+                 "Quantise a .json model to 8-bit integers, for the CPU; value ranges are measured on the images of "
+                 "this folder")
+      ->type_name("FOLDER");
+  app.add_flag("--quiet", options.quiet, "Print errors only");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
     return app.exit(done);
   } catch (const CLI::ParseError& error) {
-    return fail(Error(std::string(error.what()) + " (convert --help)").what());
+    return fail(Error(std::string(error.what()) + " (convert --help lists the options)").what());
   }
   try {
     if (app.count("--int8")) {
       for (const char* other : {"--scale", "--nc", "--imgsz"})
-        if (app.count(other)) throw Error(std::string("--int8 and ") + other + ": only one of them is possible");
+        if (app.count(other)) throw Error(std::string("--int8 cannot be combined with ") + other);
       convert_to_int8(options.input, options.int8,
                       options.output.empty() ? output_stem(options) + "-int8" : output_stem(options), options.quiet);
       return 0;

@@ -1,11 +1,12 @@
-// What the program convert does.
+// The command line of the program convert.
 #pragma once
 
 namespace cudet::convert {
 
-/// Converts as the arguments say; reports on standard output, or in one line on standard error. Returns the exit
-/// status: 0 when done; 2 where the arguments, the input or the output are at fault. All files are as before then, but
-/// that the weights are the new ones where the system refuses the description its name after it gave them theirs.
+/// Converts as the arguments request. Prints one line on standard output, or one error line on standard error. Returns
+/// the exit status: 0 on success; 2 if the arguments, the input or the output are invalid. After an error all files are
+/// unchanged, with one exception: if the final rename of the description fails, the weights file is already the new
+/// one.
 int command(int argc, char** argv);
 
 }  // namespace cudet::convert

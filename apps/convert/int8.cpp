@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::byte> bytes_of(const void* data, std::size_t count) {
+std::vector<std::byte> copy_bytes(const void* data, std::size_t count) {
   std::vector<std::byte> bytes(count);
   if (count) std::memcpy(bytes.data(), data, count);
   return bytes;
@@ -37,14 +37,14 @@ Int8Weights::Int8Weights(Safetensors file, const Model& model, const std::map<st
     const Parameter& weight = graph.parameters[static_cast<std::size_t>(conv->weight)];
     const Parameter& bias = graph.parameters[static_cast<std::size_t>(conv->bias)];
     const std::vector<std::int64_t> shape(weight.shape.begin(), weight.shape.end());
-    // A convolution of its own; DySample's may be made of several tensors.
+    // Only a convolution with its own weight tensor is quantised; that of DySample can consist of several tensors.
     const bool normed = file_.find(node.name + ".conv.weight");
     const std::string name = node.name + (normed ? ".conv" : "");
     const StoredTensor* stored = file_.find(name + ".weight");
     if (!stored || stored->shape != shape) continue;
     add_convolution(name + ".weight", weight.shape, read_values(weight.values, element_count(weight.shape)));
     add_floats(name + ".bias", {shape[0]}, read_values(bias.values, element_count(bias.shape)));
-    tensors_.erase(scale_name(name + ".bias"));  // where it was of 8 bits
+    tensors_.erase(scale_name(name + ".bias"));  // present if the bias was stored in 8 bits
     std::erase_if(tensors_, [&](const auto& tensor) { return tensor.first.starts_with(node.name + ".bn."); });
   }
 }
@@ -56,13 +56,13 @@ void Int8Weights::add_convolution(const std::string& name, const std::vector<int
   std::vector<float> scales(channels);
   for (std::size_t k = 0; k < channels; ++k)
     scales[k] = quantize_weights(weight.data() + k * depth, depth, quantized.data() + k * depth);
-  add(name, {Dtype::i8, {shape.begin(), shape.end()}, {}}, bytes_of(quantized.data(), quantized.size()));
+  add(name, {Dtype::i8, {shape.begin(), shape.end()}, {}}, copy_bytes(quantized.data(), quantized.size()));
   add_floats(scale_name(name), {shape[0]}, scales);
 }
 
 void Int8Weights::add_floats(const std::string& name, std::vector<std::int64_t> shape,
                              const std::vector<float>& values) {
-  add(name, {Dtype::f32, std::move(shape), {}}, bytes_of(values.data(), values.size() * sizeof(float)));
+  add(name, {Dtype::f32, std::move(shape), {}}, copy_bytes(values.data(), values.size() * sizeof(float)));
 }
 
 void Int8Weights::add(const std::string& name, StoredTensor tensor, std::vector<std::byte> bytes) {
@@ -75,21 +75,22 @@ std::vector<std::string> find_calibration_pictures(const std::string& folder) {
   std::error_code error;
   std::vector<std::string> paths = list_pictures(folder, error);
   if (error) throw Error(folder + ": " + error.message());
-  if (paths.empty()) throw Error(folder + ": the folder has no pictures (jpg, jpeg, png, bmp)");
+  if (paths.empty()) throw Error(folder + ": the folder contains no images (jpg, jpeg, png, bmp)");
   std::sort(paths.begin(), paths.end());
   return paths;
 }
 
 void convert_to_int8(const std::string& model_path, const std::string& folder, const std::string& stem, bool quiet) {
   const Model model = Model::load(model_path);
-  if (model.quantized()) throw Error(model_path + ": is quantised already");
-  const std::vector<std::byte> text = read_file(model_path);  // at once, as the weights: calibration takes a while
+  if (model.quantized()) throw Error(model_path + ": is already quantised");
+  const std::vector<std::byte> text = read_file(model_path);  // before calibration, which takes a while
   Safetensors file = Safetensors::read(model.weights_path());
   const std::string json_path = stem + ".json", weights_path = stem + ".safetensors";
   for (const std::string& output : {json_path, weights_path})
     for (const std::string& input : {model_path, model.weights_path()}) {
-      std::error_code none_there;
-      if (fs::equivalent(output, input, none_there)) throw Error(output + ": would be written over what is read (-o)");
+      std::error_code ignored;
+      if (fs::equivalent(output, input, ignored))
+        throw Error(output + ": would overwrite an input file: choose another output with -o");
     }
   const std::vector<std::string> pictures = find_calibration_pictures(folder);
   require_quantizable(model.impl().graph);
@@ -106,7 +107,7 @@ void convert_to_int8(const std::string& model_path, const std::string& folder, c
   if (quiet) return;
   std::size_t bytes = 0;
   for (const auto& [name, tensor] : weights.tensors()) bytes += tensor.data.size();
-  std::printf("%s and %s: int8, ranges from %zu pictures, %zu tensors, %zu bytes\n", json_path.c_str(),
+  std::printf("%s and %s: int8, ranges from %zu images, %zu tensors, %zu bytes\n", json_path.c_str(),
               weights_path.c_str(), pictures.size(), weights.tensors().size(), bytes);
 }
 

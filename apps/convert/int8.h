@@ -1,4 +1,4 @@
-// A model on 8-bit integers, from one in floating point.
+// Quantises a floating-point model to 8-bit integers.
 #pragma once
 #include <map>
 #include <string>
@@ -9,11 +9,11 @@
 
 namespace cudet::convert {
 
-/// The model's weights with those of convolutions in 8 bits and a scale for each output channel, batch norm multiplied
-/// in, and the ranges beside them. What is no convolution's of its own stays as it is.
+/// The weights of a quantised model: convolution weights in 8 bits with one scale per output channel and batch norm
+/// folded in, and the value ranges. All other tensors are copied unchanged.
 class Int8Weights {
  public:
-  /// `file`: the model's weights.
+  /// file: the weights of `model`. ranges: by the name of the module.
   Int8Weights(Safetensors file, const Model& model, const std::map<std::string, ValueRange>& ranges);
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
 
@@ -22,16 +22,16 @@ class Int8Weights {
   void add_floats(const std::string& name, std::vector<std::int64_t> shape, const std::vector<float>& values);
   void add(const std::string& name, StoredTensor tensor, std::vector<std::byte> bytes);
 
-  Safetensors file_;                            // what tensors that stay point into
-  std::vector<std::vector<std::byte>> memory_;  // what the others do
+  Safetensors file_;                            // memory of the unchanged tensors
+  std::vector<std::vector<std::byte>> memory_;  // memory of the new tensors
   std::map<std::string, StoredTensor> tensors_;
 };
 
-/// The files of a folder that end as pictures do, by name. Throws Error where there is none.
+/// Returns the image files of a folder (by extension), sorted by name. Throws Error if there are none.
 std::vector<std::string> find_calibration_pictures(const std::string& folder);
 
-/// Measures ranges on the pictures of a folder and writes STEM.json and STEM.safetensors; a line says so unless
-/// `quiet`. Throws Error.
+/// Measures value ranges on the images of `folder` and writes STEM.json and STEM.safetensors. Prints one line unless
+/// `quiet` is set. Throws Error.
 void convert_to_int8(const std::string& model, const std::string& folder, const std::string& stem, bool quiet);
 
 }  // namespace cudet::convert

@@ -1,4 +1,4 @@
-// convert: an Ultralytics checkpoint (.pt) or network table (.yaml) into cudet's model files.
+// convert: converts an Ultralytics checkpoint (.pt) or network table (.yaml) to the model files of cudet.
 #include "apps/convert/command.h"
 
 int main(int argc, char** argv) {

@@ -7,12 +7,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// A whole number without a fraction.
+/// Returns an integer if the value is whole, so that it is written without a fraction.
 Json short_number(double value) {
   return value == std::floor(value) && std::abs(value) < 1e15 ? Json(static_cast<std::int64_t>(value)) : Json(value);
 }
 
-/// One line, a blank behind each comma; bytes that are no UTF-8 are replaced.
+/// Writes JSON on one line with a space after each comma. Bytes that are not UTF-8 are replaced.
 std::string text(const Json& json) {
   if (json.is_array() || json.is_object()) {
     std::string joined;
@@ -26,7 +26,7 @@ std::string text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Json rows_of(const std::vector<ModelRow>& rows) {
+Json rows_to_json(const std::vector<ModelRow>& rows) {
   Json all = Json::array();
   for (const ModelRow& row : rows) all.push_back({row.from, row.repeats, row.module, row.arguments});
   return all;
@@ -54,7 +54,7 @@ std::string to_json(const ModelTable& table, const std::string& weights) {
   }
   if (table.bn_eps != ModelTable().bn_eps) out += "  \"bn_eps\": " + text(table.bn_eps) + ",\n";
   out += "  \"input\": {\"size\": [" + std::to_string(table.height) + ", " + std::to_string(table.width) + "]},\n";
-  out += section("backbone", rows_of(table.backbone)) + ",\n" + section("head", rows_of(table.head));
+  out += section("backbone", rows_to_json(table.backbone)) + ",\n" + section("head", rows_to_json(table.head));
   if (!weights.empty()) out += ",\n  \"weights\": " + text(weights);
   return out + "\n}\n";
 }

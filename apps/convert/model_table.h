@@ -1,4 +1,4 @@
-// The network table that convert writes, and its JSON text.
+// The network table that convert writes, and its JSON form.
 #pragma once
 #include <array>
 #include <nlohmann/json.hpp>
@@ -11,28 +11,29 @@ namespace cudet::convert {
 
 /// A row: [from, repeats, module, arguments].
 struct ModelRow {
-  nlohmann::ordered_json from;  // an integer, or a list of them
+  nlohmann::ordered_json from;  // an integer or a list of integers
   int repeats;
   std::string module;
   nlohmann::ordered_json arguments;
   bool operator==(const ModelRow&) const = default;
 };
 
-/// What a model description says.
+/// The content of a model description.
 struct ModelTable {
   int classes = 0;
-  std::vector<std::string> names;                                     // of the classes; empty: unknown
-  std::string scale;                                                  // used only where there are scales
-  std::vector<std::pair<std::string, std::array<double, 3>>> scales;  // depth, width, most channels
+  std::vector<std::string> names;                                     // class names; empty: unknown
+  std::string scale;                                                  // used only if `scales` is not empty
+  std::vector<std::pair<std::string, std::array<double, 3>>> scales;  // depth, width, maximum channels
   double bn_eps = 1e-3;
   int height = 640, width = 640;
   std::vector<ModelRow> backbone, head;
 };
 
-/// The description as JSON, a row of the table a line. `weights`: the file's name beside it, or empty.
+/// Returns the description as JSON, one line per row of the table. weights: name of the weights file in the same
+/// folder, or empty.
 std::string to_json(const ModelTable& table, const std::string& weights);
 
-/// A description, which can be read, with another file of weights; all else as it is.
+/// Returns a valid description with the name of its weights file replaced by `weights`.
 std::string with_weights(std::string_view description, const std::string& weights);
 
 }  // namespace cudet::convert

@@ -99,7 +99,7 @@ PickleValue PickleValue::arguments() const {
 std::optional<PickleValue> PickleValue::state() const {
   if (!is_object() || !node().state) return std::nullopt;
   const PickleValue state(pickle_, *node().state);
-  return state.size() == 2 ? state[0] : state;  // a pair: the dict, and what __slots__ hold
+  return state.size() == 2 ? state[0] : state;  // a pair: the dict, and the __slots__
 }
 std::optional<PickleValue> PickleValue::attribute(std::string_view text) const {
   const std::optional<PickleValue> dict = state();

@@ -1,4 +1,4 @@
-// A Python pickle as a graph of inert values: nothing in it is executed, imported or constructed.
+// Reads a Python pickle as a graph of plain values. Nothing in the pickle is executed, imported or constructed.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -11,10 +11,10 @@ namespace cudet::convert {
 
 class PickleValue;
 
-/// All values of a pickle of protocol 0 to 5, in one arena. Not movable: values point to it.
+/// All values of a pickle (protocols 0 to 5), in one arena. Not movable, since values point to it.
 class Pickle {
  public:
-  /// Throws Error where the bytes are no pickle, are cut, or hold more than a checkpoint ever does.
+  /// Throws Error if the bytes are not a pickle, are truncated, or exceed limits that no checkpoint reaches.
   explicit Pickle(std::vector<std::byte> bytes);
   Pickle(const Pickle&) = delete;
   Pickle& operator=(const Pickle&) = delete;
@@ -30,18 +30,18 @@ class Pickle {
     Kind kind = Kind::none;
     std::int64_t integer = 0;         // boolean, integer
     double real = 0;                  // real
-    std::string_view text, module;    // text; of a global its name and module
-    std::vector<Index> items;         // of a list; of a dict keys and values in turn
-    Index callee = 0, arguments = 0;  // object: what makes it; persistent: arguments is the id
+    std::string_view text, module;    // text; for a global: name and module
+    std::vector<Index> items;         // list: elements; dict: keys and values alternating
+    Index callee = 0, arguments = 0;  // object: its class or function, and arguments; persistent: arguments is the id
     std::optional<Index> state;       // object
   };
-  std::vector<std::byte> bytes_;  // texts lie here
+  std::vector<std::byte> bytes_;  // owns the memory of all texts
   std::vector<Node> nodes_;
   Index root_ = 0;
 };
 
-/// A value of a pickle; refers to it. Values may be shared and may contain themselves, so walks need a bound.
-/// Reading what a value is not gives nothing (an empty optional, no items), never an error.
+/// A reference to a value of a pickle. Values can be shared and can contain themselves, so traversals need a bound. A
+/// function for another kind of value returns an empty optional or no items; it does not throw.
 class PickleValue {
  public:
   bool none() const;
@@ -49,22 +49,22 @@ class PickleValue {
   std::optional<std::int64_t> integer() const;
   std::optional<double> number() const;           // an integer or a float
   std::optional<std::string_view> text() const;   // str or bytes
-  std::optional<PickleValue> persistent() const;  // the id of an object that is kept outside of the pickle
+  std::optional<PickleValue> persistent() const;  // the id of an object stored outside of the pickle
 
   bool is_list() const;  // list, tuple or set
   std::size_t size() const;
   PickleValue operator[](std::size_t i) const;  // i < size()
-  std::vector<std::int64_t> integers() const;   // of a list that holds just these; else empty
+  std::vector<std::int64_t> integers() const;   // elements of a list of integers; otherwise empty
 
   bool is_dict() const;
   std::size_t entries() const;
   PickleValue key(std::size_t i) const;
   PickleValue value(std::size_t i) const;
-  std::optional<PickleValue> find(std::string_view key) const;  // of equal keys the last, as in Python
+  std::optional<PickleValue> find(std::string_view key) const;  // the last one of equal keys, as in Python
 
-  bool is_object() const;           // what a class or a function would have made
-  std::string_view module() const;  // of a global, or of the global that makes the object: "torch.nn.modules.conv"
-  std::string_view name() const;    // its last part: "Conv2d"
+  bool is_object() const;           // the result of a class or function, not constructed
+  std::string_view module() const;  // of a global or of the class of an object: "torch.nn.modules.conv"
+  std::string_view name() const;    // last part of the name: "Conv2d"
   PickleValue arguments() const;    // of an object; a list
   std::optional<PickleValue> attribute(std::string_view name) const;  // of an object's state
   std::size_t state_entries() const;

@@ -9,28 +9,28 @@
 namespace cudet::convert {
 namespace {
 
-constexpr std::size_t kMostBytes = 64 << 20;   // a YOLOv8x training checkpoint has about 1 million
-constexpr std::size_t kMostNodes = 2'000'000;  // and about 100 thousand
+constexpr std::size_t kMaxBytes = 64 << 20;   // the pickle of a YOLOv8x training checkpoint has about 1 million
+constexpr std::size_t kMaxNodes = 2'000'000;  // and about 100 thousand values
 constexpr int kNewestProtocol = 5;
 
-Error unsound(const std::string& why) {
+Error damaged(const std::string& why) {
   return Error("damaged pickle: " + why);
 }
 
 }  // namespace
 
 Pickle::Index PickleReader::run() {
-  if (pickle_.bytes_.size() > kMostBytes) throw Error("a pickle of more than 64 MB is no checkpoint's");
+  if (pickle_.bytes_.size() > kMaxBytes) throw Error("the pickle has more than 64 MB: not a checkpoint");
   for (;;) {
     const unsigned char opcode = static_cast<unsigned char>(take(1)[0]);
     if (opcode == '.') return pop();
     if (!literal(opcode) && !container(opcode) && !object(opcode) && !memory(opcode))
-      throw unsound("unknown opcode " + std::to_string(opcode) + " at byte " + std::to_string(at_ - 1));
+      throw damaged("unknown opcode " + std::to_string(opcode) + " at byte " + std::to_string(at_ - 1));
   }
 }
 
 std::string_view PickleReader::take(std::uint64_t count) {
-  if (count > pickle_.bytes_.size() - at_) throw unsound("cut at byte " + std::to_string(pickle_.bytes_.size()));
+  if (count > pickle_.bytes_.size() - at_) throw damaged("truncated at byte " + std::to_string(pickle_.bytes_.size()));
   const char* first = reinterpret_cast<const char*>(pickle_.bytes_.data()) + at_;
   at_ += static_cast<std::size_t>(count);
   return {first, static_cast<std::size_t>(count)};
@@ -39,7 +39,7 @@ std::string_view PickleReader::take(std::uint64_t count) {
 std::string_view PickleReader::line() {
   const std::string_view rest(reinterpret_cast<const char*>(pickle_.bytes_.data()) + at_, pickle_.bytes_.size() - at_);
   const std::size_t end = rest.find('\n');
-  if (end == std::string_view::npos) throw unsound("cut at byte " + std::to_string(pickle_.bytes_.size()));
+  if (end == std::string_view::npos) throw damaged("truncated at byte " + std::to_string(pickle_.bytes_.size()));
   at_ += end + 1;
   return rest.substr(0, end);
 }
@@ -59,11 +59,11 @@ std::int64_t PickleReader::decimal() {
   const std::string_view text = line();
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || (end != text.data() + text.size() && *end != 'L')) throw unsound("a number that is none");
+  if (error != std::errc() || (end != text.data() + text.size() && *end != 'L')) throw damaged("invalid number");
   return value;
 }
 
-/// Two's complement of any length; what 64 bits don't hold stays an inert value.
+/// Pushes a two's complement number of any length. A number of more than 64 bits becomes Kind::other.
 void PickleReader::push_integer(std::string_view little_endian) {
   Node node;
   node.kind = Kind::integer;
@@ -85,14 +85,14 @@ void PickleReader::push_text(std::string_view text) {
 }
 
 Pickle::Index PickleReader::push(Node node) {
-  if (pickle_.nodes_.size() == kMostNodes) throw Error("a pickle of more than 2,000,000 values is no checkpoint's");
+  if (pickle_.nodes_.size() == kMaxNodes) throw Error("the pickle has more than 2,000,000 values: not a checkpoint");
   pickle_.nodes_.push_back(std::move(node));
   stack_.push_back(static_cast<Index>(pickle_.nodes_.size() - 1));
   return stack_.back();
 }
 
 Pickle::Index& PickleReader::top() {
-  if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) throw unsound("its stack runs empty");
+  if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) throw damaged("stack underflow");
   return stack_.back();
 }
 
@@ -103,7 +103,7 @@ Pickle::Index PickleReader::pop() {
 }
 
 std::vector<Pickle::Index> PickleReader::pop_to_mark() {
-  if (marks_.empty()) throw unsound("a mark is missing");
+  if (marks_.empty()) throw damaged("missing mark");
   const auto first = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
   std::vector<Index> items(first, stack_.end());
   stack_.erase(first, stack_.end());
@@ -144,7 +144,7 @@ bool PickleReader::literal(unsigned char opcode) {
     case 0x8b:  // LONG4
       push_integer(take(number(4)));
       return true;
-    case 'I':  // INT, and how protocol 0 spells booleans
+    case 'I':  // INT; also the booleans of protocol 0
     case 'L':  // LONG
       node.kind = opcode == 'I' && (next_is("00\n") || next_is("01\n")) ? Kind::boolean : Kind::integer;
       node.integer = decimal();
@@ -258,7 +258,7 @@ bool PickleReader::object(unsigned char opcode) {
     }
     case 0x93: {  // STACK_GLOBAL
       const Node &name = pickle_.nodes_[pop()], &module = pickle_.nodes_[pop()];
-      if (name.kind != Kind::text || module.kind != Kind::text) throw unsound("a global without a name");
+      if (name.kind != Kind::text || module.kind != Kind::text) throw damaged("a global without a name");
       push_global(module.text, name.text);
       return true;
     }
@@ -284,7 +284,7 @@ bool PickleReader::object(unsigned char opcode) {
     }
     case 'o': {  // OBJ
       std::vector<Index> items = pop_to_mark();
-      if (items.empty()) throw unsound("an object without a class");
+      if (items.empty()) throw damaged("an object without a class");
       const Index callee = items.front();
       items.erase(items.begin());
       push_list(std::move(items));
@@ -294,7 +294,7 @@ bool PickleReader::object(unsigned char opcode) {
     case 'b': {  // BUILD
       const Index state = pop();
       Node& node = pickle_.nodes_[top()];
-      if (node.kind == Kind::object) node.state = state;  // an OrderedDict's own attributes are of no use here
+      if (node.kind == Kind::object) node.state = state;  // attributes of an OrderedDict are ignored
       return true;
     }
     case 'P':    // PERSID
@@ -312,7 +312,7 @@ bool PickleReader::object(unsigned char opcode) {
 
 bool PickleReader::memory(unsigned char opcode) {
   switch (opcode) {
-    case '0':  // POP; also drops a mark that has nothing on it
+    case '0':  // POP; drops a mark if there is nothing above it
       if (!marks_.empty() && marks_.back() == stack_.size())
         marks_.pop_back();
       else
@@ -351,16 +351,16 @@ bool PickleReader::memory(unsigned char opcode) {
 
 void PickleReader::append(Index to, std::vector<Index> items) {
   Node& node = pickle_.nodes_[to];
-  if (node.kind == Kind::object) return;  // of a class derived from list: its items are as inert as it is
-  if (node.kind != Kind::list) throw unsound("items for what is no list");
+  if (node.kind == Kind::object) return;  // a class derived from list: its items are not needed
+  if (node.kind != Kind::list) throw damaged("items appended to a value that is not a list");
   node.items.insert(node.items.end(), items.begin(), items.end());
 }
 
 void PickleReader::set_items(Index to, std::vector<Index> keys_and_values) {
-  if (keys_and_values.size() % 2 != 0) throw unsound("a key without a value");
+  if (keys_and_values.size() % 2 != 0) throw damaged("a key without a value");
   Node& node = pickle_.nodes_[to];
   if (node.kind == Kind::object) return;
-  if (node.kind != Kind::dict) throw unsound("entries for what is no dict");
+  if (node.kind != Kind::dict) throw damaged("entries set in a value that is not a dict");
   node.items.insert(node.items.end(), keys_and_values.begin(), keys_and_values.end());
 }
 
@@ -379,18 +379,19 @@ void PickleReader::push_global(std::string_view module, std::string_view name) {
   push(std::move(node));
 }
 
-/// Python's own containers become lists and dicts; all else stays what it is: a maker's name and its arguments.
+/// Pushes the result of a call. Python's built-in containers become lists and dicts. Any other call becomes an object
+/// that records its class or function and its arguments.
 void PickleReader::push_object(Index callee, Index arguments) {
-  const Node& maker = pickle_.nodes_[callee];
+  const Node& function = pickle_.nodes_[callee];
   const std::vector<Index>& given = pickle_.nodes_[arguments].items;
-  if (pickle_.nodes_[arguments].kind != Kind::list) throw unsound("arguments that are no tuple");
-  const bool global = maker.kind == Kind::global;
-  const bool builtin = global && (maker.module == "builtins" || maker.module == "__builtin__");
-  if ((builtin &&
-       (maker.text == "set" || maker.text == "frozenset" || maker.text == "list" || maker.text == "tuple")) ||
-      (global && maker.module == "torch" && maker.text == "Size")) {
+  if (pickle_.nodes_[arguments].kind != Kind::list) throw damaged("the arguments are not a tuple");
+  const bool global = function.kind == Kind::global;
+  const bool builtin = global && (function.module == "builtins" || function.module == "__builtin__");
+  if ((builtin && (function.text == "set" || function.text == "frozenset" || function.text == "list" ||
+                   function.text == "tuple")) ||
+      (global && function.module == "torch" && function.text == "Size")) {
     if (!given.empty() && pickle_.nodes_[given[0]].kind == Kind::list)
-      stack_.push_back(given[0]);  // the list itself: a copy a time would let a small file ask for much memory
+      stack_.push_back(given[0]);  // not a copy: with copies a small file could use much memory
     else
       push_list({});
     return;
@@ -399,10 +400,10 @@ void PickleReader::push_object(Index callee, Index arguments) {
   node.kind = Kind::object;
   node.callee = callee;
   node.arguments = arguments;
-  if (global && maker.module == "collections" && (maker.text == "OrderedDict" || maker.text == "defaultdict"))
+  if (global && function.module == "collections" && (function.text == "OrderedDict" || function.text == "defaultdict"))
     node.kind = Kind::dict;
-  if (global && maker.text == "_reconstructor" && !given.empty())
-    node.callee = given[0];  // copyreg: the class is first
+  if (global && function.text == "_reconstructor" && !given.empty())
+    node.callee = given[0];  // copyreg: the first argument is the class
   push(std::move(node));
 }
 
@@ -412,7 +413,7 @@ void PickleReader::remember(std::uint64_t key) {
 
 void PickleReader::recall(std::uint64_t key) {
   const auto found = memo_.find(key);
-  if (found == memo_.end()) throw unsound("it recalls what it never stored");
+  if (found == memo_.end()) throw damaged("a memo entry was never stored");
   stack_.push_back(found->second);
 }
 

@@ -1,4 +1,4 @@
-// The machine that pickles are programs of, with every effect but building values left out.
+// Interpreter of pickle opcodes that only builds values and has no other effects.
 #pragma once
 #include <unordered_map>
 #include <vector>
@@ -7,8 +7,9 @@
 
 namespace cudet::convert {
 
-/// Runs a pickle's bytes once; its nodes go to the pickle's arena. Work and memory grow with the bytes alone, since no
-/// opcode makes more than three nodes (INST: arguments, class, object) and none copies what a node holds.
+/// Interprets the bytes of a pickle once and adds its nodes to the arena of `pickle`. Time and memory are linear in the
+/// number of bytes: no opcode creates more than three nodes (INST: arguments, class, object), and none copies the
+/// content of a node.
 class PickleReader {
  public:
   explicit PickleReader(Pickle& pickle) : pickle_(pickle) {}
@@ -19,22 +20,22 @@ class PickleReader {
   using Kind = Pickle::Kind;
   using Node = Pickle::Node;
 
-  // What the bytes give.
+  // Reading from the bytes.
   std::string_view take(std::uint64_t count);
   std::string_view line();
   bool next_is(std::string_view text) const;
   std::uint64_t number(int bytes);  // little-endian
-  std::int64_t decimal();           // of a line
+  std::int64_t decimal();           // a line with a decimal number
   void push_integer(std::string_view little_endian);
   void push_text(std::string_view text);
 
-  // The stack; items below the last mark are out of reach.
+  // The stack. Items below the last mark cannot be popped.
   Index push(Node node);
   Index pop();
   Index& top();
   std::vector<Index> pop_to_mark();
 
-  // Groups of opcodes; each tells whether it knows the opcode.
+  // Groups of opcodes. Each function returns whether it handles the opcode.
   bool literal(unsigned char opcode);
   bool container(unsigned char opcode);
   bool object(unsigned char opcode);

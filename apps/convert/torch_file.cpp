@@ -12,20 +12,20 @@
 namespace cudet::convert {
 namespace {
 
-constexpr std::uint64_t kMostBytes = 2ull << 30;  // of all tensors together; YOLOv8x has 273 million
-constexpr std::uint64_t kMostSharing = 4;         // tensors may be this many times what is stored,
-constexpr std::uint64_t kFreeBytes = 1 << 20;     // and these more
-constexpr std::size_t kMostDimensions = 8;
-constexpr int kMostWrappers = 4;  // a parameter of a tensor of a …
+constexpr std::uint64_t kMaxBytes = 2ull << 30;  // of all tensors together; YOLOv8x has 273 million
+constexpr std::uint64_t kMaxSharing = 4;         // all tensors together are at most this multiple of the stored bytes
+constexpr std::uint64_t kFreeBytes = 1 << 20;    // plus this
+constexpr std::size_t kMaxDimensions = 8;
+constexpr int kMaxWrappers = 4;  // nested rebuild calls: a parameter of a tensor of a …
 
 constexpr std::string_view kZip = "PK\x03\x04";
-// Before 1.6, a file began with torch's magic number 0x1950a86a20f9469cfc6c as a pickle of its own.
+// Before torch 1.6, a file began with a separate pickle of the magic number 0x1950a86a20f9469cfc6c.
 constexpr std::string_view kOldTorch("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14);
 
 void check_start(std::string_view start) {
   if (start.substr(0, kOldTorch.size()) == kOldTorch)
-    throw Error("a checkpoint from before torch 1.6: load it and torch.save it again with a newer torch");
-  if (start.substr(0, kZip.size()) != kZip) throw Error("not a checkpoint of torch.save (no zip archive)");
+    throw Error("saved before torch 1.6: load it and save it again with a newer torch");
+  if (start.substr(0, kZip.size()) != kZip) throw Error("not a checkpoint of torch.save (not a zip archive)");
 }
 
 struct StorageType {
@@ -37,17 +37,17 @@ constexpr StorageType kStorageTypes[] = {{"FloatStorage", Dtype::f32},     {"Hal
                                          {"LongStorage", Dtype::i64},      {"IntStorage", Dtype::i32},
                                          {"ByteStorage", Dtype::u8},       {"BoolStorage", Dtype::u8}};
 
-/// The call of _rebuild_tensor_v2 within what a tensor was pickled as, or nothing: its arguments are storage, offset,
-/// sizes and strides.
+/// Returns the arguments of the _rebuild_tensor_v2 call inside a pickled tensor: storage, offset, sizes, strides.
+/// Returns nothing if the value is not a tensor.
 std::optional<PickleValue> rebuild_arguments(PickleValue value) {
-  for (int i = 0; i < kMostWrappers && value.is_object(); ++i) {
+  for (int i = 0; i < kMaxWrappers && value.is_object(); ++i) {
     const PickleValue arguments = value.arguments();
     if (!value.module().starts_with("torch.")) return std::nullopt;
     if (value.name() == "_rebuild_tensor_v2" || value.name() == "_rebuild_tensor") {
       if (arguments.size() < 4) return std::nullopt;
       return arguments;
     }
-    if (value.name() == "_rebuild_from_type_v2") {  // function, type, arguments, state: of a tensor with attributes
+    if (value.name() == "_rebuild_from_type_v2") {  // a tensor with attributes: function, type, arguments, state
       if (arguments.size() < 3 || arguments[0].name() != "_rebuild_tensor_v2" || arguments[2].size() < 4)
         return std::nullopt;
       return arguments[2];
@@ -58,8 +58,10 @@ std::optional<PickleValue> rebuild_arguments(PickleValue value) {
   return std::nullopt;
 }
 
-/// Elements from the first to the one behind the last; nothing where 64 bits don't hold that or a size is negative.
-std::optional<std::uint64_t> reach(const std::vector<std::int64_t>& shape, const std::vector<std::int64_t>& strides) {
+/// Returns the number of storage elements from the first to the last element of a tensor. Returns nothing if the number
+/// does not fit in 64 bits, or if a size or stride is negative.
+std::optional<std::uint64_t> storage_extent(const std::vector<std::int64_t>& shape,
+                                            const std::vector<std::int64_t>& strides) {
   std::uint64_t last = 0;
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] < 0 || strides[i] < 0) return std::nullopt;
@@ -84,8 +86,8 @@ bool is_contiguous(const std::vector<std::int64_t>& shape, const std::vector<std
 }  // namespace
 
 TorchFile TorchFile::open(const std::string& path) {
-  std::error_code unknown;  // then opening tells why
-  const auto status = std::filesystem::status(path, unknown);
+  std::error_code ignored;  // opening the file reports the reason
+  const auto status = std::filesystem::status(path, ignored);
   if (status.type() == std::filesystem::file_type::not_found) throw Error("no such file");
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) throw Error("not an ordinary file");
   std::ifstream file(path, std::ios::binary);
@@ -114,14 +116,14 @@ TorchFile::TorchFile(ZipArchive archive) : archive_(std::move(archive)) {
   std::vector<std::string> found;
   for (const auto& [name, entry] : archive_->entries())
     if (std::filesystem::path(name).filename() == pickle) found.push_back(name);
-  if (found.size() != 1) throw Error("not a checkpoint of torch.save (no data.pkl inside)");
+  if (found.size() != 1) throw Error("not a checkpoint of torch.save (no data.pkl in the archive)");
   folder_ = found[0].substr(0, found[0].size() - pickle.size());
   if (archive_->entries().contains(folder_ + "constants.pkl"))
-    throw Error("a TorchScript program: convert the checkpoint that it was exported from");
+    throw Error("is a TorchScript program: convert the checkpoint that it was exported from");
   if (archive_->entries().contains(folder_ + "byteorder")) {
     const std::vector<std::byte> order = archive_->read(folder_ + "byteorder");
     if (std::string_view(reinterpret_cast<const char*>(order.data()), order.size()) != "little")
-      throw Error("a checkpoint of a big-endian machine: save it again on another");
+      throw Error("was saved on a big-endian machine: save it again on a little-endian one");
   }
   for (const auto& [name, entry] : archive_->entries())
     if (name.starts_with(folder_ + "data/")) stored_ += entry.size;
@@ -145,7 +147,7 @@ StoredTensor TorchFile::tensor(PickleValue value, const std::string& name) {
   const std::optional<PickleValue> arguments = rebuild_arguments(value);
   if (!arguments) throw fail("is not a tensor as torch.save writes it");
   const std::optional<PickleValue> id = (*arguments)[0].persistent();
-  if (!id || id->size() < 5 || (*id)[0].text() != "storage" || !(*id)[2].text()) throw fail("its storage is unknown");
+  if (!id || id->size() < 5 || (*id)[0].text() != "storage" || !(*id)[2].text()) throw fail("has no valid storage");
   const std::string_view type = (*id)[1].name();
   const auto known = std::find_if(std::begin(kStorageTypes), std::end(kStorageTypes),
                                   [&](const StorageType& t) { return t.name == type; });
@@ -155,11 +157,11 @@ StoredTensor TorchFile::tensor(PickleValue value, const std::string& name) {
   const std::vector<std::int64_t> strides = (*arguments)[3].integers();
   const std::optional<std::int64_t> offset = (*arguments)[1].integer();
   if (!offset || *offset < 0 || tensor.shape.size() != (*arguments)[2].size() ||
-      strides.size() != tensor.shape.size() || tensor.shape.size() > kMostDimensions)
-    throw fail("its sizes are damaged");
+      strides.size() != tensor.shape.size() || tensor.shape.size() > kMaxDimensions)
+    throw fail("has invalid sizes or strides");
   const std::span<const std::byte> memory = storage(*(*id)[2].text());
   const std::uint64_t available = memory.size() / size_of(tensor.dtype);
-  const std::optional<std::uint64_t> needed = reach(tensor.shape, strides);
+  const std::optional<std::uint64_t> needed = storage_extent(tensor.shape, strides);
   if (!needed || static_cast<std::uint64_t>(*offset) > available || *needed > available - *offset)
     throw fail("reaches outside of its storage");
 
@@ -167,8 +169,8 @@ StoredTensor TorchFile::tensor(PickleValue value, const std::string& name) {
   bool fits = true;
   for (const std::int64_t d : tensor.shape)
     fits = fits && !__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(d), &bytes);
-  if (!fits || __builtin_add_overflow(handed_out_, bytes, &handed_out_) || handed_out_ > kMostBytes ||
-      handed_out_ > kMostSharing * stored_ + kFreeBytes)
+  if (!fits || __builtin_add_overflow(returned_, bytes, &returned_) || returned_ > kMaxBytes ||
+      returned_ > kMaxSharing * stored_ + kFreeBytes)
     throw fail("the tensors are larger than the file can hold");
   tensor.data = memory.subspan(static_cast<std::size_t>(*offset) * size_of(tensor.dtype),
                                static_cast<std::size_t>(*needed) * size_of(tensor.dtype));
@@ -176,7 +178,7 @@ StoredTensor TorchFile::tensor(PickleValue value, const std::string& name) {
   return whole && tensor.dtype != Dtype::f64 ? tensor : copy(tensor, strides);
 }
 
-/// The elements of strided memory in row-major order.
+/// Copies the elements of strided memory in row-major order; converts f64 to f32.
 StoredTensor TorchFile::copy(const StoredTensor& memory, const std::vector<std::int64_t>& strides) {
   const std::size_t size = size_of(memory.dtype);
   std::size_t count = 1;
@@ -186,7 +188,7 @@ StoredTensor TorchFile::copy(const StoredTensor& memory, const std::vector<std::
   std::size_t from = 0;
   for (std::size_t i = 0; i < count; ++i) {
     std::memcpy(bytes.data() + i * size, memory.data.data() + from * size, size);
-    for (std::size_t d = at.size(); d-- > 0;) {  // to the next element: the innermost axis that has one
+    for (std::size_t d = at.size(); d-- > 0;) {  // increment the index, innermost axis first
       from += static_cast<std::size_t>(strides[d]);
       if (++at[d] < memory.shape[d]) break;
       from -= static_cast<std::size_t>(strides[d] * memory.shape[d]);

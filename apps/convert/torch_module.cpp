@@ -6,8 +6,8 @@
 namespace cudet::convert {
 namespace {
 
-constexpr std::size_t kMostMembers =
-    300;  // of each kind in a module, rows of a table too: keeps walks and look-ups short
+// Limit of attributes, sub-modules, parameters and buffers per module, and so of rows: keeps linear searches short.
+constexpr std::size_t kMaxMembers = 300;
 
 std::string sizes(const std::vector<std::int64_t>& shape) {
   std::string text;
@@ -24,11 +24,11 @@ bool all_finite(const StoredTensor& tensor) {
 
 TorchModule::TorchModule(PickleValue value, std::string name, std::string label)
     : value_(value), name_(std::move(name)), label_(std::move(label)) {
-  if (value.state_entries() > kMostMembers) throw fault("has more than 300 attributes");
+  if (value.state_entries() > kMaxMembers) throw fault("has more than 300 attributes");
   const auto modules = value.attribute("_modules");
   if (!modules || !modules->is_dict()) throw fault("is not a torch module");
   for (const char* members : {"_modules", "_parameters", "_buffers"})
-    if (const auto dict = value.attribute(members); dict && dict->entries() > kMostMembers)
+    if (const auto dict = value.attribute(members); dict && dict->entries() > kMaxMembers)
       throw fault(std::string(members) + " has more than 300 entries");
 }
 
@@ -98,7 +98,8 @@ void TorchModule::expect_children(std::initializer_list<std::string_view> names)
 }
 
 void TorchModule::expect_kind(std::string_view expected) const {
-  if (kind() != expected) throw fault(std::string(kind()) + " is not supported here: " + std::string(expected) + " is");
+  if (kind() != expected)
+    throw fault(std::string(kind()) + " is not supported here, expected " + std::string(expected));
 }
 
 std::optional<PickleValue> TorchModule::parameter(std::string_view name) const {
@@ -128,13 +129,13 @@ const StoredTensor& TorchWeights::take(const TorchModule& module, const char* pa
   const std::string name = module.name() + "." + parameter;
   const StoredTensor tensor = file_.tensor(*found, name);
   if (tensor.dtype != Dtype::f32 && tensor.dtype != Dtype::f16 && tensor.dtype != Dtype::bf16)
-    throw module.fault(std::string(parameter) + " holds no floats");
-  const bool alike = std::equal(shape.begin(), shape.end(), tensor.shape.begin(), tensor.shape.end(),
-                                [](std::int64_t want, std::int64_t is) { return is > 0 && (want == 0 || want == is); });
-  if (!alike)
-    throw module.fault(std::string(parameter) + " has the sizes " + sizes(tensor.shape) + ", expected " + sizes(shape));
+    throw module.fault(std::string(parameter) + " does not contain floats");
+  const bool fits = std::equal(shape.begin(), shape.end(), tensor.shape.begin(), tensor.shape.end(),
+                               [](std::int64_t want, std::int64_t is) { return is > 0 && (want == 0 || want == is); });
+  if (!fits)
+    throw module.fault(std::string(parameter) + " has shape " + sizes(tensor.shape) + ", expected " + sizes(shape));
   if (!all_finite(tensor))
-    throw module.fault(std::string(parameter) + " holds values that are not finite: the training diverged");
+    throw module.fault(std::string(parameter) + " contains values that are not finite: the training diverged");
   return tensors.insert_or_assign(name, tensor).first->second;
 }
 

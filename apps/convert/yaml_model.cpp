@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "apps/convert/checkpoint_row.h"
-#include "apps/convert/yaml_guard.h"
+#include "apps/convert/yaml_limits.h"
 #include "kernels/error.h"
 #include "layers/layer.h"
 
@@ -18,8 +18,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Aliases could make a small file mean a huge table.
-constexpr std::size_t kMostRows = 1000, kMostInputs = 1000, kMostArguments = 16;
+// With aliases a small file can describe a huge table.
+constexpr std::size_t kMaxRows = 1000, kMaxInputs = 1000, kMaxArguments = 16;
 
 template <class T>
 std::optional<T> as(const YAML::Node& node) {
@@ -28,21 +28,21 @@ std::optional<T> as(const YAML::Node& node) {
   return value;
 }
 
-/// A scalar as Python's YAML and Ultralytics' parse_model understand it together: quoted or not, "None", "True" and
-/// numbers are what they say.
+/// Converts a scalar or a list of numbers as Python's YAML parser and Ultralytics' parse_model do together: quoted or
+/// not, "None", "True" and numbers are converted to their values.
 Json argument(const YAML::Node& node) {
   if (node.IsNull()) return nullptr;
   if (node.IsSequence()) {
-    if (node.size() > kMostArguments) throw Error("an argument that is a list of more than 16 numbers");
+    if (node.size() > kMaxArguments) throw Error("an argument is a list of more than 16 numbers");
     Json list = Json::array();
     for (const YAML::Node& element : node) {
       const auto number = as<double>(element);
-      if (!number || !std::isfinite(*number)) throw Error("an argument that is a list must hold numbers");
+      if (!number || !std::isfinite(*number)) throw Error("a list as an argument must hold numbers");
       list.push_back(*number);
     }
     return list;
   }
-  if (!node.IsScalar()) throw Error("an argument that is neither number, text, list nor nothing");
+  if (!node.IsScalar()) throw Error("an argument must be a number, a text, a list or null");
   const std::string& text = node.Scalar();
   if (text == "None") return nullptr;
   if (const auto whole = as<int>(node)) return *whole;
@@ -53,7 +53,7 @@ Json argument(const YAML::Node& node) {
 
 Json row_inputs(const YAML::Node& node) {
   if (const auto one = as<int>(node)) return *one;
-  if (node.size() > kMostInputs) throw Error("has more than 1000 inputs");
+  if (node.size() > kMaxInputs) throw Error("has more than 1000 inputs");
   Json list = Json::array();
   for (const YAML::Node& element : node) {
     const auto from = as<int>(element);
@@ -61,7 +61,7 @@ Json row_inputs(const YAML::Node& node) {
     list.push_back(*from);
   }
   if (!node.IsSequence() || list.empty() || list.size() != node.size())
-    throw Error("the first of its parts must be a row's number, or a list of them");
+    throw Error("from must be a row number or a list of row numbers");
   return list;
 }
 
@@ -70,13 +70,14 @@ ModelRow read_row(const YAML::Node& node, int bins) {
   ModelRow row{row_inputs(node[0]), as<int>(node[1]).value_or(0), node[2].Scalar(), Json::array()};
   if (row.repeats < 1) throw Error("repeats must be a whole number from 1");
   if (node[3].IsNull()) return row;
-  if (!node[3].IsSequence() || node[3].size() > kMostArguments)
-    throw Error("its arguments must be a list of at most " + std::to_string(kMostArguments));
+  if (!node[3].IsSequence() || node[3].size() > kMaxArguments)
+    throw Error("the arguments must be a list of at most " + std::to_string(kMaxArguments));
   for (const YAML::Node& element : node[3]) row.arguments.push_back(argument(element));
   if (row.module == "nn.Upsample") row.module = "Upsample";
   if (is_dysample(row.module)) row.module = "DySample";
   if (!find_layer(row.module)) throw Error(why_unsupported(row.module));
-  // Ultralytics since 8.4: more than [out, k] means YOLO26's SPPF, whose first convolution has no activation.
+  // Since Ultralytics 8.4, more arguments than [out, k] mean the SPPF of YOLO26: its first convolution has no
+  // activation.
   if (row.module == "SPPF" && row.arguments.size() > 2) row.arguments.push_back({{"cv1_act", false}});
   if (row.module == "Detect" && row.arguments.size() == 1 && bins != 16) row.arguments.push_back(bins);
   return row;
@@ -84,8 +85,8 @@ ModelRow read_row(const YAML::Node& node, int bins) {
 
 std::vector<ModelRow> read_rows(const YAML::Node& root, const std::string& section, int bins) {
   const YAML::Node rows = root[section];
-  if (!rows || !rows.IsSequence()) throw Error("lacks a list of rows called " + section);
-  if (rows.size() > kMostRows) throw Error(section + " has more than 1000 rows");
+  if (!rows || !rows.IsSequence()) throw Error("has no list of rows named " + section);
+  if (rows.size() > kMaxRows) throw Error(section + " has more than 1000 rows");
   std::vector<ModelRow> table;
   std::size_t i = 0;
   for (const YAML::Node& row : rows) {
@@ -100,8 +101,8 @@ std::vector<ModelRow> read_rows(const YAML::Node& root, const std::string& secti
   return table;
 }
 
-/// The letter of a scale in a file's name, as Ultralytics finds it: "yolov8s-mine", "yolo11x"; or empty.
-std::string scale_of_name(const std::string& path) {
+/// Returns the scale letter in a file name, found as Ultralytics does ("yolov8s-mine", "yolo11x"), or an empty string.
+std::string scale_from_name(const std::string& path) {
   const std::string stem = std::filesystem::path(path).stem().string();
   std::string_view rest = stem;
   constexpr std::string_view kYolo = "yolo";
@@ -140,13 +141,14 @@ void read_scales(const YAML::Node& root, const std::string& name, const std::str
   const auto has = [&](const std::string& key) {
     return std::any_of(table.scales.begin(), table.scales.end(), [&](const auto& s) { return s.first == key; });
   };
-  if (!wanted.empty() && !has(wanted)) throw Error("scale " + wanted + " is not among its scales");
+  if (!wanted.empty() && !has(wanted)) throw Error("scale " + wanted + " is not one of the scales in the file");
   if (table.scales.empty()) return;
-  const std::string named = scale_of_name(name);
+  const std::string named = scale_from_name(name);
   table.scale = !wanted.empty() ? wanted : has(named) ? named : table.scales.front().first;
 }
 
-/// A list, or a map {0: person, …}. Names that are not as many as the classes are of another model: left out.
+/// Reads the class names from a list or a map {0: person, …}. Returns no names if their number is not the number of
+/// classes: they belong to another model.
 std::vector<std::string> read_names(const YAML::Node& node, int classes) {
   std::map<int, std::string> names;
   if (node && node.IsSequence())
@@ -164,47 +166,47 @@ std::vector<std::string> read_names(const YAML::Node& node, int classes) {
   return list;
 }
 
-/// What was asked for, else nc, else as many as there are names, else COCO's.
+/// Returns the number of classes: `wanted`, else nc, else the number of names, else 80 as in COCO.
 int class_count(const YAML::Node& root, std::optional<int> wanted) {
   if (wanted) return *wanted;
   const YAML::Node nc = root["nc"], names = root["names"];
   int classes = 80;
   if (nc)
-    classes = as<int>(nc).value_or(0);  // which the runtime refuses
+    classes = as<int>(nc).value_or(0);  // the runtime rejects 0
   else if (names && names.size() > 0)
     classes = static_cast<int>(names.size());
   return classes;
 }
 
 ModelTable interpret(const YAML::Node& root, const std::string& name, const YamlOptions& options) {
-  if (!root.IsMap()) throw Error("is not a network's YAML: a map with backbone and head is needed");
+  if (!root.IsMap()) throw Error("is not the YAML of a network: expected a map with backbone and head");
   ModelTable table;
   const auto activation = root["activation"] ? as<std::string>(root["activation"]) : std::nullopt;
   if (root["activation"] && !root["activation"].IsNull() &&
       (!activation || activation->find("SiLU") == std::string::npos))
-    throw Error("activation " + activation.value_or("?") + " is not supported: SiLU is");
+    throw Error("activation " + activation.value_or("?") + " is not supported, expected SiLU");
   if (root["end2end"] && as<bool>(root["end2end"]).value_or(false)) throw Error("end2end heads are not supported");
-  if (root["ch"] && as<int>(root["ch"]) != 3) throw Error("pictures of other than 3 channels (ch) are not supported");
-  const int bins = root["reg_max"] ? as<int>(root["reg_max"]).value_or(0) : 16;  // 0: the runtime refuses it
+  if (root["ch"] && as<int>(root["ch"]) != 3) throw Error("only images with 3 channels (ch) are supported");
+  const int bins = root["reg_max"] ? as<int>(root["reg_max"]).value_or(0) : 16;  // the runtime rejects 0
   const YAML::Node names = root["names"];
   table.classes = class_count(root, options.classes);
   table.names = read_names(names, table.classes);
   read_scales(root, name, options.scale, table);
   table.backbone = read_rows(root, "backbone", bins);
   table.head = read_rows(root, "head", bins);
-  if (table.head.empty() || table.head.back().module != "Detect") throw Error("its last row is not Detect");
+  if (table.head.empty() || table.head.back().module != "Detect") throw Error("the last row is not Detect");
   return table;
 }
 
 }  // namespace
 
 ModelTable read_yaml_model(const std::string& text, const std::string& name, const YamlOptions& options) {
-  check_yaml_size(text);
+  check_yaml_limits(text);
   try {
     return interpret(YAML::Load(text), name, options);
   } catch (const YAML::Exception& error) {
     const std::string where = error.mark.is_null() ? "" : " at line " + std::to_string(error.mark.line + 1);
-    throw Error("not sound YAML" + where + ": " + error.msg);
+    throw Error("invalid YAML" + where + ": " + error.msg);
   }
 }
 

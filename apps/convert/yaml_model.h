@@ -1,4 +1,4 @@
-// The network table of an Ultralytics YAML file.
+// Reads the network table of an Ultralytics YAML file.
 #pragma once
 #include <optional>
 #include <string>
@@ -8,13 +8,13 @@
 namespace cudet::convert {
 
 struct YamlOptions {
-  std::string scale;           ///< empty: by the file's name ("yolov8s-mine.yaml": s), else the file's first
-  std::optional<int> classes;  ///< in place of the file's nc
+  std::string scale;           ///< empty: from the file name ("yolov8s-mine.yaml": s), else the first in the file
+  std::optional<int> classes;  ///< overrides nc of the file
 };
 
-/// Reads a table: backbone and head row by row, nc, scales (or depth_multiple and width_multiple), names. `name` is the
-/// file's, for the scale. Throws Error, without a path, where it isn't such a table or has a module that the runtime
-/// lacks ("head row 12 (Segment): …"); what the modules make of their arguments is check_runnable's to say.
+/// Reads a table: the rows of backbone and head, nc, scales (or depth_multiple and width_multiple), names. name: file
+/// name, used to choose the scale. Throws Error, without a path, if the text is not such a table or has a module that
+/// the runtime does not support ("head row 12 (Segment): …"). check_runnable() checks the arguments of the modules.
 ModelTable read_yaml_model(const std::string& text, const std::string& name, const YamlOptions& options);
 
 }  // namespace cudet::convert

@@ -1,4 +1,5 @@
-// A zip archive, read with distrust: an entry's claims are checked against the archive before anything is allocated.
+// Reads untrusted zip archives: the declared size of each entry is checked against the archive before memory is
+// allocated.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -11,20 +12,20 @@ struct zip;
 
 namespace cudet::convert {
 
-/// The entries of an archive by name. Movable. Errors are Error without a path.
+/// The entries of an archive by name. Movable. Throws Error without a path.
 class ZipArchive {
  public:
-  /// Throws Error where the file is no sound archive, or two entries have one name, or an entry is encrypted, or is
-  /// larger than its bytes in the archive can make it (stored: those; deflated: 1032 times those).
+  /// Throws Error if the file is not a valid archive, two entries have the same name, or an entry is encrypted or
+  /// declares more bytes than its data can expand to (stored: the same number; deflate: 1032 times that number).
   static ZipArchive open(const std::string& path);
   static ZipArchive parse(std::vector<std::byte> bytes);
 
   struct Entry {
-    std::uint64_t index, size;  // size: bytes when unpacked
+    std::uint64_t index, size;  // size: uncompressed, bytes
   };
   const std::map<std::string, Entry>& entries() const { return entries_; }
 
-  /// An entry's bytes, its checksum verified. Throws Error where it is damaged or is not there.
+  /// Returns the bytes of an entry and verifies its checksum. Throws Error if the entry is damaged or does not exist.
   std::vector<std::byte> read(const std::string& name) const;
 
  private:
@@ -34,7 +35,7 @@ class ZipArchive {
   using Handle = std::unique_ptr<zip, Discard>;
   ZipArchive(Handle archive, std::vector<std::byte> bytes, std::uint64_t size);
 
-  std::vector<std::byte> bytes_;  // what the handle reads, where it does not read a file
+  std::vector<std::byte> bytes_;  // the archive in memory, if it is not read from a file
   Handle archive_;
   std::map<std::string, Entry> entries_;
 };

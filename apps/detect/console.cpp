@@ -34,7 +34,7 @@ void Console::complain(const std::string& line) {
 
 void Console::progress(std::size_t done) {
   done_ = done;
-  constexpr auto kPause = std::chrono::milliseconds(100);  // a terminal is slow
+  constexpr auto kPause = std::chrono::milliseconds(100);  // writing to a terminal is slow
   if (bar_ && std::chrono::steady_clock::now() - drawn_ >= kPause) draw_bar();
 }
 
@@ -59,7 +59,7 @@ std::string progress_bar(std::size_t done, std::size_t total, double seconds, in
   bar.append(filled, '#').append(width - filled, '-').append("] ");
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
   char text[96];
-  std::snprintf(text, sizeof text, "%zu of %zu, %.1f pictures/s", done, total, rate);
+  std::snprintf(text, sizeof text, "%zu of %zu, %.1f images/s", done, total, rate);
   bar += text;
   if (rate <= 0) return bar;
   const auto left = static_cast<long>(static_cast<double>(total - done) / rate + 0.5);

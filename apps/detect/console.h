@@ -1,4 +1,4 @@
-// What people see: lines about pictures, errors, and a progress bar on a terminal.
+// Console output of detect: one line per image, errors, and a progress bar on a terminal.
 #pragma once
 #include <chrono>
 #include <cstddef>
@@ -8,15 +8,19 @@ namespace cudet::detect {
 
 class Console {
  public:
-  /// `lines`: whether say() prints. `total`: pictures. The bar is for several of them, on a terminal.
+  /// `lines`: whether say() prints. `bar`: whether to draw the progress bar; it is drawn only for more than one image
+  /// and if standard error is a terminal. `total`: number of images.
   Console(bool lines, bool bar, std::size_t total);
   ~Console();
-  Console(const Console&) = delete;  // there is one terminal
+  Console(const Console&) = delete;  // one object draws on the terminal
   Console& operator=(const Console&) = delete;
 
-  void say(const std::string& line);       ///< to standard output. Throws Error where it is closed or full
-  void complain(const std::string& line);  ///< to standard error, after "detect: ", control characters replaced
-  void progress(std::size_t done);         ///< `done` of the total
+  /// Prints a line on standard output. Throws Error if it cannot be written.
+  void say(const std::string& line);
+  /// Prints "detect: " and the line, with control characters replaced, on standard error.
+  void complain(const std::string& line);
+  /// Updates the progress bar: `done` images of the total.
+  void progress(std::size_t done);
 
  private:
   void clear_bar();
@@ -28,7 +32,7 @@ class Console {
   bool shown_ = false;
 };
 
-/// "12 of 40, 8.3 pictures/s, 3 s left" behind a bar of `width` characters. seconds: since the start.
+/// Returns a bar of `width` characters, followed by "12 of 40, 8.3 images/s, 3 s left". seconds: time since the start.
 std::string progress_bar(std::size_t done, std::size_t total, double seconds, int width);
 
 }  // namespace cudet::detect

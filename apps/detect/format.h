@@ -1,4 +1,4 @@
-// Values as text: JSON, CSV, lines for people.
+// Formats values as JSON, CSV and console text.
 #pragma once
 #include <string>
 #include <string_view>
@@ -8,20 +8,22 @@
 
 namespace cudet::detect {
 
-/// A JSON string, quotes included. Bytes that aren't UTF-8 become U+FFFD.
+/// Returns a JSON string including its quotes. Bytes that are not valid UTF-8 become U+FFFD.
 std::string json_string(std::string_view text);
-/// The shortest JSON number that reads back as the same float; null if it isn't finite.
+/// Returns the shortest JSON number that parses to the same float; "null" if the value is not finite.
 std::string json_number(float value);
-/// A JSON number rounded to some decimals, at least one of which is written, as Python does; null if it isn't finite.
+/// Returns a JSON number rounded to at most `decimals` decimals. At least one decimal is written, as Python does.
+/// Returns "null" if the value is not finite.
 std::string rounded_number(double value, int decimals);
 
-/// A field of RFC 4180: in quotes where it holds a comma, a quote or a line break.
+/// Returns a CSV field (RFC 4180), in quotes if it contains a comma, a quote or a line break.
 std::string csv_field(std::string_view text);
 
-/// For a line on a terminal: control characters become '?'.
+/// Replaces control characters by '?', for lines on a terminal.
 std::string printable(std::string_view text);
 
-/// What was found, most frequent class first: "4 person, 1 bus"; "nothing".
+/// Returns the number of detections per class, most frequent class first: "4 person, 1 bus"; "nothing" if there are
+/// none.
 std::string summary(const std::vector<Detection>& detections, const std::vector<std::string>& names);
 
 }  // namespace cudet::detect

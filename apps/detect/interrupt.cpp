@@ -5,8 +5,8 @@
 namespace cudet::detect {
 namespace {
 
-std::atomic<bool> caught = false;  // a handler can reach nothing but globals
-static_assert(std::atomic<bool>::is_always_lock_free, "a handler may set it, and another thread read it");
+std::atomic<bool> caught = false;  // global: a signal handler has no arguments of its own
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it, another thread reads it");
 
 extern "C" void on_signal(int) {
   caught.store(true);
@@ -17,7 +17,7 @@ extern "C" void on_signal(int) {
 const std::atomic<bool>& catch_signals() {
   struct sigaction action {};
   action.sa_handler = on_signal;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one has its usual effect
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second signal has its default effect
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
   ::sigaction(SIGHUP, &action, nullptr);

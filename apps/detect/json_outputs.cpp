@@ -1,4 +1,4 @@
-// --json and --coco.
+// The outputs of --json and --coco.
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char *kEndOfJson = "\n]}\n", *kEndOfCoco = "\n]\n";
 
-/// A class of COCO's detection task and the number that its annotations give it.
+/// A class of the COCO detection task and its id in the annotation files.
 struct Category {
   const char* name;
   int id;
@@ -47,7 +47,7 @@ constexpr std::array<Category, 80> kCoco = {{
     {"hair drier", 89},    {"toothbrush", 90},
 }};
 
-/// The number that a name of digits is, else the name: JSON.
+/// Returns the image id as JSON: the number if the file name without extension is all digits, otherwise that name.
 std::string image_id(const std::string& path) {
   const std::string stem = std::filesystem::path(path).stem().string();
   if (stem.empty() || !std::all_of(stem.begin(), stem.end(), [](char c) { return c >= '0' && c <= '9'; }))
@@ -95,7 +95,7 @@ void CocoOutput::add(const Finished& picture) {
   std::string entry;
   const std::filesystem::path path = picture.source.name();
   for (const Detection& d : picture.result.detections) {
-    const float width = d.x2 - d.x1, height = d.y2 - d.y1;  // by way of the centre, in float: the reference's rounding
+    const float width = d.x2 - d.x1, height = d.y2 - d.y1;  // via the centre, in float, as the reference rounds
     const float left = (d.x1 + d.x2) / 2 - width / 2, top = (d.y1 + d.y2) / 2 - height / 2;
     const int category = is_coco_ ? kCoco.at(d.class_id).id : d.class_id + 1;
     entry += first_ && entry.empty() ? "\n" : ",\n";

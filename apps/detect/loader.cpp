@@ -18,21 +18,21 @@ namespace cudet::detect {
 namespace {
 
 constexpr std::size_t kLargestFile = std::size_t{1} << 30;  // bytes
-constexpr int kPatience = 50;                               // milliseconds between looks at stop and interrupted
+constexpr int kPollInterval = 50;                           // milliseconds between checks of stop_ and interrupted_
 
-/// A file for reading; standard input is only borrowed.
+/// A file open for reading. Closes it at the end, except for standard input.
 class Input {
  public:
   explicit Input(const Source& source) {
     if (source.path == "-") return;
-    owned_ = ::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not make it wait
+    owned_ = ::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // do not block on a FIFO
     if (owned_ < 0) throw Error(source.name() + ": " + std::strerror(errno));
     struct stat status {};
     const bool known = ::fstat(owned_, &status) == 0;
     if (known && S_ISREG(status.st_mode)) return;
     ::close(owned_);
     throw Error(source.name() +
-                (known && S_ISDIR(status.st_mode) ? ": a folder, not a picture" : ": not an ordinary file"));
+                (known && S_ISDIR(status.st_mode) ? ": is a folder, not an image" : ": not an ordinary file"));
   }
   ~Input() {
     if (owned_ >= 0) ::close(owned_);
@@ -54,7 +54,7 @@ Loader::Loader(const std::vector<Source>& sources, std::size_t max_pixels, std::
   try {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error&) {
-    throw Error("the system has not enough threads");
+    throw Error("cannot start the thread that reads images: the system's limit is reached");
   }
 }
 
@@ -70,8 +70,8 @@ Loader::~Loader() {
 std::optional<Loaded> Loader::next() {
   std::unique_lock lock(mutex_);
   if (given_ == sources_.size()) return std::nullopt;
-  const auto patience = std::chrono::milliseconds(kPatience);
-  while (!changed_.wait_for(lock, patience, [this] { return !ready_.empty(); }))
+  const auto interval = std::chrono::milliseconds(kPollInterval);
+  while (!changed_.wait_for(lock, interval, [this] { return !ready_.empty(); }))
     if (interrupted_) return std::nullopt;
   if (interrupted_) return std::nullopt;
   Loaded loaded = std::move(ready_.front());
@@ -106,7 +106,7 @@ Loaded Loader::load(const Source& source) const {
   } catch (const Error& error) {
     loaded.error = error.what();
   } catch (const std::bad_alloc&) {
-    loaded.error = source.name() + ": not enough memory for the picture";
+    loaded.error = source.name() + ": out of memory for the image";
   }
   loaded.ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   return loaded;
@@ -119,13 +119,13 @@ std::vector<std::byte> Loader::read(const Source& source) const {
   for (std::size_t size = 0;;) {
     if (stop_) throw Error(source.name() + ": interrupted");
     pollfd ready{input.descriptor(), POLLIN, 0};
-    if (::poll(&ready, 1, kPatience) == 0) continue;
+    if (::poll(&ready, 1, kPollInterval) == 0) continue;
     if (file.size() - size < kPiece) file.resize(std::max(size + kPiece, size + size / 2));
     const ssize_t got = ::read(input.descriptor(), file.data() + size, file.size() - size);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got < 0) throw Error(source.name() + ": " + std::strerror(errno));
     size += static_cast<std::size_t>(got);
-    if (size > kLargestFile) throw Error(source.name() + ": a picture file of more than 1 GiB");
+    if (size > kLargestFile) throw Error(source.name() + ": the image file is larger than 1 GiB");
     if (got == 0) {
       file.resize(size);
       return file;

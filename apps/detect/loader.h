@@ -1,4 +1,4 @@
-// Reads and decodes the next pictures while the network runs on this one.
+// Reads and decodes images in a background thread while the network runs on the current one.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -17,21 +17,21 @@ namespace cudet::detect {
 struct Loaded {
   const Source* source;
   DecodedImage picture;
-  double ms;          // it took to read and decode
-  std::string error;  // a line, where it failed
+  double ms;          // time to read and decode
+  std::string error;  // one line; empty on success
 };
 
-/// A thread that works through the sources in order, at most `ahead` decoded pictures in front of next().
+/// A thread that reads the sources in order and holds at most `ahead` decoded images that next() has not returned yet.
 class Loader {
  public:
-  /// `sources` and `interrupted` must outlive the loader. max_pixels: of a picture.
+  /// `sources` and `interrupted` must outlive the loader. max_pixels: maximum number of pixels per image.
   Loader(const std::vector<Source>& sources, std::size_t max_pixels, std::size_t ahead,
          const std::atomic<bool>& interrupted);
   ~Loader();
-  Loader(const Loader&) = delete;  // its thread knows where it is
+  Loader(const Loader&) = delete;  // its thread holds a pointer to it
   Loader& operator=(const Loader&) = delete;
 
-  /// The next picture; nothing at the end, or once `interrupted` is true.
+  /// Waits for the next image. Returns nothing after the last one, or if `interrupted` is true.
   std::optional<Loaded> next();
 
  private:

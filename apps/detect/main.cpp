@@ -1,4 +1,4 @@
-// detect: finds objects in pictures. Exit status: 0 all done, 1 cut short or some pictures failed, 2 not started.
+// detect: detects objects in images. Exit status: 0 success; 1 an image failed or the run stopped early; 2 not started.
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
     const std::optional<cudet::detect::Options> options = cudet::detect::parse_options(argc, argv);
     return options ? cudet::detect::run(*options) : 0;
   } catch (const std::bad_alloc&) {
-    std::fputs("detect: not enough memory: a smaller --imgsz or --batch needs less\n", stderr);
+    std::fputs("detect: out of memory: use a smaller --imgsz or --batch\n", stderr);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "detect: %s\n", error.what());
   }

@@ -1,4 +1,4 @@
-// The command line.
+// Command-line options of detect.
 #pragma once
 #include <optional>
 #include <string>
@@ -9,25 +9,26 @@
 namespace cudet::detect {
 
 struct Options {
-  std::string model, weights;  // weights: empty where the description names them
-  DetectorOptions detector;    // input 0: the model's own
-  DetectOptions detect;        // without its classes, which need the model
-  std::string classes;         // as given: indices and names, separated by commas
+  std::string model, weights;  // weights: empty for the file that the description names
+  DetectorOptions detector;    // input 0: the size given by the model
+  DetectOptions detect;        // without classes, which depend on the model
+  std::string classes;         // indices and names separated by commas, not parsed yet
   bool square = false;
   int batch = 1;
-  std::size_t max_pixels = 0;  // of a picture
-  std::string isa;             // of the CPU's kernels; the machine's best where empty
+  std::size_t max_pixels = 0;  // per image
+  std::string isa;             // instruction set of the CPU kernels; empty: the best of the machine
   std::string out = "out";
   bool draw = true, quiet = false;
-  std::string json, coco, csv, txt, raw;  // empty: not asked for; "-": standard output
+  std::string json, coco, csv, txt, raw;  // empty: off; "-": standard output
   std::vector<std::string> sources;
 };
 
-/// The command line, every number within its range. Nothing where it asked for the help or the version, which have been
-/// printed. Throws Error with one line that names the option.
+/// Parses the command line and checks the range of each number. Prints the help or the version if the command line asks
+/// for it, and then returns nothing. Throws Error with one line that names the option.
 std::optional<Options> parse_options(int argc, const char* const* argv);
 
-/// Class indices of a list such as "0,2,person". Throws Error where a part is neither an index nor a name of the model.
+/// Returns the class indices of a list such as "0,2,person". Throws Error if an item is neither an index nor a class
+/// name of the model.
 std::vector<int> parse_classes(const std::string& list, const std::vector<std::string>& names);
 
 }  // namespace cudet::detect

@@ -1,4 +1,4 @@
-// --csv, --txt and --out.
+// The outputs of --csv, --txt and --out.
 #include "apps/detect/outputs.h"
 
 #include <unistd.h>
@@ -65,14 +65,14 @@ void PictureOutput::add(const Finished& picture) {
     width_ = image.width, height_ = image.height;
   }
   const std::vector<Detection>& detections = picture.result.detections;
-  for (auto d = detections.rbegin(); d != detections.rend(); ++d)  // the surest on top
+  for (auto d = detections.rbegin(); d != detections.rend(); ++d)  // highest score on top
     painter_->box(image, {d->x1, d->y1, d->x2, d->y2}, class_colour(d->class_id));
   for (auto d = detections.rbegin(); d != detections.rend(); ++d) {
     char score[16];
     std::snprintf(score, sizeof score, " %.2f", d->score);
     painter_->label(image, {d->x1, d->y1, d->x2, d->y2}, names_.at(d->class_id) + score, class_colour(d->class_id));
   }
-  constexpr int kQuality = 92;  // above 90 colours keep their full resolution
+  constexpr int kQuality = 92;  // above 90 the encoder does not subsample chroma
   const bool jpeg = picture.format == ImageFormat::jpeg;
   const std::string name = picture.source.stem + (jpeg ? ".jpg" : ".png");
   AtomicFile file((std::filesystem::path(folder_) / name).string());
@@ -83,13 +83,13 @@ void PictureOutput::add(const Finished& picture) {
 void prepare_folder(const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  std::error_code unseen;
-  if (error && !std::filesystem::is_directory(folder, unseen))
-    throw Error(folder + ": cannot make the folder: " + error.message());
+  std::error_code ignored;
+  if (error && !std::filesystem::is_directory(folder, ignored))
+    throw Error(folder + ": cannot create the folder: " + error.message());
   if (::access(folder.c_str(), W_OK | X_OK) != 0)
-    throw Error(folder + ": cannot write in the folder: " + std::generic_category().message(errno));
+    throw Error(folder + ": cannot write to the folder: " + std::generic_category().message(errno));
   const std::string probe = (std::filesystem::path(folder) / ".cudet-probe").string();
-  AtomicFile(probe).write("x");  // removed as it isn't committed
+  AtomicFile(probe).write("x");  // not committed, so it is removed
 }
 
 }  // namespace cudet::detect

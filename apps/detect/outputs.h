@@ -1,4 +1,4 @@
-// Where results go: one Output for each kind that was asked for.
+// Writers of results: one Output per requested kind.
 #pragma once
 #include <optional>
 #include <string>
@@ -12,28 +12,28 @@
 
 namespace cudet::detect {
 
-/// A picture with all that is known of it.
+/// An image and its results.
 struct Finished {
   const Source& source;
-  Image& image;  // whoever draws on it comes last
+  Image& image;  // the output that draws on it must run last
   ImageFormat format;
   double load_ms;
   const Result& result;
-  const RawOutput* raw;  // null unless asked for
+  const RawOutput* raw;  // null if not requested
 };
 
-/// Errors of all functions are Error with the file that cannot be written. What was added before one stays good.
+/// All functions throw Error with the path of the file that cannot be written. Results added before the error stay
+/// valid.
 class Output {
  public:
   virtual ~Output() = default;
   virtual void add(const Finished& picture) = 0;
-  virtual void finish() {}  ///< once, last: what was added gets in place
-  /// Whether every picture has a file of its own here, so that one that cannot be written is that picture's failure
-  /// alone.
-  virtual bool file_a_picture() const { return false; }
+  virtual void finish() {}  ///< Call once, last: moves the file to its final name.
+  /// Whether each image has its own output file. If so, a failed write concerns only that image, and the run continues.
+  virtual bool one_file_per_image() const { return false; }
 };
 
-/// --json: {"model", "images": [{"file", "width", "height", "ms", "detections"}]}, boxes in pixels of the picture.
+/// --json: {"model", "images": [{"file", "width", "height", "ms", "detections"}]}, boxes in pixels of the image.
 class JsonOutput : public Output {
  public:
   JsonOutput(const std::string& path, const std::string& model, std::vector<std::string> names);
@@ -46,9 +46,9 @@ class JsonOutput : public Output {
   bool first_ = true;
 };
 
-/// --coco: what Ultralytics' save_json writes, [{"image_id", "file_name", "category_id", "bbox", "score"}]: the id is
-/// the number that the file's name is, else the name; categories are COCO's own for its 80 names, else the index plus
-/// one.
+/// --coco: the format of Ultralytics' save_json, [{"image_id", "file_name", "category_id", "bbox", "score"}]. image_id
+/// is the file name without extension, as a number if it is all digits. category_id is COCO's own id if the model has
+/// COCO's 80 class names, otherwise the class index plus one.
 class CocoOutput : public Output {
  public:
   CocoOutput(const std::string& path, const std::vector<std::string>& names);
@@ -60,7 +60,7 @@ class CocoOutput : public Output {
   bool is_coco_, first_ = true;
 };
 
-/// --csv: a row a detection.
+/// --csv: one row per detection.
 class CsvOutput : public Output {
  public:
   CsvOutput(const std::string& path, std::vector<std::string> names);
@@ -72,20 +72,22 @@ class CsvOutput : public Output {
   std::vector<std::string> names_;
 };
 
-/// --txt: Ultralytics' label files, `class x y w h confidence` a line, centre and size as shares of the picture. As
-/// there, a picture without detections has none; but one that was there before, as of an earlier run, becomes empty.
+/// --txt: Ultralytics' label files, one line `class x y w h confidence` per detection; centre and size are fractions of
+/// the image size. As in Ultralytics, an image without detections gets no file. If a file of an earlier run exists, it
+/// is emptied.
 class TxtOutput : public Output {
  public:
-  explicit TxtOutput(std::string folder);  ///< makes the folder
+  explicit TxtOutput(std::string folder);  ///< creates the folder
   void add(const Finished& picture) override;
-  bool file_a_picture() const override { return true; }
+  bool one_file_per_image() const override { return true; }
 
  private:
   std::string folder_;
 };
 
-/// --dump-raw: for each picture <stem>.output0 f32 (4 + classes, anchors) and <stem>.input_u8 (height, width, 3),
-/// written as they come: in front there is room for the header, which is put there at the end.
+/// --dump-raw: a safetensors file with <stem>.output0 f32 (4 + classes, anchors) and <stem>.input_u8 (height, width, 3)
+/// per image. add() writes the tensors at once; finish() writes the header into space that the constructor reserves at
+/// the start of the file.
 class RawOutputFile : public Output {
  public:
   RawOutputFile(const std::string& path, const std::vector<Source>& sources);
@@ -95,24 +97,24 @@ class RawOutputFile : public Output {
  private:
   AtomicFile file_;
   std::string header_;
-  std::size_t room_ = 0;  // bytes for the header
+  std::size_t header_bytes_ = 0;  // reserved for the header
 };
 
-/// --out: the pictures with boxes and labels; a JPEG stays one, others become PNG.
+/// --out: copies of the images with boxes and labels drawn; JPEG for a JPEG source, otherwise PNG.
 class PictureOutput : public Output {
  public:
-  PictureOutput(std::string folder, std::vector<std::string> names);  ///< makes the folder
+  PictureOutput(std::string folder, std::vector<std::string> names);  ///< creates the folder
   void add(const Finished& picture) override;
-  bool file_a_picture() const override { return true; }
+  bool one_file_per_image() const override { return true; }
 
  private:
   std::string folder_;
   std::vector<std::string> names_;
-  std::optional<Painter> painter_;  // for pictures of the last one's size
+  std::optional<Painter> painter_;  // for images of width_ x height_
   int width_ = 0, height_ = 0;
 };
 
-/// Makes a folder where there is none. Throws Error unless files can be written there.
+/// Creates a folder if it does not exist. Throws Error if files cannot be written there.
 void prepare_folder(const std::string& folder);
 
 }  // namespace cudet::detect

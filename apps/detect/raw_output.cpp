@@ -1,4 +1,5 @@
-// --dump-raw, in the safetensors format: 8 bytes of the header's length, the header (JSON, then spaces), the data.
+// The output of --dump-raw, in the safetensors format: 8 bytes with the length of the header, the header (JSON padded
+// with spaces), the data.
 #include <algorithm>
 #include <cmath>
 #include <sstream>
@@ -10,7 +11,7 @@
 namespace cudet::detect {
 namespace {
 
-constexpr std::size_t kLength = 8;  // bytes in front of the header
+constexpr std::size_t kLengthBytes = 8;  // the length field before the header
 
 std::string entry(const std::string& name, const char* type, const std::vector<std::size_t>& shape, std::size_t first,
                   std::size_t last) {
@@ -21,25 +22,26 @@ std::string entry(const std::string& name, const char* type, const std::vector<s
   return text.str();
 }
 
-std::size_t entries_room(const Source& source) {
-  constexpr std::size_t kMost = 1'000'000'000'000'000;  // stands for numbers as long as any
-  return entry(source.stem + ".output0", "F32", {kMost, kMost}, kMost, kMost).size() +
-         entry(source.stem + ".input_u8", "U8", {kMost, kMost, 3}, kMost, kMost).size() + 2;
+/// Maximum size of the two header entries of an image, including commas.
+std::size_t max_entry_bytes(const Source& source) {
+  constexpr std::size_t kLongest = 1'000'000'000'000'000;  // has as many digits as any number that can occur
+  return entry(source.stem + ".output0", "F32", {kLongest, kLongest}, kLongest, kLongest).size() +
+         entry(source.stem + ".input_u8", "U8", {kLongest, kLongest, 3}, kLongest, kLongest).size() + 2;
 }
 
 }  // namespace
 
 RawOutputFile::RawOutputFile(const std::string& path, const std::vector<Source>& sources) : file_(path) {
-  for (const Source& source : sources) room_ += entries_room(source);
-  room_ = (room_ + 2 + 7) / 8 * 8;
-  file_.write(std::string(kLength + room_, ' '));
+  for (const Source& source : sources) header_bytes_ += max_entry_bytes(source);
+  header_bytes_ = (header_bytes_ + 2 + 7) / 8 * 8;
+  file_.write(std::string(kLengthBytes + header_bytes_, ' '));
 }
 
 void RawOutputFile::add(const Finished& picture) {
   const RawOutput& raw = *picture.raw;
-  const std::size_t first = file_.size() - kLength - room_;
+  const std::size_t first = file_.size() - kLengthBytes - header_bytes_;
   const std::span values = std::as_bytes(std::span(raw.values));
-  std::vector<std::byte> bytes(values.begin(), values.end());  // one entry: all of a picture or nothing
+  std::vector<std::byte> bytes(values.begin(), values.end());  // one write: all data of an image or none
   bytes.reserve(values.size() + raw.pixels.size());
   for (const float value : raw.pixels)
     bytes.push_back(static_cast<std::byte>(std::lround(std::clamp(value, 0.0f, 1.0f) * 255)));
@@ -54,8 +56,8 @@ void RawOutputFile::add(const Finished& picture) {
 }
 
 void RawOutputFile::finish() {
-  std::string front(kLength, '\0');
-  for (std::size_t i = 0; i < kLength; ++i) front[i] = static_cast<char>(room_ >> 8 * i & 0xff);
+  std::string front(kLengthBytes, '\0');
+  for (std::size_t i = 0; i < kLengthBytes; ++i) front[i] = static_cast<char>(header_bytes_ >> 8 * i & 0xff);
   front += header_.empty() ? "{}" : header_;
   file_.overwrite(0, header_.empty() ? front : front.append("}"));
   file_.commit();

@@ -14,17 +14,16 @@
 #include "apps/detect/interrupt.h"
 #include "apps/detect/loader.h"
 #include "apps/detect/outputs.h"
-#include "apps/detect/overwriting.h"
+#include "apps/detect/refuse_overwriting.h"
 
 namespace cudet::detect {
 namespace {
 
-/// Throws the last problem where no picture is left.
-void tell_problems(const Sources& sources, Console& console) {
+/// Prints the problems of the sources. Throws the last one as Error if there is no image.
+void report_problems(const Sources& sources, Console& console) {
   for (const std::string& problem : sources.problems)
     if (!sources.pictures.empty() || &problem != &sources.problems.back()) console.complain(problem);
-  if (sources.pictures.empty())
-    throw Error(sources.problems.empty() ? "there is no picture to work on" : sources.problems.back());
+  if (sources.pictures.empty()) throw Error(sources.problems.empty() ? "no images found" : sources.problems.back());
 }
 
 Detector make_detector(const Model& model, const Options& options, Console& console) {
@@ -35,7 +34,8 @@ Detector make_detector(const Model& model, const Options& options, Console& cons
     wanted.fit = Fit::whole;
   }
   Detector detector(model, wanted);
-  if (!detector.fallback().empty()) console.complain("the CPU runs the network, not CUDA: " + detector.fallback());
+  if (!detector.fallback().empty())
+    console.complain("CUDA is not available, the network runs on the CPU: " + detector.fallback());
   const bool is_own = wanted.input.height == 0;
   const Size used = detector.input(), given = is_own ? model.input_size() : wanted.input;
   if (!(used == given)) {
@@ -51,7 +51,7 @@ Detector make_detector(const Model& model, const Options& options, Console& cons
 
 std::vector<std::unique_ptr<Output>> make_outputs(const Options& options, const Sources& sources,
                                                   const std::vector<std::string>& names) {
-  // Folders first, since other files may go there too; but what draws on the picture comes last.
+  // Folders are created first, since the other outputs may be in them. The output that draws on the image runs last.
   std::vector<std::unique_ptr<Output>> outputs;
   auto drawn = options.draw ? std::make_unique<PictureOutput>(options.out, names) : nullptr;
   if (!options.txt.empty()) outputs.push_back(std::make_unique<TxtOutput>(options.txt));
@@ -63,8 +63,8 @@ std::vector<std::unique_ptr<Output>> make_outputs(const Options& options, const 
   return outputs;
 }
 
-/// Works through the pictures, batch by batch, and counts. On CUDA a batch is sent to the device while the network runs
-/// on the one before it, whose results are written after that.
+/// Processes the images in batches and counts the results. On CUDA a batch is sent to the device while the network runs
+/// on the batch before it; the results of that batch are written afterwards.
 class Run {
  public:
   Run(const Options& options, const Sources& sources, const Model& model, DetectOptions detect, Detector detector,
@@ -79,8 +79,9 @@ class Run {
         outputs_(make_outputs(options, sources, names_)),
         failed_(sources.problems.size()) {}
 
-  int all() {
-    work();
+  /// Processes all images. Returns the exit status.
+  int run_all() {
+    process();
     for (const std::unique_ptr<Output>& output : outputs_) {
       try {
         output->finish();
@@ -90,12 +91,12 @@ class Run {
     }
     const std::size_t total = sources_.pictures.size();
     if (interrupted_ && done_ + failed_ < total + sources_.problems.size())
-      report("interrupted: " + std::to_string(done_) + " of " + std::to_string(total) + " pictures are done");
+      report("interrupted: " + std::to_string(done_) + " of " + std::to_string(total) + " images are done");
     return cut_short_ || failed_ > 0 ? 1 : 0;
   }
 
  private:
-  void work() {
+  void process() {
     Loader loader(sources_.pictures, options_.max_pixels, static_cast<std::size_t>(options_.batch) + 2, interrupted_);
     std::vector<Loaded> batch;
     while (!cut_short_) {
@@ -117,7 +118,7 @@ class Run {
     finish_lines();
   }
 
-  /// Starts on a batch, and finishes the one before it.
+  /// Submits a batch and finishes the batch before it.
   void detect(std::vector<Loaded> batch) {
     std::vector<Frame> frames;
     frames.reserve(batch.size());
@@ -125,35 +126,36 @@ class Run {
     if (!options_.raw.empty()) {
       std::vector<RawOutput> raw;
       std::vector<Result> results;
-      if (guarded([&] { results = detector_.detect(frames, detect_, &raw); })) write(batch, results, raw);
+      if (succeeds([&] { results = detector_.detect(frames, detect_, &raw); })) write(batch, results, raw);
       return;
     }
     std::exception_ptr failure;
     try {
       detector_.submit(frames, detect_);
     } catch (...) {
-      failure = std::current_exception();  // told after what was started before it
+      failure = std::current_exception();  // reported after the batch before it is finished
     }
     finish_running();
     if (cut_short_) return;
     if (failure) {
-      guarded([&] { std::rethrow_exception(failure); });
+      succeeds([&] { std::rethrow_exception(failure); });
       return;
     }
     running_ = std::move(batch);
-    if (detector_.device() == Device::cpu) finish_running();  // it has run already
+    if (detector_.device() == Device::cpu) finish_running();  // submit() has already run it
   }
 
   void finish_running() {
     if (running_.empty()) return;
     std::vector<Loaded> batch = std::exchange(running_, {});
     std::vector<Result> results;
-    if (guarded([&] { results = detector_.collect(); })) write(batch, results, {});
+    if (succeeds([&] { results = detector_.collect(); })) write(batch, results, {});
   }
 
-  /// Whether the call succeeds. What it throws is the program's end where nothing is done yet, else the run's.
+  /// Returns whether the call succeeds. If it throws, the exception is passed on if no image is done yet; otherwise it
+  /// is reported, and the run stops early.
   template <class Call>
-  bool guarded(const Call& call) {
+  bool succeeds(const Call& call) {
     try {
       call();
       return true;
@@ -162,7 +164,7 @@ class Run {
       report(error.what());
     } catch (const std::bad_alloc&) {
       if (done_ == 0) throw;
-      report("not enough memory: a smaller --imgsz or --batch needs less");
+      report("out of memory: use a smaller --imgsz or --batch");
     }
     return false;
   }
@@ -173,7 +175,7 @@ class Run {
     } catch (const Error& error) {
       report(error.what());
     } catch (const std::bad_alloc&) {
-      report("not enough memory to write the results");
+      report("out of memory while writing the results");
     }
   }
 
@@ -185,7 +187,7 @@ class Run {
       try {
         output->add(picture);
       } catch (const Error& error) {
-        if (!output->file_a_picture()) throw;
+        if (!output->one_file_per_image()) throw;
         whole = false;
         console_.complain(error.what());
       }
@@ -203,9 +205,9 @@ class Run {
     if (cut_short_) return;
     try {
       if (sources_.pictures.size() > 1)
-        console_.say(std::to_string(done_) + " pictures, " + std::to_string(found_) + " detections" +
+        console_.say(std::to_string(done_) + " images, " + std::to_string(found_) + " detections" +
                      (failed_ > 0 ? ", " + std::to_string(failed_) + " failed" : ""));
-      if (options_.draw && done_ > 0) console_.say("drawn: " + printable(options_.out) + "/");
+      if (options_.draw && done_ > 0) console_.say("images with boxes: " + printable(options_.out) + "/");
     } catch (const Error& error) {
       report(error.what());
     }
@@ -224,8 +226,10 @@ class Run {
   Console& console_;
   const std::atomic<bool>& interrupted_;
   std::vector<std::unique_ptr<Output>> outputs_;
-  std::vector<Loaded> running_;                // the batch that was submitted and not collected
-  std::size_t done_ = 0, failed_, found_ = 0;  // pictures, pictures and sources, detections
+  std::vector<Loaded> running_;  // the batch that is submitted but not collected
+  std::size_t done_ = 0;         // images
+  std::size_t failed_;           // images, and sources without images
+  std::size_t found_ = 0;        // detections
   bool cut_short_ = false;
 };
 
@@ -236,15 +240,15 @@ int run(const Options& options) {
   const Sources sources = find_pictures(options.sources);
   const bool piped = options.json == "-" || options.coco == "-" || options.csv == "-";
   Console console(!options.quiet && !piped, !options.quiet, sources.pictures.size());
-  tell_problems(sources, console);
+  report_problems(sources, console);
   const Model model = Model::load(options.model, options.weights);
   refuse_overwriting(options, sources, model.weights_path());
   DetectOptions detect = options.detect;
   if (!options.classes.empty()) detect.classes = parse_classes(options.classes, model.names());
   Detector detector = make_detector(model, options, console);
-  const std::atomic<bool>& interrupted = catch_signals();  // from here on there are files to leave in order
-  Run work(options, sources, model, std::move(detect), std::move(detector), console, interrupted);
-  return work.all();
+  const std::atomic<bool>& interrupted = catch_signals();  // from here on there are files to finish
+  Run job(options, sources, model, std::move(detect), std::move(detector), console, interrupted);
+  return job.run_all();
 }
 
 }  // namespace cudet::detect

@@ -1,11 +1,11 @@
-// The run: from options to results.
+// Runs detect: from options to results.
 #pragma once
 #include "apps/detect/options.h"
 
 namespace cudet::detect {
 
-/// Finds the pictures, loads the model, and works through them. The exit status: 0 all done, 1 something failed and
-/// what is finished is written. Throws Error before anything was started.
+/// Finds the images, loads the model and processes the images. Returns the exit status: 0 success; 1 something failed,
+/// and the finished results are written. Throws Error if the run cannot start.
 int run(const Options& options);
 
 }  // namespace cudet::detect

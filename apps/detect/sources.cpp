@@ -38,7 +38,7 @@ class Finder {
     } else if (argument.find_first_of("*?[") != std::string::npos) {
       add_glob(argument);
     } else {
-      miss(argument, error);
+      report_missing(argument, error);
     }
   }
 
@@ -48,7 +48,7 @@ class Finder {
   void add_picture(const std::string& path) {
     const std::string stem = path == "-" ? "stdin" : fs::path(path).stem().string();
     std::string unique = stem;
-    // As text in JSON, since bytes that are no UTF-8 look the same there.
+    // Compared as JSON strings: two names that differ only in bytes that are not UTF-8 are the same there.
     while (!stems_.insert(json_string(unique)).second)
       unique = stem + "-" + std::to_string(++last_numbers_.try_emplace(stem, 1).first->second);
     result.pictures.push_back({path, unique});
@@ -67,7 +67,7 @@ class Finder {
       result.problems.push_back(folder + ": " + error.message());
       return;
     }
-    add_sorted(std::move(paths), folder, "the folder has no pictures (jpg, jpeg, png, bmp)");
+    add_sorted(std::move(paths), folder, "the folder contains no images (jpg, jpeg, png, bmp)");
   }
 
   void add_glob(const std::string& pattern) {
@@ -81,7 +81,7 @@ class Finder {
       std::error_code ignored;
       return fs::is_directory(path, ignored);
     });
-    add_sorted(std::move(paths), pattern, "no picture matches");
+    add_sorted(std::move(paths), pattern, "no image matches");
   }
 
   void add_list(const std::string& list) {
@@ -92,8 +92,8 @@ class Finder {
     if (is_small) file.open(list);
     if (!file.is_open()) {
       result.problems.push_back(list + (!is_file    ? ": not an ordinary file"
-                                        : !is_small ? ": a list of more than 256 MiB"
-                                                    : ": cannot be read"));
+                                        : !is_small ? ": the list is larger than 256 MiB"
+                                                    : ": cannot read the file"));
       return;
     }
     std::size_t lines = 0;
@@ -105,19 +105,19 @@ class Finder {
       if (line.find('\0') == std::string::npos && fs::exists(line, error)) {
         add_picture(line);
       } else {
-        miss(line, error);
+        report_missing(line, error);
       }
     }
-    if (file.bad()) result.problems.push_back(list + ": cannot be read");
+    if (file.bad()) result.problems.push_back(list + ": cannot read the file");
     if (lines == 0) result.problems.push_back(list + ": the list is empty");
   }
 
-  void miss(const std::string& path, const std::error_code& error) {
+  void report_missing(const std::string& path, const std::error_code& error) {
     result.problems.push_back(path + ": " + (error ? error.message() : "no such file"));
   }
 
   std::unordered_set<std::string> stems_;
-  std::unordered_map<std::string, int> last_numbers_;  // by stem: the number that its last double got
+  std::unordered_map<std::string, int> last_numbers_;  // by stem: the number of its last duplicate
 };
 
 }  // namespace
@@ -149,7 +149,7 @@ bool natural_less(std::string_view a, std::string_view b) {
     }
   }
   if (a.empty() != b.empty()) return a.empty();
-  return all_a < all_b;  // 01 and 1
+  return all_a < all_b;  // equal but for leading zeros: 01 and 1
 }
 
 }  // namespace cudet::detect

@@ -1,4 +1,4 @@
-// What the command line's sources stand for: a list of pictures.
+// Expands the sources of the command line to a list of images.
 #pragma once
 #include <string>
 #include <string_view>
@@ -6,25 +6,25 @@
 
 namespace cudet::detect {
 
-/// A picture to read.
+/// An image to read.
 struct Source {
   std::string path;  // "-": standard input
-  std::string stem;  // for files named after the picture; no two pictures have the same
+  std::string stem;  // for files named after the image; unique
 
-  std::string name() const { return path == "-" ? "stdin" : path; }  ///< for people and results
+  std::string name() const { return path == "-" ? "stdin" : path; }  ///< for messages and results
 };
 
 struct Sources {
   std::vector<Source> pictures;
-  std::vector<std::string> problems;  // a line for each source that has none
+  std::vector<std::string> problems;  // one line per source without images
 };
 
-/// The pictures of files, folders (jpg, jpeg, png, bmp in any case, in natural order, not of folders within), globs
-/// (likewise), lists (.txt: a path a line, relative to the working directory) and "-". A second picture of the same
-/// stem gets the stem "name-2".
+/// Returns the images of the arguments: files, folders (jpg, jpeg, png and bmp in upper or lower case, in natural
+/// order, without subfolders), globs (the same extensions and order), lists (.txt, one path per line, relative to the
+/// working directory) and "-" (standard input). A second image with the same stem gets the stem "name-2".
 Sources find_pictures(const std::vector<std::string>& arguments);
 
-/// Natural order: runs of digits count as numbers, so that img2 is before img10.
+/// Natural order: runs of digits are compared as numbers, so img2 comes before img10.
 bool natural_less(std::string_view a, std::string_view b);
 
 }  // namespace cudet::detect

@@ -14,7 +14,7 @@
 namespace cudet {
 namespace {
 
-std::span<const std::byte> bytes_of(std::string_view text) {
+std::span<const std::byte> as_bytes(std::string_view text) {
   return std::as_bytes(std::span(text));
 }
 
@@ -33,17 +33,17 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_
       if (descriptor_ < 0) fail(errno);
       return;
     }
-    if (::access(path_.c_str(), W_OK) != 0) fail(errno);  // a rename would pass over read-only
+    if (::access(path_.c_str(), W_OK) != 0) fail(errno);  // a rename would replace a read-only file
     std::error_code error;
     target_ = std::filesystem::canonical(path_, error).string();
     if (error) fail(error.value());
   }
-  constexpr int kMostAttempts = 100;  // a run that was killed may have left its own
+  constexpr int kMaxAttempts = 100;  // killed processes may have left files of the same name
   for (int attempt = 0; descriptor_ < 0; ++attempt) {
     std::string name = target_ + ".part" + std::to_string(::getpid()) + "-" + std::to_string(attempt);
     descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ >= 0) temporary_ = std::move(name);
-    if (descriptor_ < 0 && (errno != EEXIST || attempt + 1 == kMostAttempts)) fail(errno);
+    if (descriptor_ < 0 && (errno != EEXIST || attempt + 1 == kMaxAttempts)) fail(errno);
   }
 }
 
@@ -54,12 +54,12 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::write(std::span<const std::byte> bytes, std::string_view ending) {
   int error = put(bytes, size_);
-  if (error == 0 && !is_direct()) error = put(bytes_of(ending), size_ + bytes.size());
+  if (error == 0 && !is_direct()) error = put(as_bytes(ending), size_ + bytes.size());
   if (error != 0) {
     if (is_direct()) {
-      ending_.clear();  // nothing ends well what is cut off
-    } else {            // the old ending's room is the file's already
-      put(bytes_of(ending_), size_);
+      ending_.clear();  // the output is truncated: an ending would not make it valid
+    } else {            // the space of the old ending is already allocated, so this write needs no new space
+      put(as_bytes(ending_), size_);
       static_cast<void>(::ftruncate(descriptor_, static_cast<off_t>(size_ + ending_.size())) == 0);
     }
     fail(error);
@@ -69,20 +69,21 @@ void AtomicFile::write(std::span<const std::byte> bytes, std::string_view ending
 }
 
 void AtomicFile::write(std::string_view text, std::string_view ending) {
-  write(bytes_of(text), ending);
+  write(as_bytes(text), ending);
 }
 
 void AtomicFile::overwrite(std::size_t offset, std::string_view text) {
-  if (const int error = put(bytes_of(text), offset)) fail(error);
+  if (const int error = put(as_bytes(text), offset)) fail(error);
 }
 
 void AtomicFile::finish() {
   if (descriptor_ < 0) return;
   if (is_direct()) {
-    if (const int error = put(bytes_of(ending_), size_)) fail(error);
+    if (const int error = put(as_bytes(ending_), size_)) fail(error);
   } else {
-    if (::ftruncate(descriptor_, static_cast<off_t>(size_ + ending_.size())) != 0) fail(errno);  // endings may shrink
-    if (::fsync(descriptor_) != 0) fail(errno);  // before the name points to it
+    if (::ftruncate(descriptor_, static_cast<off_t>(size_ + ending_.size())) != 0)
+      fail(errno);                               // the new ending may be shorter than the one before
+    if (::fsync(descriptor_) != 0) fail(errno);  // data must be on disk before the name refers to it
   }
   const int descriptor = std::exchange(descriptor_, -1);
   if (descriptor != STDOUT_FILENO && ::close(descriptor) != 0) fail(errno);

@@ -1,4 +1,4 @@
-// Files written so that a reader never meets half of one.
+// Writes files atomically: a reader sees the complete file or none.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -7,36 +7,37 @@
 
 namespace cudet {
 
-/// A file that appears under its name only when commit() succeeds: until then bytes go to a temporary beside it, which
-/// is removed if the object ends first. A write that fails (a full disk) leaves nothing of itself, so that what came
-/// before it can still be committed. "-" (standard output) and paths that are no ordinary file (a device, a pipe) are
-/// written directly, from the start on; a symbolic link stays one. Errors are Error with the path and the system's
-/// reason.
+/// A file that appears under its name only when commit() succeeds. Until then the data go to a temporary file in the
+/// same folder, which the destructor removes if commit() was not called. A failed write (full disk) leaves no partial
+/// data, so that earlier writes can still be committed. "-" (standard output) and paths that are not ordinary files (a
+/// device, a pipe) are written directly, without a temporary. A symbolic link stays a link; its target is replaced. All
+/// functions throw Error with the path and the system's reason.
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path);
   ~AtomicFile();
-  AtomicFile(const AtomicFile&) = delete;  // owns the temporary
+  AtomicFile(const AtomicFile&) = delete;  // owns the temporary file
   AtomicFile& operator=(const AtomicFile&) = delete;
 
-  /// Appends `bytes`, then `ending`, which the next write takes the place of: a format that has to be closed is closed
-  /// at all times, and needs no more room to be committed. What is written directly gets its last ending by commit().
+  /// Appends `bytes`, then `ending`. The next write overwrites `ending`. This keeps a format with a closing part (such
+  /// as JSON) valid after each write, and commit() needs no more disk space. Direct output gets the last ending in
+  /// commit().
   void write(std::span<const std::byte> bytes, std::string_view ending = {});
   void write(std::string_view text, std::string_view ending = {});
-  /// Writes over bytes of earlier writes. Not for what is written directly.
+  /// Overwrites bytes of earlier writes. Not allowed if is_direct().
   void overwrite(std::size_t offset, std::string_view text);
-  /// All of it to the disk, so that commit() has but the name left to do. Nothing is written after it.
+  /// Flushes all data to disk, so that commit() only has to rename the file. No writes may follow.
   void finish();
-  void commit();  ///< once, last; finishes what is not finished
+  void commit();  ///< Call once, last. Calls finish() if needed.
 
-  std::size_t size() const { return size_; }             ///< bytes, without the ending
-  bool is_direct() const { return temporary_.empty(); }  ///< whether there is no temporary
+  std::size_t size() const { return size_; }             ///< in bytes, without the ending
+  bool is_direct() const { return temporary_.empty(); }  ///< written without a temporary file
 
  private:
-  int put(std::span<const std::byte> bytes, std::size_t offset) const;  ///< the system's error; 0: none
+  int put(std::span<const std::byte> bytes, std::size_t offset) const;  ///< returns errno, or 0
   [[noreturn]] void fail(int error) const;
 
-  std::string path_, target_, temporary_, ending_;  // target_: links resolved; temporary_: empty when written directly
+  std::string path_, target_, temporary_, ending_;  // target_: links resolved; temporary_: empty if direct
   int descriptor_ = -1;
   std::size_t size_ = 0;
 };

@@ -1,4 +1,4 @@
-// Which files are pictures, by their names.
+// Finds image files by their extensions.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -7,13 +7,13 @@
 
 namespace cudet {
 
-/// A path's extension, its dot included, A to Z in small letters.
+/// Returns the extension of a path, including the dot, with A to Z converted to lower case.
 std::string lower_extension(const std::filesystem::path& path);
 
-/// jpg, jpeg, png or bmp, in any case.
+/// True for the extensions jpg, jpeg, png and bmp, in upper or lower case.
 bool has_picture_extension(const std::filesystem::path& path);
 
-/// The files of a folder, not of folders within, that end so, in no order. Empty where `error` is set.
+/// Lists the image files of a folder, without subfolders, in unspecified order. Empty if `error` is set.
 std::vector<std::string> list_pictures(const std::string& folder, std::error_code& error);
 
 }  // namespace cudet

@@ -19,7 +19,7 @@ void write_safetensors(const std::string& path, const std::map<std::string, Stor
 
 void write_safetensors(AtomicFile& file, const std::string& path, const std::map<std::string, StoredTensor>& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  // The format allows no gaps, so wide elements go first: then each tensor is aligned to its own.
+  // The format allows no gaps. Tensors sorted by decreasing element size are each aligned to their element size.
   std::vector<std::map<std::string, StoredTensor>::const_pointer> order;
   order.reserve(tensors.size());
   for (const auto& entry : tensors) order.push_back(&entry);
@@ -32,7 +32,8 @@ void write_safetensors(AtomicFile& file, const std::string& path, const std::map
   for (const auto* entry : order) {
     const auto& [name, tensor] = *entry;
     if (tensor_bytes(tensor.shape, tensor.dtype) != tensor.data.size())
-      throw Error(std::string(path).append(": tensor ").append(name).append(": its shape and bytes disagree"));
+      throw Error(
+          std::string(path).append(": tensor ").append(name).append(": its shape does not match its size in bytes"));
     header[name] = {{"dtype", dtype_name(tensor.dtype)},
                     {"shape", tensor.shape},
                     {"data_offsets", {offset, offset + tensor.data.size()}}};
@@ -42,7 +43,7 @@ void write_safetensors(AtomicFile& file, const std::string& path, const std::map
   try {
     text = header.dump();
   } catch (const nlohmann::json::exception&) {
-    throw Error(path + ": a name or metadata that is not UTF-8 cannot be written");
+    throw Error(path + ": cannot write a tensor name or metadata that is not UTF-8");
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');
 

@@ -1,4 +1,4 @@
-// Tensors to a file; runtime/model/safetensors.h reads it.
+// Writes tensors to a safetensors file; runtime/model/safetensors.h reads it.
 #pragma once
 #include <map>
 #include <string>
@@ -8,11 +8,12 @@
 
 namespace cudet {
 
-/// Writes a safetensors file, whole or not at all; data are aligned to their elements. Throws Error with the path.
+/// Writes a safetensors file atomically. The data of each tensor are aligned to its element size. Throws Error with the
+/// path.
 void write_safetensors(const std::string& path, const std::map<std::string, StoredTensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 
-/// The same into a file that is left to the caller to commit; `path` is for errors.
+/// The same, but the caller commits `file`. `path` is used in error messages only.
 void write_safetensors(AtomicFile& file, const std::string& path, const std::map<std::string, StoredTensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -9,12 +9,13 @@
 namespace cudet {
 namespace {
 
-/// Where a channel's bits are in a pixel.
+/// Bit mask of one channel in a pixel.
 struct Mask {
   std::uint32_t bits;
 
-  std::uint8_t of(std::uint32_t pixel) const {
-    const int top = std::bit_width(bits);  // its highest bit becomes bit 7
+  /// The channel's value; its highest bit becomes bit 7.
+  std::uint8_t extract(std::uint32_t pixel) const {
+    const int top = std::bit_width(bits);
     const std::uint32_t value = pixel & bits;
     return static_cast<std::uint8_t>(top > 8 ? value >> (top - 8) : value << (8 - top));
   }
@@ -22,8 +23,8 @@ struct Mask {
 
 struct BmpHeader {
   std::size_t pixels, palette;       // offsets in the file, bytes
-  int width, height, bits, colours;  // bits: a pixel; colours: of the palette
-  int colour_bytes;                  // of a palette entry: blue, green, red
+  int width, height, bits, colours;  // bits: per pixel; colours: number of palette entries
+  int colour_bytes;                  // bytes per palette entry: blue, green, red
   bool top_down;
   Mask red, green, blue;
 
@@ -34,18 +35,20 @@ BmpHeader read_header(Bytes file, const std::string& name) {
   const auto at = [&](std::size_t offset, int size) { return number(file, offset, size, Endian::little); };
   constexpr std::size_t kFileHeader = 14, kCore = 12, kInfo = 40, kMaskEnd = 66;
   constexpr std::uint32_t kPlain = 0, kMasks = 3, kMasksWithAlpha = 6;
-  if (file.size() < kFileHeader + kCore) throw Error(name + ": the BMP is cut off");
+  if (file.size() < kFileHeader + kCore) throw Error(name + ": the BMP is truncated");
   BmpHeader header{};
   header.pixels = at(10, 4);
   const std::size_t size = at(14, 4);
-  if (size != kCore && (size < kInfo || size > 1024)) throw Error(name + ": a BMP of an unknown kind");
-  if (file.size() - kFileHeader < size) throw Error(name + ": the BMP is cut off");
+  if (size != kCore && (size < kInfo || size > 1024))
+    throw Error(name + ": unknown BMP version: save it in another format");
+  if (file.size() - kFileHeader < size) throw Error(name + ": the BMP is truncated");
 
   const bool core = size == kCore;
   const int field = core ? 2 : 4;
   const auto width = core ? static_cast<std::int32_t>(at(18, 2)) : static_cast<std::int32_t>(at(18, 4));
   const auto height = core ? static_cast<std::int32_t>(at(20, 2)) : static_cast<std::int32_t>(at(22, 4));
-  if (width <= 0 || height == 0 || height == INT32_MIN) throw Error(name + ": not a sound BMP: it has no size");
+  if (width <= 0 || height == 0 || height == INT32_MIN)
+    throw Error(name + ": invalid BMP: width or height is not positive");
   header.width = width;
   header.height = std::abs(height);
   header.top_down = height < 0;
@@ -53,9 +56,10 @@ BmpHeader read_header(Bytes file, const std::string& name) {
 
   const std::uint32_t compression = core ? kPlain : at(30, 4);
   const bool masks = compression == kMasks || compression == kMasksWithAlpha;
-  if (compression == 1 || compression == 2) throw Error(name + ": a run-length encoded BMP: save it uncompressed");
+  if (compression == 1 || compression == 2)
+    throw Error(name + ": run-length encoded BMP is not supported: save it uncompressed");
   if (compression != kPlain && !(masks && (header.bits == 16 || header.bits == 32)))
-    throw Error(name + ": a BMP with a compression that isn't known: save it uncompressed");
+    throw Error(name + ": unknown BMP compression: save it uncompressed");
 
   header.palette = kFileHeader + size;
   if (header.bits == 16) {
@@ -64,7 +68,7 @@ BmpHeader read_header(Bytes file, const std::string& name) {
     header.red = {0xff0000}, header.green = {0xff00}, header.blue = {0xff};
   }
   if (masks) {
-    if (file.size() < kMaskEnd) throw Error(name + ": the BMP is cut off");
+    if (file.size() < kMaskEnd) throw Error(name + ": the BMP is truncated");
     header.red = {at(54, 4)}, header.green = {at(58, 4)}, header.blue = {at(62, 4)};
   }
   if (header.bits == 1 || header.bits == 4 || header.bits == 8) {
@@ -72,18 +76,20 @@ BmpHeader read_header(Bytes file, const std::string& name) {
     const std::uint32_t used = core ? 0 : at(46, 4), all = 1u << header.bits;
     header.colours = static_cast<int>(used == 0 || used > all ? all : used);
   } else if (header.bits != 16 && header.bits != 24 && header.bits != 32) {
-    throw Error(name + ": a BMP of " + std::to_string(header.bits) + " bits a pixel: save it with 24");
+    throw Error(name + ": BMP with " + std::to_string(header.bits) +
+                " bits per pixel is not supported: save it with 24");
   }
   return header;
 }
 
 using Colour = std::array<std::uint8_t, 3>;
 
-/// All 256 entries; those that the file lacks are black.
+/// Returns 256 entries; entries that are not in the file are black.
 std::array<Colour, 256> read_palette(Bytes file, const BmpHeader& header, const std::string& name) {
   std::array<Colour, 256> palette{};
   const std::size_t bytes = static_cast<std::size_t>(header.colours) * header.colour_bytes;
-  if (header.palette > file.size() || bytes > file.size() - header.palette) throw Error(name + ": the BMP is cut off");
+  if (header.palette > file.size() || bytes > file.size() - header.palette)
+    throw Error(name + ": the BMP is truncated");
   for (int i = 0; i < header.colours; ++i)
     for (int k = 0; k < 3; ++k)
       palette[i][2 - k] = std::to_integer<std::uint8_t>(file[header.palette + i * header.colour_bytes + k]);
@@ -102,7 +108,7 @@ void decode_row(const std::uint8_t* row, const BmpHeader& header, const std::arr
     const int bytes = header.bits / 8;
     std::uint32_t pixel = 0;
     for (int k = 0; k < bytes; ++k) pixel |= std::uint32_t{row[static_cast<std::size_t>(x) * bytes + k]} << 8 * k;
-    out[0] = header.red.of(pixel), out[1] = header.green.of(pixel), out[2] = header.blue.of(pixel);
+    out[0] = header.red.extract(pixel), out[1] = header.green.extract(pixel), out[2] = header.blue.extract(pixel);
   }
 }
 
@@ -113,9 +119,9 @@ Image decode_bmp(Bytes file, const std::string& name, std::size_t max_pixels) {
   const std::string size = std::to_string(header.width) + "x" + std::to_string(header.height);
   const std::size_t rows = header.height;
   if (header.pixels > file.size() || (file.size() - header.pixels) / rows < header.row_bytes())
-    throw Error(name + ": the BMP claims " + size + " pixels, which the file doesn't hold");
+    throw Error(name + ": the BMP header says " + size + " pixels, but the file is too short");
   if (static_cast<std::size_t>(header.width) > max_pixels / rows)
-    throw Error(name + ": " + size + " pixels are more than --max-pixels allows");
+    throw Error(name + ": " + size + " pixels exceed --max-pixels");
   const std::array<Colour, 256> palette =
       header.bits <= 8 ? read_palette(file, header, name) : std::array<Colour, 256>{};
   Image image(header.width, header.height);

@@ -1,4 +1,5 @@
-// Windows bitmaps: 1, 4, 8 bits with a palette; 16, 24, 32 bits; bottom-up or top-down; not run-length encoded.
+// Decodes Windows bitmaps: 1, 4 or 8 bits with a palette; 16, 24 or 32 bits; bottom-up or top-down; no run-length
+// encoding.
 #pragma once
 #include <string>
 
@@ -7,8 +8,9 @@
 
 namespace cudet {
 
-/// The picture, alpha dropped; 5- and 6-bit channels take the high bits of 8, as OpenCV does. Throws Error, starting
-/// with `name`, before it allocates pixels that the file doesn't hold, or more than `max_pixels`.
+/// Decodes an image without its alpha channel. Channels of 5 and 6 bits are shifted to the high bits of 8, as OpenCV
+/// does. Throws Error, starting with `name`, if the file is invalid, too short for its size, or has more than
+/// `max_pixels` pixels; all this is checked before memory for pixels is allocated.
 Image decode_bmp(Bytes file, const std::string& name, std::size_t max_pixels);
 
 }  // namespace cudet

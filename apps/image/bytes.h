@@ -1,4 +1,4 @@
-// Numbers out of a file's bytes, never past their end.
+// Reads numbers and text from the bytes of a file.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +12,7 @@ using Bytes = std::span<const std::byte>;
 
 enum class Endian : unsigned char { little, big };
 
-/// The unsigned number of `size` bytes (at most 4) at `offset`. The caller has checked that they are there.
+/// Reads an unsigned number of `size` bytes (at most 4) at `offset`. The caller checks that offset + size is in range.
 inline std::uint32_t number(Bytes bytes, std::size_t offset, int size, Endian endian) {
   std::uint32_t value = 0;
   for (int i = 0; i < size; ++i) {
@@ -22,7 +22,7 @@ inline std::uint32_t number(Bytes bytes, std::size_t offset, int size, Endian en
   return value;
 }
 
-/// Whether the bytes at `offset` are these characters.
+/// Whether the bytes at `offset` are equal to `text`; false if they are out of range.
 inline bool matches(Bytes bytes, std::size_t offset, std::string_view text) {
   return offset <= bytes.size() && text.size() <= bytes.size() - offset &&
          std::memcmp(bytes.data() + offset, text.data(), text.size()) == 0;

@@ -1,4 +1,4 @@
-// Files to pixels: JPEG, PNG and BMP, told apart by their first bytes.
+// Decodes image files. The first bytes decide between JPEG, PNG and BMP.
 #pragma once
 #include <string>
 
@@ -8,13 +8,13 @@
 namespace cudet {
 
 struct DecodedImage {
-  Image image;  // upright: Exif's orientation is applied
+  Image image;  // upright: the Exif orientation is applied
   ImageFormat format;
 };
 
-/// Decodes what OpenCV's IMREAD_COLOR does, in its way: grey and palettes become RGB, alpha is dropped, 16-bit channels
-/// keep their high byte. Throws Error, one line that starts with `name`, where the file isn't a sound picture or has
-/// more than `max_pixels` pixels, before it allocates any; std::bad_alloc.
+/// Decodes to RGB as OpenCV's IMREAD_COLOR does: grey and palette images become RGB, alpha is dropped, 16-bit channels
+/// keep their high byte. Throws Error, one line that starts with `name`, if the file is invalid or has more than
+/// `max_pixels` pixels; the size is checked before pixels are allocated. Throws std::bad_alloc.
 DecodedImage decode_image(Bytes file, const std::string& name, std::size_t max_pixels);
 
 }  // namespace cudet

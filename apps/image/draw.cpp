@@ -6,19 +6,19 @@
 namespace cudet {
 namespace {
 
-/// Hue in turns, saturation and value 0..1.
+/// Converts HSV to RGB. hue: in turns (1 is a full circle); saturation, value: 0 to 1.
 Colour from_hsv(double hue, double saturation, double value) {
   Colour colour{};
   for (int k = 0; k < 3; ++k) {
-    constexpr double kOffset[3] = {5, 3, 1};  // of red, green, blue on the hexagon of hues
-    const double place = std::fmod(kOffset[k] + hue * 6, 6);
-    const double share = std::clamp(std::min(place, 4 - place), 0.0, 1.0);
-    colour[k] = static_cast<std::uint8_t>(std::lround(255 * value * (1 - saturation * share)));
+    constexpr double kOffset[3] = {5, 3, 1};  // red, green, blue on the hue hexagon, in sixths of a turn
+    const double position = std::fmod(kOffset[k] + hue * 6, 6);
+    const double weight = std::clamp(std::min(position, 4 - position), 0.0, 1.0);
+    colour[k] = static_cast<std::uint8_t>(std::lround(255 * value * (1 - saturation * weight)));
   }
   return colour;
 }
 
-/// A coordinate of a box as a pixel, however far off or undefined it is.
+/// Rounds a box coordinate and clamps it to 0..size. NaN becomes 0.
 int to_pixel(float value, int size) {
   if (!(value >= 0)) return 0;
   return value >= static_cast<float>(size) ? size : static_cast<int>(std::lround(value));
@@ -34,14 +34,14 @@ int line_width(int width, int height) {
 }
 
 float font_height(int width, int height) {
-  constexpr float kLegible = 13;
-  return std::max(kLegible, 0.0125f * static_cast<float>(width + height));
+  constexpr float kMinimum = 13;  // pixels: the smallest legible text
+  return std::max(kMinimum, 0.0125f * static_cast<float>(width + height));
 }
 
 }  // namespace
 
 Colour class_colour(int class_id) {
-  constexpr double kGolden = 0.6180339887498949;  // turns: hues that stay far from all before them
+  constexpr double kGolden = 0.6180339887498949;  // golden ratio, turns: each hue is far from the hues before it
   constexpr double kStart = 0.58;                 // the first class is blue
   constexpr double kTones[3][2] = {{0.85, 1.0}, {0.55, 1.0}, {0.9, 0.7}};
   const auto& [saturation, value] = kTones[class_id % 3];
@@ -69,8 +69,8 @@ std::u32string decode_utf8(std::string_view text) {
     int read = 0;
     for (; read < more && i < text.size() && (text[i] & 0xc0) == 0x80; ++read, ++i)
       character = character << 6 | (text[i] & 0x3f);
-    constexpr char32_t kLeast[4] = {0, 0x80, 0x800, 0x10000};  // shorter forms are the right ones below these
-    const bool valid = more >= 0 && read == more && character >= kLeast[more] && character <= 0x10ffff &&
+    constexpr char32_t kMinimum[4] = {0, 0x80, 0x800, 0x10000};  // smaller code points need a shorter encoding
+    const bool valid = more >= 0 && read == more && character >= kMinimum[more] && character <= 0x10ffff &&
                        !(character >= 0xd800 && character < 0xe000);
     const bool control = character < 0x20 || (character >= 0x7f && character < 0xa0);
     characters += !valid ? kReplacement : control ? U' ' : character;
@@ -96,7 +96,7 @@ Area Painter::label(Image& image, const std::array<float, 4>& corners, std::stri
   const int ascent = static_cast<int>(std::ceil(font_.ascent()));
   const int height = ascent + static_cast<int>(std::ceil(font_.descent())) + margin / 2 * 2;
 
-  std::vector<float> pens;  // where each character starts, from the text's left
+  std::vector<float> pens;  // start of each character relative to the start of the text
   float pen = 0;
   for (std::size_t i = 0; i < characters.size(); ++i) {
     if (i > 0) pen += font_.kerning(characters[i - 1], characters[i]);

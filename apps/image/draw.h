@@ -1,4 +1,4 @@
-// Boxes and labels on pictures.
+// Draws boxes and labels on images.
 #pragma once
 #include <array>
 #include <map>
@@ -13,33 +13,34 @@ namespace cudet {
 
 using Colour = std::array<std::uint8_t, 3>;  // red, green, blue
 
-/// A colour for a class, always the same; neighbours differ clearly.
+/// Returns a fixed colour per class; consecutive classes have clearly different colours.
 Colour class_colour(int class_id);
 
-/// Black or white, whichever is easier to read on the colour.
+/// Returns black or white, whichever has more contrast with the background.
 Colour text_colour(const Colour& background);
 
-/// Fills the rectangle from (left, top) to before (right, bottom), as far as it is within the picture.
+/// Fills the rectangle from (left, top) inclusive to (right, bottom) exclusive, clipped to the image.
 void fill(Image& image, int left, int top, int right, int bottom, const Colour& colour);
 
-/// Code points of UTF-8 text; what isn't valid becomes U+FFFD, and control characters spaces.
+/// Decodes UTF-8 to code points. Invalid sequences become U+FFFD, control characters become spaces.
 std::u32string decode_utf8(std::string_view text);
 
-/// Where a label was drawn, pixels: from (left, top) to before (right, bottom).
+/// Rectangle of a label in pixels: (left, top) inclusive to (right, bottom) exclusive.
 struct Area {
   int left, top, right, bottom;
 };
 
-/// Draws with lines and letters that suit a picture's size. Keeps the glyphs that it has met.
+/// Draws with a line width and a font size that fit the image size. Caches glyphs.
 class Painter {
  public:
-  /// For pictures of about this size, pixels.
+  /// width, height: size of the images, pixels.
   Painter(int width, int height);
 
-  /// The outline of a box, its corners in pixels of the picture; what is outside of it is not drawn.
+  /// Draws the outline of a box, clipped to the image. corners: x1, y1, x2, y2 in pixels.
   void box(Image& image, const std::array<float, 4>& corners, const Colour& colour) const;
-  /// A label on the box: above its upper left corner, or within the box where there is no room above. It stays inside
-  /// the picture; a text that is wider than it loses its end.
+  /// Draws a label above the upper left corner of the box, or inside the box if there is no space above. The label is
+  /// moved to stay inside the image; text that is wider than the image is cut at its end. Returns the rectangle of the
+  /// label.
   Area label(Image& image, const std::array<float, 4>& corners, std::string_view text, const Colour& colour);
 
  private:

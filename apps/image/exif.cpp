@@ -32,12 +32,12 @@ Image upright(Image image, int orientation) {
   Image out(transposed ? image.height : image.width, transposed ? image.width : image.height);
   const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  const auto copy = [&](int x, int y) {  // to (x, y) of the upright picture
+  const auto copy = [&](int x, int y) {  // to (x, y) of the upright image
     const int u = transposed ? y : x, v = transposed ? x : y;
     std::memcpy(out.at(x, y), image.at(from_right ? image.width - 1 - u : u, from_bottom ? image.height - 1 - v : v),
                 3);
   };
-  constexpr int kTile = 32;  // a transposition walks columns: by tiles, each cache line is fetched once
+  constexpr int kTile = 32;  // transposing reads columns: with tiles each cache line is loaded once
   for (int top = 0; top < out.height; top += kTile)
     for (int left = 0; left < out.width; left += kTile)
       for (int y = top; y < std::min(top + kTile, out.height); ++y)

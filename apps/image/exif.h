@@ -1,16 +1,16 @@
-// Which way up a camera held the picture. Format: Exif 2.32, a TIFF 6.0 directory.
+// Reads and applies the Exif orientation of an image. Format: Exif 2.32, a TIFF 6.0 directory.
 #pragma once
 #include "apps/image/bytes.h"
 #include "apps/image/image.h"
 
 namespace cudet {
 
-/// The orientation in a TIFF block, as it follows "Exif\0\0" in a JPEG's APP1 and fills a PNG's eXIf: 1 to 8; 1
-/// (upright) where the block has none or isn't sound.
+/// Returns the orientation, 1 to 8, from a TIFF block: the data after "Exif\0\0" in the APP1 segment of a JPEG, or the
+/// eXIf chunk of a PNG. Returns 1 (upright) if the block has no orientation or is invalid.
 int exif_orientation(Bytes tiff);
 
-/// The picture turned upright: orientation 2 to 4 mirror it or turn it by half, 5 to 8 also swap width and height.
-/// Throws std::bad_alloc.
+/// Returns the image turned upright. Orientations 2 to 4 mirror the image or turn it by 180°; 5 to 8 also swap width
+/// and height. Throws std::bad_alloc.
 Image upright(Image image, int orientation);
 
 }  // namespace cudet

@@ -1,4 +1,4 @@
-// The font of the labels, carried within the program. The build names the file: -DCUDET_FONT='"/path/DejaVuSans.ttf"'.
+// Embeds the font of the labels into the program. The build passes the file: -DCUDET_FONT='"/path/DejaVuSans.ttf"'.
     .section .rodata
     .balign 16
     .hidden cudet_font

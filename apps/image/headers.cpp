@@ -10,54 +10,55 @@ std::uint32_t big(Bytes file, std::size_t offset, int size) {
   return number(file, offset, size, Endian::big);
 }
 
-/// Moves over a JPEG from marker to marker.
-class JpegWalk {
+/// Reads the markers and segments of a JPEG in order.
+class JpegParser {
  public:
-  JpegWalk(Bytes file, const std::string& name) : file_(file), name_(name) {}
+  JpegParser(Bytes file, const std::string& name) : file_(file), name_(name) {}
 
-  /// The next marker; what stands before it is entropy-coded data or padding.
+  /// Returns the next marker. Skips entropy-coded data and padding before it.
   unsigned next_marker() {
     for (; position_ + 1 < file_.size(); ++position_) {
       if (file_[position_] != std::byte{0xff}) continue;
       const auto code = std::to_integer<unsigned>(file_[position_ + 1]);
-      const bool data = code == 0 || code == 0xff || (code >= 0xd0 && code <= 0xd7);  // stuffing, fill, restarts
+      const bool data =
+          code == 0 || code == 0xff || (code >= 0xd0 && code <= 0xd7);  // byte stuffing, fill, restart markers
       if (data) continue;
       position_ += 2;
       return code;
     }
-    cut_off();
+    throw_truncated();
   }
-  /// The bytes of the segment that follows a marker, without its length.
+  /// Returns the segment after a marker, without its length field.
   Bytes segment() {
-    if (position_ + 2 > file_.size()) cut_off();
+    if (position_ + 2 > file_.size()) throw_truncated();
     const std::size_t length = big(file_, position_, 2);
-    if (length < 2) throw Error(name_ + ": not a sound JPEG: a segment is shorter than its own length");
-    if (length > file_.size() - position_) cut_off();
+    if (length < 2) throw Error(name_ + ": invalid JPEG: a segment is shorter than its length field");
+    if (length > file_.size() - position_) throw_truncated();
     const Bytes segment = file_.subspan(position_ + 2, length - 2);
     position_ += length;
     return segment;
   }
 
  private:
-  [[noreturn]] void cut_off() const { throw Error(name_ + ": the JPEG is cut off"); }
+  [[noreturn]] void throw_truncated() const { throw Error(name_ + ": the JPEG is truncated"); }
 
   Bytes file_;
   const std::string& name_;
-  std::size_t position_ = 2;  // behind the start-of-image marker
+  std::size_t position_ = 2;  // after the start-of-image marker
 };
 
 void check_huffman_tables(Bytes segment, const std::string& name) {
-  constexpr std::size_t kCounts = 17;  // the table's number and 16 counts
+  constexpr std::size_t kCounts = 17;  // the table id and 16 counts
   for (std::size_t at = 0; at < segment.size();) {
     std::size_t codes = 0;
-    if (segment.size() - at < kCounts) throw Error(name + ": not a sound JPEG: a Huffman table is cut off");
+    if (segment.size() - at < kCounts) throw Error(name + ": invalid JPEG: a Huffman table is truncated");
     for (std::size_t i = 1; i < kCounts; ++i) codes += std::to_integer<std::size_t>(segment[at + i]);
-    if (codes > 255) throw Error(name + ": not a sound JPEG: a Huffman table has more than 255 codes");
+    if (codes > 255) throw Error(name + ": invalid JPEG: a Huffman table has more than 255 codes");
     at += kCounts + codes;
   }
 }
 
-bool is_frame(unsigned marker) {  // SOF0 to SOF15 but DHT, JPG and DAC
+bool is_frame(unsigned marker) {  // SOF0 to SOF15, except DHT, JPG and DAC
   return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
 }
 
@@ -65,16 +66,16 @@ bool is_frame(unsigned marker) {  // SOF0 to SOF15 but DHT, JPG and DAC
 
 ImageHeader jpeg_header(Bytes file, const std::string& name) {
   constexpr unsigned kTables = 0xc4, kEnd = 0xd9, kScan = 0xda, kExif = 0xe1, kAdobe = 0xee;
-  constexpr int kMostScans = 100;  // progressive encoders make about ten
+  constexpr int kMaxScans = 100;  // progressive encoders write about ten
   ImageHeader header{0, 0, 1};
-  JpegWalk walk(file, name);
+  JpegParser parser(file, name);
   int scans = 0, channels = 0, transform = -1;
   bool exif = false;
-  for (unsigned marker; (marker = walk.next_marker()) != kEnd;) {
-    if (marker == 0x01 || marker == 0xd8) throw Error(name + ": not a sound JPEG: a marker stands where none may");
-    const Bytes segment = walk.segment();
+  for (unsigned marker; (marker = parser.next_marker()) != kEnd;) {
+    if (marker == 0x01 || marker == 0xd8) throw Error(name + ": invalid JPEG: a marker is in a wrong position");
+    const Bytes segment = parser.segment();
     if (is_frame(marker)) {
-      if (channels != 0 || segment.size() < 6) throw Error(name + ": not a sound JPEG: its frame header is wrong");
+      if (channels != 0 || segment.size() < 6) throw Error(name + ": invalid JPEG: wrong frame header");
       header.height = static_cast<int>(big(segment, 1, 2));
       header.width = static_cast<int>(big(segment, 3, 2));
       channels = static_cast<int>(big(segment, 5, 1));
@@ -85,13 +86,13 @@ ImageHeader jpeg_header(Bytes file, const std::string& name) {
       header.orientation = exif_orientation(segment.subspan(6));
     } else if (marker == kAdobe && segment.size() >= 12 && matches(segment, 0, {"Adobe", 5})) {
       transform = static_cast<int>(big(segment, 11, 1));
-    } else if (marker == kScan && ++scans > kMostScans) {
-      throw Error(name + ": the JPEG has more than 100 scans: it looks made to waste time");
+    } else if (marker == kScan && ++scans > kMaxScans) {
+      throw Error(name + ": the JPEG has more than 100 scans: decoding it would take too long");
     }
   }
-  if (header.width == 0 || header.height == 0) throw Error(name + ": not a sound JPEG: it has no size");
+  if (header.width == 0 || header.height == 0) throw Error(name + ": invalid JPEG: width or height is missing");
   if (channels == 4 && transform != 0 && transform != 2)
-    throw Error(name + ": a JPEG of four channels that are neither Adobe's CMYK nor YCCK: save it as RGB");
+    throw Error(name + ": JPEG with four channels that are not Adobe CMYK or YCCK is not supported: save it as RGB");
   return header;
 }
 
@@ -99,16 +100,16 @@ ImageHeader png_header(Bytes file, const std::string& name) {
   constexpr std::size_t kSignature = 8, kFrame = 12;  // a chunk's length, type and checksum
   ImageHeader header{0, 0, 1};
   for (std::size_t at = kSignature;;) {
-    if (file.size() - at < kFrame) throw Error(name + ": the PNG is cut off");
+    if (file.size() - at < kFrame) throw Error(name + ": the PNG is truncated");
     const std::size_t length = big(file, at, 4);
-    if (length > file.size() - at - kFrame) throw Error(name + ": the PNG is cut off");
+    if (length > file.size() - at - kFrame) throw Error(name + ": the PNG is truncated");
     const Bytes data = file.subspan(at + 8, length);
     if (at == kSignature) {
       if (!matches(file, at + 4, "IHDR") || length != 13)
-        throw Error(name + ": not a sound PNG: it doesn't start with a header");
+        throw Error(name + ": invalid PNG: the first chunk is not IHDR");
       const std::uint32_t width = big(data, 0, 4), height = big(data, 4, 4);
       if (width == 0 || height == 0 || width > INT32_MAX || height > INT32_MAX)
-        throw Error(name + ": not a sound PNG: it has no size");
+        throw Error(name + ": invalid PNG: wrong width or height");
       header.width = static_cast<int>(width);
       header.height = static_cast<int>(height);
     } else if (matches(file, at + 4, "eXIf")) {

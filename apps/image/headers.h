@@ -1,5 +1,5 @@
-// What a compressed picture says about itself, checked before a decoder sees it: the decoder then meets neither a claim
-// that the file cannot hold nor a construct that it mishandles.
+// Reads and checks the headers of JPEG and PNG files before they are decoded. Files that the decoder does not handle
+// safely are rejected here.
 #pragma once
 #include <string>
 
@@ -9,16 +9,16 @@ namespace cudet {
 
 struct ImageHeader {
   int width, height;  // pixels, as stored
-  int orientation;    // Exif's, 1 to 8
+  int orientation;    // from Exif, 1 to 8
 };
 
-/// Walks a JPEG's segments to its end (ITU-T T.81, annex B). Throws Error, starting with `name`, where it is cut off,
-/// has a Huffman table of more than 255 codes (no encoder has use for more), four channels that aren't Adobe's CMYK or
-/// YCCK, or more scans than any encoder makes (each costs a pass over all of the picture).
+/// Reads all segments of a JPEG (ITU-T T.81, annex B). Throws Error, starting with `name`, if the file is truncated or
+/// invalid, has a Huffman table with more than 255 codes (no encoder needs more), four channels that are not Adobe CMYK
+/// or YCCK, or more than 100 scans (no encoder writes so many, and each scan costs a pass over the image).
 ImageHeader jpeg_header(Bytes file, const std::string& name);
 
-/// Walks a PNG's chunks (ISO/IEC 15948, clause 5). Throws Error, starting with `name`, where it is cut off or starts
-/// with another chunk than IHDR.
+/// Reads all chunks of a PNG (ISO/IEC 15948, clause 5). Throws Error, starting with `name`, if the file is truncated or
+/// its first chunk is not a valid IHDR.
 ImageHeader png_header(Bytes file, const std::string& name);
 
 }  // namespace cudet

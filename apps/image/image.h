@@ -1,4 +1,4 @@
-// A picture in memory as the applications pass it on.
+// An RGB image in memory.
 #pragma once
 #include <cstdint>
 #include <cstdlib>
@@ -8,17 +8,17 @@
 
 namespace cudet {
 
-/// height, width, 3: RGB, 8 bits a channel, rows without gaps. Owns its pixels.
+/// RGB image of shape (height, width, 3), 8 bits per channel, rows without padding. Owns its pixels.
 struct Image {
   struct Free {
-    void operator()(std::uint8_t* p) const { std::free(p); }  // decoders in C allocate them
+    void operator()(std::uint8_t* p) const { std::free(p); }  // stb allocates with malloc
   };
 
   int width = 0, height = 0;  // pixels
   std::unique_ptr<std::uint8_t[], Free> pixels;
 
   Image() = default;
-  /// Pixels of any value. Throws std::bad_alloc.
+  /// Allocates uninitialised pixels. Throws std::bad_alloc.
   Image(int columns, int rows);
 
   std::uint8_t* at(int x, int y) { return pixels.get() + (static_cast<std::size_t>(y) * width + x) * 3; }

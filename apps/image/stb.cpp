@@ -9,37 +9,38 @@
 namespace cudet {
 namespace {
 
-// stb's allocator has no argument for a limit; a decoder runs on one thread from start to end.
-thread_local std::size_t largest_piece = SIZE_MAX;
-thread_local bool system_had_none = false;  // of a piece within the limit
+// Thread-local, since stb's allocation functions take no user argument and a decoder runs on one thread.
+thread_local std::size_t allocation_limit = SIZE_MAX;  // bytes per allocation
+thread_local bool out_of_memory = false;               // an allocation within the limit failed
 
-void* noted(void* piece) {
-  if (!piece) system_had_none = true;
-  return piece;
+void* note_failure(void* memory) {
+  if (!memory) out_of_memory = true;
+  return memory;
 }
-// Zeros: a JPEG may use tables that it doesn't define and leave out blocks.
+// Zeroed, since a JPEG can use tables that it does not define and omit blocks.
 void* limited_malloc(std::size_t size) {
-  return size > largest_piece ? nullptr : noted(std::calloc(size, 1));
+  return size > allocation_limit ? nullptr : note_failure(std::calloc(size, 1));
 }
 void* limited_realloc(void* p, std::size_t size) {
-  return size > largest_piece ? nullptr : noted(std::realloc(p, size));
+  return size > allocation_limit ? nullptr : note_failure(std::realloc(p, size));
 }
 
-struct LimitPieces {
-  explicit LimitPieces(std::size_t bytes) {
-    largest_piece = bytes;
-    system_had_none = false;
+/// Limits the size of each allocation of stb on this thread during its lifetime.
+struct AllocationLimit {
+  explicit AllocationLimit(std::size_t bytes) {
+    allocation_limit = bytes;
+    out_of_memory = false;
   }
-  ~LimitPieces() { largest_piece = SIZE_MAX; }
-  LimitPieces(const LimitPieces&) = delete;  // one at a time
-  LimitPieces& operator=(const LimitPieces&) = delete;
+  ~AllocationLimit() { allocation_limit = SIZE_MAX; }
+  AllocationLimit(const AllocationLimit&) = delete;  // limits do not nest
+  AllocationLimit& operator=(const AllocationLimit&) = delete;
 };
 
 }  // namespace
 }  // namespace cudet
 
-// On damaged data stb's JPEG decoder shifts zeros by 32 bits and more and lets sums of coefficients overflow: wrong
-// pixels at worst, no wrong address.
+// On damaged data stb's JPEG decoder shifts zeros by 32 bits or more, and sums of coefficients overflow. This affects
+// pixel values only, never addresses, so it is allowed here.
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((no_sanitize("shift", "signed-integer-overflow"))), apply_to = function)
 #else
@@ -78,25 +79,26 @@ extern "C" const unsigned char cudet_font[];  // font.S
 namespace cudet {
 
 Image stb_decode(Bytes file, const std::string& name, int width, int height) {
-  if (file.size() > INT_MAX) throw Error(name + ": a picture file of more than 2 GiB");
-  // A JPEG's planes are padded to blocks of up to 32 x 32. A pixel has up to 4 channels of 16 bits, and stb grows its
-  // buffers by doubling. It starts with its own state.
+  if (file.size() > INT_MAX) throw Error(name + ": the image file is larger than 2 GiB");
+  // JPEG planes are padded to blocks of up to 32 x 32. A pixel has up to 4 channels of 16 bits, and stb grows its
+  // buffers by doubling. kState covers stb's own state.
   constexpr std::size_t kBlock = 32, kBytesPerPixel = 2 * 8, kState = 1 << 16;
   const std::size_t pixels = (width + kBlock) * (height + kBlock);
-  const LimitPieces limit(pixels * kBytesPerPixel + file.size() * 2 + kState);
+  const AllocationLimit limit(pixels * kBytesPerPixel + file.size() * 2 + kState);
   Image image;
   int stored = 0;
   image.pixels.reset(stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(file.data()), static_cast<int>(file.size()),
                                            &image.width, &image.height, &stored, 3));
-  if (!image.pixels && system_had_none) throw std::bad_alloc();
-  if (!image.pixels) throw Error(name + ": not a sound picture: " + stbi_failure_reason());
-  if (image.width != width || image.height != height) throw Error(name + ": not a sound picture: it has two sizes");
+  if (!image.pixels && out_of_memory) throw std::bad_alloc();
+  if (!image.pixels) throw Error(name + ": invalid image: " + stbi_failure_reason());
+  if (image.width != width || image.height != height)
+    throw Error(name + ": invalid image: the decoded size differs from the header");
   return image;
 }
 
 namespace {
 
-/// stb hands over the file piece by piece, through C: an exception must not cross it.
+/// Collects the encoded file, which stb passes in parts to a C callback. Exceptions must not pass through stb.
 struct Sink {
   std::vector<std::byte> bytes;
   bool full = false;
@@ -137,7 +139,7 @@ struct Font::Data {
 
 Font::Font(float height) {
   auto data = std::make_shared<Data>();
-  if (!stbtt_InitFont(&data->info, cudet_font, 0)) throw Error("the built-in font isn't sound: rebuild the program");
+  if (!stbtt_InitFont(&data->info, cudet_font, 0)) throw Error("the built-in font is invalid: rebuild the program");
   int ascent = 0, descent = 0, gap = 0;
   stbtt_GetFontVMetrics(&data->info, &ascent, &descent, &gap);
   scale_ = stbtt_ScaleForPixelHeight(&data->info, height);

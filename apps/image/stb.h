@@ -1,4 +1,4 @@
-// The seam to the stb libraries (public domain): nothing else includes them.
+// Wraps the stb libraries (public domain); no other file includes them.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -10,33 +10,33 @@
 
 namespace cudet {
 
-/// Decodes a JPEG or PNG whose header has been checked and says `width` and `height`. The decoder gets no piece of
-/// memory larger than such a picture or the file can fill, so that a PNG that unpacks without end fails early. Throws
-/// Error, starting with `name`.
+/// Decodes a JPEG or PNG. The caller has checked its header; width, height: size from the header, pixels. The size of
+/// each allocation of the decoder is limited to what an image of this size and a file of this length need, so that a
+/// PNG that decompresses to endless data fails early. Throws Error, starting with `name`.
 Image stb_decode(Bytes file, const std::string& name, int width, int height);
 
-/// The file of a picture. Quality: 1 to 100. Throws std::bad_alloc.
+/// Return the encoded file of an image. quality: 1 to 100. Throw std::bad_alloc.
 std::vector<std::byte> encode_jpeg(const Image& image, int quality);
 std::vector<std::byte> encode_png(const Image& image);
 
-/// A glyph as the font draws it.
+/// A rendered glyph.
 struct Glyph {
-  int width, height;                   // pixels, of the coverage
-  int left, top;                       // of the coverage's corner from the pen on the base line, pixels; y points down
-  float advance;                       // of the pen, pixels
+  int width, height;                   // size of the coverage, pixels
+  int left, top;                       // upper left corner of the coverage relative to the pen on the baseline; y down
+  float advance;                       // movement of the pen, pixels
   std::vector<std::uint8_t> coverage;  // height, width: 0 (none) to 255 (full)
 };
 
-/// DejaVu Sans, which the program carries within itself.
+/// DejaVu Sans, embedded in the program (font.S).
 class Font {
  public:
-  /// At a height from the highest ascender to the lowest descender, pixels.
+  /// height: from the highest ascender to the lowest descender, pixels.
   explicit Font(float height);
 
   Glyph glyph(char32_t character) const;
-  float kerning(char32_t left, char32_t right) const;  ///< pixels, added between the two
-  float ascent() const { return ascent_; }             ///< above the base line, pixels
-  float descent() const { return descent_; }           ///< below it, pixels
+  float kerning(char32_t left, char32_t right) const;  ///< pixels, added between the two characters
+  float ascent() const { return ascent_; }             ///< above the baseline, pixels
+  float descent() const { return descent_; }           ///< below the baseline, pixels
 
  private:
   struct Data;

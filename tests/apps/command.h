@@ -1,4 +1,4 @@
-// Runs a program's command within the test, and keeps what it printed.
+// Runs a program's command inside the test process and captures its output.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ struct Outcome {
   std::string out, error;
 };
 
-/// Calls `command` as `main` would, under this name.
+/// Calls `command` as `main` would, with `name` as argv[0].
 inline Outcome run_command(int (*command)(int, char**), const char* name, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), name);
   std::vector<char*> argv;

@@ -1,6 +1,6 @@
-"""Batches of training pictures, varied every time that they are taken.
+"""Batches of training images with random augmentation.
 
-A picture is (image (H,W,3) BGR uint8, boxes (N,4) float32 x1,y1,x2,y2 in pixels, classes (N,) int).
+A `picture` is a tuple: image (H,W,3) BGR uint8, boxes (N,4) float32 x1,y1,x2,y2 in pixels, classes (N,) int.
 """
 import math
 
@@ -13,7 +13,7 @@ from pool import decoded
 
 
 def rotated(picture, quarters):
-    """Turned counterclockwise by quarters of a circle."""
+    """Turns a picture counterclockwise by `quarters` times 90 degrees."""
     image, boxes, classes = picture
     for _ in range(quarters):
         boxes = turned(boxes, image.shape[1])
@@ -22,8 +22,8 @@ def rotated(picture, quarters):
 
 
 def cropped(rng, picture, width, height, scale):
-    """Enlarged by `scale`, then a random part of width x height, or the whole at a random place in a border; smaller
-    where a code would be cut off."""
+    """Scales a picture by `scale`, then returns a random crop of width x height, or, if it is smaller, the whole
+    picture at a random position inside a border. The scale is reduced if a code would be cut off."""
     image, boxes, classes = picture
     for _ in range(3):
         h, w = (max(1, round(scale * n)) for n in image.shape[:2])
@@ -37,7 +37,7 @@ def cropped(rng, picture, width, height, scale):
     image = image[max(0, -y) : height - y, max(0, -x) : width - x]
     left, top = max(0, x), max(0, y)
     border = (top, height - top - image.shape[0], left, width - left - image.shape[1])
-    # a repeated edge would prolong a code that reaches it
+    # a replicated edge would extend a code that touches it
     ends = [picture[0].shape[1] - 3, picture[0].shape[0] - 3]
     grey = rng.random() < 0.7 or (boxes[:, :2] < 3).any() or (boxes[:, 2:] > ends).any()
     kind = cv2.BORDER_CONSTANT if grey else cv2.BORDER_REPLICATE
@@ -45,7 +45,8 @@ def cropped(rng, picture, width, height, scale):
 
 
 def jittered(rng, image):
-    """Brightness, contrast and gamma; channels exchanged or grey; inverted; noise: each sometimes."""
+    """Changes an image, each with some probability: brightness, contrast and gamma; inversion; grey or permuted
+    channels; noise."""
     levels = np.arange(256, dtype=np.float32) / 255
     if rng.random() < 0.6:
         levels = levels ** math.exp(rng.uniform(-0.5, 0.5))
@@ -64,8 +65,8 @@ def jittered(rng, image):
 
 
 def augmented(rng, picture, side, another, mosaic=0.15):
-    """A picture side x side made of one, or of four; `another()` gives the other three. Never mirrored:
-    DataMatrix's finder is not symmetric, and no camera mirrors."""
+    """Returns a picture of side x side made of one picture, or, with probability `mosaic`, of four; `another()` returns
+    the other three. Pictures are not mirrored: the finder of DataMatrix is not symmetric, and cameras do not mirror."""
     zoom = lambda low, high: math.exp(rng.uniform(math.log(low), math.log(high)))
     turn = lambda p: rotated(p, rng.integers(1, 4) if rng.random() < 0.3 else 0)
     fit = lambda p: side / max(p[0].shape[:2])
@@ -86,7 +87,7 @@ def augmented(rng, picture, side, another, mosaic=0.15):
 
 
 class Batches:
-    """Batches of about a constant number of pixels: new pictures, and `reuse` - 1 times as many from the pool."""
+    """Batches of about the same number of pixels: new pictures, and `reuse` - 1 times as many from the pool."""
 
     def __init__(self, pool, rng, sizes, reuse, batch):
         self.pool, self.rng, self.reuse, self.batch, self.due = pool, rng, reuse, batch, 0.0
@@ -100,7 +101,7 @@ class Batches:
         self.rng.bit_generator.state, self.due = state["rng"], state["due"]
 
     def __next__(self):
-        """side, list of pictures."""
+        """Returns the side of the images in pixels and a list of pictures."""
         side = int(self.rng.choice(self.sides, p=self.weights))
         count = max(1, round(self.batch * (320 / side) ** 2))
         self.due += count / self.reuse

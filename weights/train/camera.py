@@ -1,4 +1,4 @@
-"""What light, lens, sensor and file do to a picture."""
+"""Simulates light, lens, sensor and compression of a camera."""
 import math
 
 import cv2
@@ -8,7 +8,7 @@ from noise import grainy
 
 
 def light(rng, image):
-    """Uneven light, glare, shadows, darkness."""
+    """Applies uneven light, vignetting, shadows, darkness and glare to an image (H,W,3); returns uint8."""
     height, width = image.shape[:2]
     x, y = np.linspace(-1, 1, 17, dtype=np.float32)[None], np.linspace(-1, 1, 17, dtype=np.float32)[:, None]
     gain, glare = np.ones((17, 17), np.float32), None
@@ -16,9 +16,9 @@ def light(rng, image):
         gain = gain * (1 + rng.normal(0, 0.2) * x + rng.normal(0, 0.2) * y)
     if rng.random() < 0.2:
         gain = gain * (1 - rng.uniform(0.1, 0.35) * (x * x + y * y))
-    if rng.random() < 0.15:  # a shadow's edge
-        angle, place, soft = rng.uniform(0, 2 * math.pi), rng.normal(0, 0.5), rng.uniform(2, 20)
-        edge = 1 / (1 + np.exp(np.clip(-soft * (x * math.cos(angle) + y * math.sin(angle) - place), -30, 30)))
+    if rng.random() < 0.15:  # the edge of a shadow
+        angle, position, soft = rng.uniform(0, 2 * math.pi), rng.normal(0, 0.5), rng.uniform(2, 20)
+        edge = 1 / (1 + np.exp(np.clip(-soft * (x * math.cos(angle) + y * math.sin(angle) - position), -30, 30)))
         gain = gain * (1 - rng.uniform(0.2, 0.65) * edge)
     if rng.random() < 0.12:
         gain = gain * rng.uniform(0.12, 0.6)
@@ -34,7 +34,7 @@ def light(rng, image):
 
 
 def camera(rng, image):
-    """What lens, sensor and file do to a picture (H,W,3) uint8."""
+    """Applies low resolution, blur, noise, colour cast, sharpening and JPEG compression to an image (H,W,3) uint8."""
     height, width = image.shape[:2]
     small = rng.uniform(0.45, 0.9) if rng.random() < 0.3 else 1
     if small < 1:

@@ -1,4 +1,4 @@
-"""Random colours, and how a grey texture gets them. Colours are BGR."""
+"""Random colours, and colouring of grey textures. Colours are BGR."""
 import math
 
 import cv2
@@ -8,25 +8,26 @@ from noise import byte, noise
 
 
 def bgr(hue, saturation, value):
-    """(3,) float32 from OpenCV's hue (0..179), saturation and value (0..255)."""
+    """Converts OpenCV's hue (0..179), saturation and value (0..255) to BGR, (3,) float32."""
     return cv2.cvtColor(np.uint8([[[hue, saturation, value]]]), cv2.COLOR_HSV2BGR)[0, 0].astype(np.float32)
 
 
 def colour(rng):
-    """A random colour, two in three dull, (3,) float32."""
+    """Returns a random colour, (3,) float32; two of three have low saturation."""
     saturation = rng.integers(0, 70) if rng.random() < 0.65 else rng.integers(40, 230)
     return bgr(rng.integers(180), saturation, rng.integers(25, 256))
 
 
-def tint(rng, low, high, most_saturation):
-    """A colour of brightness low..high, (3,) float32."""
-    return bgr(rng.integers(180), rng.integers(0, most_saturation + 1), rng.integers(low, high + 1))
+def tint(rng, low, high, max_saturation):
+    """Returns a random colour with a value (brightness) of low..high, (3,) float32."""
+    return bgr(rng.integers(180), rng.integers(0, max_saturation + 1), rng.integers(low, high + 1))
 
 
 def palette(rng, tone=None):
-    """A table of 256 colours through two to four random ones, or through shades of a tone, (256,1,3) uint8."""
+    """Returns a table of 256 colours, (256,1,3) uint8: interpolated between two to four random colours, or between
+    shades of `tone`."""
     kind = rng.random()
-    if kind < 0.3:  # grey, with any contrast
+    if kind < 0.3:  # grey, with random contrast
         low, high = rng.uniform(0, 40), rng.uniform(200, 255)
         if rng.random() < 0.55:
             low, high = np.sort(rng.uniform(0, 255, 2))
@@ -39,7 +40,7 @@ def palette(rng, tone=None):
     else:
         first = colour(rng)
         stops = np.stack([first] + [colour(rng) for _ in range(rng.integers(1, 4))])
-        if rng.random() < 0.5:  # soft: near the first colour
+        if rng.random() < 0.5:  # low contrast: near the first colour
             stops = first + (stops - first) * rng.uniform(0.15, 0.5)
     if rng.random() < 0.5:
         stops = stops[::-1]
@@ -48,7 +49,7 @@ def palette(rng, tone=None):
 
 
 def paint(rng, grey, tone=None):
-    """Colours a grey picture, shades it unevenly, blurs or roughens it: (H,W) uint8 -> (H,W,3) uint8."""
+    """Colours a grey image, with random blur or noise and uneven shading: (H,W) uint8 -> (H,W,3) uint8."""
     height, width = grey.shape
     finish = rng.random()
     if finish < 0.25:
@@ -65,7 +66,7 @@ def paint(rng, grey, tone=None):
 
 
 def recolour(rng, image):
-    """Other contrast, brightness and cast, now and then grey, (H,W,3) uint8."""
+    """Changes contrast, brightness, gamma and colour cast of an image (H,W,3) uint8; some images become grey."""
     if rng.random() < 0.25:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
         cast = rng.normal(1, 0.03, 3)
@@ -80,7 +81,7 @@ def recolour(rng, image):
 
 
 def contrasting(rng, paper):
-    """A colour that is seen on the paper: mostly near black or white, else coloured, tuple of ints."""
+    """Returns a colour that is visible on `paper`, tuple of ints: usually near black or white, otherwise random."""
     height, width = paper.shape[:2]
     middle = paper[::max(1, height // 16), ::max(1, width // 16)].reshape(-1, 3).mean(0)
     if rng.random() < 0.7:

@@ -1,9 +1,9 @@
-"""Draws weights/demo/*, the pictures that `make demo` detects in, of nothing but our own textures and fonts.
+"""Draws weights/demo/*, the input images of `make demo`. Uses only the project's own textures and installed fonts.
 
-    python demo.py                      writes them
-    python demo.py --look KIND OUT.png  candidates of a kind, to choose seeds from
+    python demo.py                      writes the images
+    python demo.py --look KIND OUT.png  writes a sheet of candidates of one kind, to choose seeds from
 
-Their seeds are none of training's. The same fonts must be installed for the same pictures.
+The seeds are not used in training. The images are reproducible only with the same installed fonts.
 """
 import argparse
 import pathlib
@@ -24,7 +24,7 @@ KINDS = {
     "label": lambda rng: photographed(rng, LONG, LONG, SHORT),
     "nothing": lambda rng: nothing(rng, LONG, SHORT),
 }
-CHOSEN = {  # file: kind, number, chosen for their looks
+CHOSEN = {  # file: kind and number, chosen by appearance
     "conveyor.jpg": ("conveyor", 5),
     "table.jpg": ("conveyor", 40),
     "can.jpg": ("label", 4),
@@ -35,7 +35,7 @@ CHOSEN = {  # file: kind, number, chosen for their looks
 
 
 def drawn(kind, number):
-    """(H,W,3) BGR uint8: a scene with a little light and noise on it."""
+    """Returns a scene with light and noise applied, (H,W,3) BGR uint8."""
     rng = np.random.default_rng([SEED, list(KINDS).index(kind), number])
     picture, _, _ = KINDS[kind](rng)
     picture = light(rng, cv2.GaussianBlur(picture, (0, 0), 0.6)).astype(np.float32)
@@ -44,15 +44,15 @@ def drawn(kind, number):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--look", nargs=2, metavar=("KIND", "OUT"))
+    parser.add_argument("--look", nargs=2, metavar=("KIND", "OUT"), help="write a sheet of 24 candidates of this kind")
     options = parser.parse_args()
     for name, files in photos.sources().items():
-        if name != "fonts":  # what others have photographed stays out of what is shipped
+        if name != "fonts":  # the shipped images must not contain third-party photos
             files.clear()
     if options.look:
         kind, out = options.look
         if kind not in KINDS:
-            parser.error(f"--look {kind}: one of {', '.join(KINDS)} is needed")
+            parser.error(f"--look {kind}: expected one of {', '.join(KINDS)}")
         cells = [cv2.resize(drawn(kind, i), None, fx=0.35, fy=0.35, interpolation=cv2.INTER_AREA) for i in range(24)]
         cv2.imwrite(out, np.vstack([np.hstack(cells[i : i + 4]) for i in range(0, 24, 4)]))
         return

@@ -1,15 +1,15 @@
-"""Textures as grey fields of the picture's size, (H,W) uint8: grown, printed, worn."""
+"""Grey textures generated at the size of the image, (H,W) uint8: stripes, wood, metal, paper, stone, cardboard."""
 import math
 
 import cv2
 import numpy as np
 
-from laying import lay
+from tiling import lay
 from noise import byte, fractal, noise
 
 
 def zebra(rng, height, width):
-    """Bent stripes of a zebra's, tiger's or marble's kind."""
+    """Bent stripes, as of a zebra, a tiger or marble."""
     bend = fractal(rng, height, width, rng.uniform(60, 200), finest=12)
     angle, pitch = rng.uniform(0, math.pi), rng.uniform(12, 60)
     x, y = (np.arange(n, dtype=np.float32) / pitch for n in (width, height))
@@ -18,7 +18,7 @@ def zebra(rng, height, width):
 
 
 def wood(rng, height, width):
-    """Grain along x or y."""
+    """Wood grain along x or y."""
     turned = rng.random() < 0.5
     if turned:
         height, width = width, height
@@ -29,7 +29,7 @@ def wood(rng, height, width):
 
 
 def brushed(rng, height, width):
-    """Metal with fine scratches along x."""
+    """Brushed metal: fine scratches along x or y."""
     rows = noise(rng, height, max(2, width // int(rng.integers(20, 120)))).astype(np.float32)
     lines = cv2.resize(rows, (width, height), interpolation=cv2.INTER_LINEAR)
     sheen = np.sin(np.linspace(0, rng.uniform(2, 8), width, dtype=np.float32) + rng.uniform(0, 6)) * rng.uniform(10, 60)
@@ -38,7 +38,7 @@ def brushed(rng, height, width):
 
 
 def crumpled(rng, height, width):
-    """Paper or foil with creases: facets of random slopes, coarse and fine."""
+    """Crumpled paper or foil: coarse and fine facets with random slopes."""
     h, w = height // 4 + 1, width // 4 + 1
     x, y = np.linspace(-1, 1, w, dtype=np.float32), np.linspace(-1, 1, h, dtype=np.float32)
     field = np.zeros((h, w), np.float32)
@@ -52,7 +52,7 @@ def crumpled(rng, height, width):
 
 
 def halftone(rng, height, width):
-    """A picture printed as a screen of dots or lines."""
+    """An image printed as a halftone of dots or lines."""
     pitch = int(rng.integers(4, 12))
     t = np.cos(2 * math.pi * np.arange(8 * pitch) / pitch) * 60
     screen = byte(128 + t[None] + (t[:, None] if rng.random() < 0.75 else t[None]))
@@ -62,16 +62,16 @@ def halftone(rng, height, width):
 
 
 def crackle(rng, height, width):
-    """Blotches or veins with hard edges: terrazzo, marble, camouflage, cracked paint, lace."""
+    """Patches or veins with hard edges: terrazzo, marble, camouflage, cracked paint, lace."""
     field = fractal(rng, height, width, rng.uniform(5, 40), rough=rng.uniform(0.3, 0.6))
     if rng.random() < 0.5:
-        field = np.abs(field - field.mean()) * 2  # the ridges between blotches
+        field = np.abs(field - field.mean()) * 2  # the borders between patches
     hard = rng.uniform(4, 40)
     return byte(128 + (field - np.quantile(field, rng.uniform(0.3, 0.7))) * hard * 128)
 
 
 def cloudy(rng, height, width):
-    """Fractal noise: plaster, stone, clouds, blotches."""
+    """Fractal noise: plaster, stone, clouds, stains."""
     stretch = rng.choice([1.0, 1.0, 2.0, 5.0])
     return byte(fractal(rng, height, width, rng.uniform(8, 200), stretch, rng.uniform(0.3, 0.8)) * 255)
 
@@ -84,12 +84,12 @@ def ramp(rng, height, width):
 
 
 def plain(rng, height, width):
-    """One level."""
+    """A constant grey level."""
     return np.full((height, width), rng.integers(256), np.uint8)
 
 
 def board(rng, height, width):
-    """Cardboard: smooth, mottled, with or without the ribs of its inside."""
+    """Cardboard: smooth or mottled, with or without corrugation."""
     mottle = fractal(rng, height, width, rng.uniform(6, 40), rng.choice([1.0, 4.0]), 0.7)
     rib = np.sin(np.arange(height, dtype=np.float32) * (2 * math.pi / rng.uniform(5, 14)))[:, None]
     return byte(140 + mottle * rng.uniform(5, 50) + rib * rng.choice([0.0, rng.uniform(5, 45)]))

@@ -1,22 +1,23 @@
-"""Noise of which the textures are made: white, and fractal."""
+"""White and fractal noise for the textures."""
 import functools
 import math
 
 import cv2
 import numpy as np
 
-BANK = 1024  # side of the bank of noise, in pixels
+BANK = 1024  # side of the noise bank, pixels
 
 
 @functools.lru_cache(1)
 def bank():
-    """Gaussian noise with a deviation of 32, (BANK,BANK) int8; always the same, only the place in it is random."""
+    """Returns Gaussian noise with a standard deviation of 32, (BANK,BANK) int8. The bank is constant; users take it at
+    a random position."""
     noise = np.random.default_rng(5).normal(0, 32, (BANK, BANK))
     return np.clip(noise, -127, 127).astype(np.int8)
 
 
 def noise(rng, height, width):
-    """White noise with a deviation of 32, (H,W) int8, a view of the bank where that is large enough."""
+    """Returns white noise with a standard deviation of 32, (H,W) int8; a view of the bank if that is large enough."""
     source = bank()
     if height > BANK or width > BANK:
         source = np.tile(source, (-(-height // BANK), -(-width // BANK)))
@@ -26,7 +27,8 @@ def noise(rng, height, width):
 
 
 def fractal(rng, height, width, cell, stretch=1.0, rough=0.5, finest=2):
-    """Noise of octaves from `cell` pixels down to `finest`, `stretch` times as long in x, (H,W) float32 in 0..1."""
+    """Returns fractal noise, (H,W) float32 in 0..1: octaves with cells from `cell` pixels down to `finest`, `stretch`
+    times as long in x. rough: factor of the amplitude from one octave to the next."""
     step, field, strength = float(cell), None, 1.0
     while True:
         size = [max(2, math.ceil(n / step / s)) for n, s in ((height, 1.0), (width, stretch))]
@@ -43,17 +45,17 @@ def fractal(rng, height, width, cell, stretch=1.0, rough=0.5, finest=2):
 
 
 def byte(field):
-    """Rounds to uint8 with saturation."""
+    """Converts to uint8 with saturation."""
     return np.clip(field, 0, 255).astype(np.uint8)
 
 
 def speckled(rng, tile, most=28):
-    """A tile with noise of a random strength on it, (H,W) uint8."""
+    """Returns a tile with noise of a random strength added, (H,W) uint8. most: maximum standard deviation."""
     return byte(tile + noise(rng, *tile.shape) * (rng.uniform(0, most) / 32))
 
 
 def grainy(rng, image, deviation, grey=False):
-    """A picture (H,W,3) uint8 with Gaussian noise, the same in all channels if `grey`."""
+    """Returns an image (H,W,3) uint8 with Gaussian noise added; the same noise in all channels if `grey`."""
     grain = np.empty(image.shape[:2] if grey else image.shape, np.int16)
     cv2.setRNGSeed(int(rng.integers(2**31)))
     cv2.randn(grain, 0, deviation)

@@ -1,13 +1,14 @@
-"""Photos and cut-outs that are installed, and how they are laid onto pictures.
+"""Installed photos and cut-outs, and functions that draw them onto images.
 
-    photo(rng, height, width)      a crop of a photo, to be printed, shown or a background
-    cutout(rng)                    a thing cut out of its background, with alpha
-    sources()                      which photos and fonts are installed
+    photo(rng, height, width)      a crop of a photo, to be printed, shown or used as a background
+    cutout(rng)                    an object cut out of its background, with alpha
+    sources()                      the installed photos and fonts
 
     python photos.py               lists them with their licences
 
-The photos come with Debian's packages and with scikit-image; what is not installed is done without. The random choices
-are all rng's, but the lists of files depend on what is installed: a seed gives the same picture only with the same.
+The photos come from Debian packages and from scikit-image. Packages that are not installed are left out. All random
+choices use rng, but the lists of files depend on the installed packages: a seed gives the same image only with the same
+packages.
 """
 import functools
 import math
@@ -21,10 +22,10 @@ import numpy as np
 from colours import recolour
 from textures import texture
 
-SIDE = 900  # most pixels of a cached photo's longer side
-THING = 320  # the same of a cut-out
+SIDE = 900  # maximum of the longer side of a cached photo, pixels
+THING = 320  # the same for a cut-out
 
-# name: (folder, file pattern, licence, where that is written)
+# name: (folder, file pattern, licence, where the licence is stated)
 LICENCES = {
     "mate nature": ("/usr/share/backgrounds/mate/nature", "*.jpg", "GPL-2+",
                     "/usr/share/doc/mate-backgrounds/copyright"),
@@ -41,15 +42,16 @@ LICENCES = {
     "fonts": ("/usr/share/fonts", "**/*.[to]tf", "OFL, Apache-2.0, GPL with the font exception, Bitstream Vera",
               "/usr/share/doc/fonts-*/copyright"),
 }
-# not motorcycle_* nor moon, whose licences are not stated
+# without motorcycle_* and moon: their licences are not stated
 NATURAL = "astronaut brick camera cell chelsea coffee coins grass gravel hubble_deep_field retina rocket".split()
-# grids of cells, letters and drawings
+# cut-outs that are not used: grids of cells, letters and drawings
 UNUSED = re.compile(r"alphabets|/math|/music/|00_symbols|/chess|cartoon/|_mirror|_flip")
 NO_TEXT = re.compile(r"Math|Symbol|Emoji|Icon|Bar|Code|Initials|Keyboard|Music|_K\b")
 
 
 def surfaces_in(archive):
-    """The pictures of walls, floors, gratings and cloth in a zip file: large enough, and not flat."""
+    """Returns the names of the wall, floor, grating and cloth textures in a zip file that are neither small nor
+    flat."""
     with zipfile.ZipFile(archive) as opened:
         names = sorted(n for n in opened.namelist() if re.fullmatch(r"textures/.*\.jpg", n))
         return [n for n in names if opened.getinfo(n).file_size > 15_000 and not re.search(r"sfx|light|flare|sky", n)]
@@ -62,7 +64,7 @@ def opened(archive):
 
 @functools.lru_cache(1)
 def sources():
-    """The installed files of each source, {name: sorted list of paths}; empty lists where nothing is installed."""
+    """Returns the installed files of each source, {name: sorted list of paths}; the list is empty if there are none."""
     found = {}
     for name, (folder, pattern, *_) in LICENCES.items():
         folder = pathlib.Path(folder)
@@ -92,12 +94,12 @@ def fit(image, side):
 
 @functools.lru_cache(128)
 def load(path):
-    """A photo, (H,W,3) uint8 with a longer side of at most SIDE; None if it cannot be read. A path of the form
-    ARCHIVE:MEMBER is into a zip file."""
+    """Returns a photo, (H,W,3) uint8 with a longer side of at most SIDE pixels; None if it cannot be read. A path
+    ARCHIVE:MEMBER is a file in a zip archive."""
     archive, colon, member = path.partition(":")
     if colon:
         image = cv2.imdecode(np.frombuffer(opened(archive).read(member), np.uint8), cv2.IMREAD_COLOR)
-        image = cv2.convertScaleAbs(image, alpha=min(4, 110 / max(image.mean(), 1)))  # they are made for dark halls
+        image = cv2.convertScaleAbs(image, alpha=min(4, 110 / max(image.mean(), 1)))  # these textures are dark
     else:
         image = cv2.imread(path, cv2.IMREAD_COLOR)
     return None if image is None else np.ascontiguousarray(fit(image, SIDE))
@@ -105,7 +107,8 @@ def load(path):
 
 @functools.lru_cache(1024)
 def load_cutout(path):
-    """A cut-out without its empty rim, (H,W,4) uint8 with a longer side of at most THING; None if there is nothing."""
+    """Returns a cut-out cropped to its opaque part, (H,W,4) uint8 with a longer side of at most THING pixels; None if
+    it cannot be read or is too small."""
     image = cv2.imread(path, cv2.IMREAD_UNCHANGED)
     if image is None or image.dtype != np.uint8 or image.ndim != 3:
         return None
@@ -117,18 +120,18 @@ def load_cutout(path):
 
 @functools.lru_cache(1)
 def albums():
-    """The sources of photos that are there and how often each is drawn from, (lists of paths), weights."""
+    """Returns the installed sources of photos (a list of lists of paths) and the probability of each."""
     weight = {"mate nature": 5.0, "mate abstract": 0.7, "gnome": 0.3, "skimage": 5.0, "openarena": 6.0}
-    there = [name for name in weight if sources()[name]]
-    return [sources()[name] for name in there], [weight[name] / sum(weight[n] for n in there) for name in there]
+    found = [name for name in weight if sources()[name]]
+    return [sources()[name] for name in found], [weight[name] / sum(weight[n] for n in found) for name in found]
 
 
 def crop(rng, image, height, width):
-    """A random part of a photo, scaled to (H,W,3), mirrored or turned by quarters."""
+    """Returns a random part of a photo, scaled to (H,W,3), sometimes mirrored or turned by a multiple of 90 degrees."""
     if rng.random() < 0.25:
         image = cv2.rotate(image, int(rng.integers(3)))
     have_y, have_x = image.shape[:2]
-    most = min(have_y / height, have_x / width)  # scale at which the crop just fits into the photo
+    most = min(have_y / height, have_x / width)  # the largest scale at which the crop fits into the photo
     scale = max(min(rng.uniform(0.35, 1.0) * most, most), 0.25 * min(1, most))
     h, w = (min(have, max(8, int(n * scale))) for have, n in ((have_y, height), (have_x, width)))
     y, x = int(rng.integers(have_y - h + 1)), int(rng.integers(have_x - w + 1))
@@ -138,7 +141,8 @@ def crop(rng, image, height, width):
 
 
 def cutout(rng):
-    """A thing with alpha, (H,W,4) BGRA uint8 of at most THING pixels: a photo of Tux Paint's, or a blob."""
+    """Returns an object with alpha, (H,W,4) BGRA uint8, at most THING pixels: a photo of Tux Paint, or a random
+    shape."""
     paths = sources()["tuxpaint"]
     for _ in range(4):
         thing = load_cutout(paths[rng.integers(len(paths))]) if paths else None
@@ -154,7 +158,7 @@ def cutout(rng):
 
 
 def blend(image, mask, x, y, paint):
-    """Paints a colour or picture through a mask (h,w) uint8 at (x, y), cut at the image's rim, in place."""
+    """Paints a colour or an image through a mask (h,w) uint8 at (x, y), clipped to the image, in place."""
     x0, y0 = max(x, 0), max(y, 0)
     x1, y1 = min(x + mask.shape[1], image.shape[1]), min(y + mask.shape[0], image.shape[0])
     if x0 >= x1 or y0 >= y1:
@@ -166,13 +170,13 @@ def blend(image, mask, x, y, paint):
 
 
 def overlay(part, picture):
-    """Lays a picture with alpha (h,w,4) uint8 over one of its size (h,w,3) uint8, in place."""
+    """Blends an image with alpha (h,w,4) uint8 over `part` (h,w,3) uint8, in place."""
     alpha = picture[..., 3:].astype(np.float32) / 255
     part[:] = part * (1 - alpha) + picture[..., :3] * alpha
 
 
 def place(rng, image, thing, size, x=None, y=None, turn=True):
-    """Lays a cut-out of a given longer side in pixels onto an image, in place."""
+    """Draws a cut-out onto an image, in place. size: longer side of the cut-out, pixels. x, y: random if None."""
     scale = size / max(thing.shape[:2])
     method = cv2.INTER_AREA if scale < 0.7 else cv2.INTER_LINEAR
     thing = cv2.resize(thing, tuple(max(2, round(n * scale)) for n in thing.shape[1::-1]), interpolation=method)
@@ -185,7 +189,7 @@ def place(rng, image, thing, size, x=None, y=None, turn=True):
 
 
 def photo(rng, height, width):
-    """A photo to be printed or shown: a crop of one, or things on a soft ground, or fractal noise, (H,W,3) uint8."""
+    """Returns a photo to be printed or shown, (H,W,3) uint8: a crop of a photo, or cut-outs on a soft background."""
     lists, weights = albums()
     if lists and rng.random() < 0.75:
         paths = lists[rng.choice(len(lists), p=weights)]

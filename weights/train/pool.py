@@ -1,4 +1,4 @@
-"""Training pictures, drawn in other processes and kept in memory as JPEG."""
+"""Training images, drawn in worker processes and kept in memory as JPEG."""
 import collections
 import multiprocessing
 import os
@@ -12,12 +12,12 @@ import numpy as np
 
 from labels import SIDE
 
-AHEAD = 32  # pictures a worker that are drawn before they are asked for
+AHEAD = 32  # images per worker that are drawn in advance
 
 
 def draw(seed, index):
-    """Picture number `index`: image (SIDE,SIDE,3) BGR uint8, boxes (N,4) x1,y1,x2,y2 in pixels, classes (N,)."""
-    from scene import scene  # here, since a trainer that does not draw needs none of its packages
+    """Draws image number `index`: image (SIDE,SIDE,3) BGR uint8, boxes (N,4) x1,y1,x2,y2 in pixels, classes (N,)."""
+    from scene import scene  # imported here: a process that does not draw does not need its packages
 
     return scene(np.random.default_rng([seed, index]), SIDE)
 
@@ -33,7 +33,7 @@ def decoded(picture):
 
 
 def begin_worker(parent):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trainer, which still wants pictures
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the trainer handles Ctrl-C; it may still need images
     os.nice(10)
     cv2.setNumThreads(1)
 
@@ -46,15 +46,15 @@ def begin_worker(parent):
 
 
 class Pool:
-    """The last `capacity` pictures drawn. The next is always the next by number, however many workers there are.
+    """The last `capacity` images. New images come in the order of their numbers, for any number of workers.
 
-    BrokenProcessPool if a worker is killed; what fails in drawing is raised by take().
+    take() raises BrokenProcessPool if a worker is killed, and the exception of a worker if drawing fails.
     """
 
     def __init__(self, seed, first, capacity, workers):
         self.seed, self.first, self.capacity, self.kept = seed, first, capacity, {}
         self.next = self.asked = first
-        context = multiprocessing.get_context("spawn")  # torch's threads are not to be forked
+        context = multiprocessing.get_context("spawn")  # torch's threads must not be forked
         self.workers = ProcessPoolExecutor(workers, context, begin_worker, (os.getpid(),))
         self.coming = collections.deque()
         for _ in range(AHEAD * workers):
@@ -68,7 +68,7 @@ class Pool:
         self.workers.shutdown(cancel_futures=True)
 
     def take(self):
-        """The next new picture; it stays in the pool until `capacity` more have come."""
+        """Returns the next new image. It stays in the pool until `capacity` further images are taken."""
         picture = self.coming.popleft().result()
         self.ask()
         self.kept[self.next % self.capacity] = picture
@@ -76,4 +76,5 @@ class Pool:
         return picture
 
     def any(self, rng):
+        """Returns a random image of the pool."""
         return self.kept[rng.integers(max(self.first, self.next - self.capacity), self.next) % self.capacity]

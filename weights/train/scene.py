@@ -1,6 +1,6 @@
-"""Training pictures: printed codes on sheets, bent and seen in perspective, on grounds, through a bad camera.
+"""Generates training images: codes printed on sheets, bent and in perspective, on a background, seen by a poor camera.
 
-    python scene.py --sheet OUT.jpg [--seed N] [--count N]      a contact sheet with the boxes that are trained on
+    python scene.py --sheet OUT.jpg [--seed N] [--count N]      writes a contact sheet with the boxes drawn
 """
 import argparse
 import math
@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from camera import camera, light
-from grounds import ground
+from backgrounds import ground
 from labels import GREY, NAMES, clipped, turned
-from prints import distract
+from distractors import distract
 from sheets import imprint, inks, outline, sheet
 from surfaces import occlude, placed
 from symbols import BARCODE, codes
@@ -20,12 +20,12 @@ ASPECTS = [1, 4 / 3, 3 / 4, 16 / 9, 9 / 16, 3 / 2]
 
 
 def plain(rng, size):
-    """A picture file of one code, as a generator or a screenshot has it, often filling the frame."""
+    """An image of one code as from a generator or a screenshot, often filling the frame."""
     label = None if rng.random() < 0.7 else BARCODE
     group = codes(rng, size * (rng.uniform(0.75, 1.0) if rng.random() < 0.8 else rng.uniform(0.3, 0.75)), label)
     code = group[0]
     margin = rng.uniform(0, 0.05, 4) if rng.random() < 0.7 else rng.uniform(0, 0.35, 4)
-    if rng.random() < 0.25:  # cut to the symbol, without any quiet zone
+    if rng.random() < 0.25:  # cropped to the symbol, without a quiet zone
         x1, y1, x2, y2 = code.box.astype(int)
         code.ink, code.box = np.ascontiguousarray(code.ink[y1:y2, x1:x2]), code.box - [x1, y1, x1, y1]
         code.picture = None if code.picture is None else code.picture[y1:y2, x1:x2]
@@ -54,8 +54,8 @@ def plain(rng, size):
     return image, [code.label] * len(points), [p * ratio for p in points]
 
 
-def length_of(rng, size):
-    """How long a code is in a picture of `size`, pixels: mostly large, seldom tiny."""
+def code_length(rng, size):
+    """Returns a random length of a code in pixels for an image of `size` pixels: usually large, rarely tiny."""
     roll = rng.random()
     if roll < 0.68:
         return size * rng.uniform(0.35, 0.95)
@@ -65,10 +65,10 @@ def length_of(rng, size):
 
 
 def photographed(rng, size, width, height):
-    """One sheet, label or box with one code or a few, seen by a camera."""
+    """A sheet, label or box with one to six codes, seen by a camera."""
     picture = ground(rng, height, width)
-    scale = rng.uniform(0.65, 0.95)  # of the sheet's pixels: it is drawn finer than it is seen
-    length = length_of(rng, size)
+    scale = rng.uniform(0.65, 0.95)  # image pixels per sheet pixel: the sheet has a higher resolution
+    length = code_length(rng, size)
     count = int(rng.choice([1, 2, 3, 4, 6], p=[0.74, 0.12, 0.07, 0.04, 0.03]))
     largest = length / scale / math.sqrt(1 + 0.4 * (count - 1))
     lengths = [largest] + [largest * rng.uniform(0.35, 1.1) for _ in range(count - 1)]
@@ -85,7 +85,7 @@ def photographed(rng, size, width, height):
         angle = rng.uniform(-math.pi, math.pi)
     else:
         angle = rng.integers(4) * math.pi / 2 + rng.normal(0, 0.06)
-    # near the middle of the picture lies one of the codes, not the sheet's middle
+    # one of the codes, rather than the centre of the sheet, is near the centre of the image
     aim = np.zeros(2)
     if outlines:
         aim = outlines[rng.integers(len(outlines))].mean(0) - [image.shape[1] / 2, image.shape[0] / 2]
@@ -97,7 +97,7 @@ def photographed(rng, size, width, height):
 
 
 def strewn(rng, size, width, height):
-    """Many small labels on one ground, or none: what a camera above a conveyor sees."""
+    """Up to 20 small labels on one background, as seen by a camera above a conveyor."""
     picture = ground(rng, height, width)
     if rng.random() < 0.6:
         distract(rng, picture)
@@ -118,7 +118,7 @@ def strewn(rng, size, width, height):
 
 
 def nothing(rng, width, height):
-    """No code at all: grounds and printed sheets of other things."""
+    """An image without codes: a background, some with a printed sheet or with distractors."""
     picture = ground(rng, height, width)
     if rng.random() < 0.35:
         image, _, _ = sheet(rng, int(width * rng.uniform(0.6, 1.6)), int(height * rng.uniform(0.6, 1.6)), [])
@@ -130,7 +130,7 @@ def nothing(rng, width, height):
 
 
 def composed(rng, size):
-    """A picture of at most size x size, the labels and the outlines of its codes."""
+    """Returns an image of at most size x size pixels, and the labels and outlines of its codes."""
     roll = rng.random()
     aspect = float(rng.choice(ASPECTS))
     width, height = (size, round(size / aspect)) if aspect >= 1 else (round(size * aspect), size)
@@ -150,8 +150,8 @@ def composed(rng, size):
 
 
 def scene(rng, size):
-    """A picture (size,size,3) BGR uint8, letterboxed as at detection, with its codes' boxes (N,4) float32 x1,y1,x2,y2
-    in pixels and classes (N,). What is cut off by the picture's edge is cut by less than half."""
+    """Returns an image (size,size,3) BGR uint8, letterboxed as for detection, the boxes of its codes (N,4) float32
+    x1,y1,x2,y2 in pixels, and their classes (N,). At least MIN_VISIBLE of each labelled code is inside the image."""
     for _ in range(4):
         picture, labels, outlines = composed(rng, size)
         height, width = picture.shape[:2]
@@ -166,7 +166,7 @@ def scene(rng, size):
 
 
 def contact_sheet(seed, count, size=320, columns=8):
-    """Pictures seed.. with the boxes that are trained on, as one picture."""
+    """Returns `count` images of a seed with their boxes drawn, as one image."""
     colours = [(0, 200, 0), (0, 0, 255), (255, 120, 0), (200, 0, 200), (0, 170, 255)]
     cells = []
     for i in range(count):
@@ -182,8 +182,8 @@ def contact_sheet(seed, count, size=320, columns=8):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sheet", default="samples.jpg")
-    parser.add_argument("--seed", type=int, default=9)
-    parser.add_argument("--count", type=int, default=48)
+    parser.add_argument("--sheet", default="samples.jpg", help="output file (samples.jpg)")
+    parser.add_argument("--seed", type=int, default=9, help="seed of the images (9)")
+    parser.add_argument("--count", type=int, default=48, help="number of images (48)")
     options = parser.parse_args()
     cv2.imwrite(options.sheet, contact_sheet(options.seed, options.count))

@@ -1,17 +1,17 @@
-"""Flat sheets of paper with codes and other things printed on them."""
+"""Flat sheets of paper with codes and distractors printed on them."""
 import cv2
 import numpy as np
 
 from colours import tint
-from grounds import ground
+from backgrounds import ground
 from labels import NAMES, turned
 from photos import overlay, photo
-from prints import distract
+from distractors import distract
 from symbols import codes
 
 
 def inks(rng):
-    """Colours of the paper and of what is printed on it, each (3,) float32."""
+    """Returns the colours of the paper and of the print, each (3,) float32."""
     roll = rng.random()
     if roll < 0.55:
         return tint(rng, 225, 255, 12), tint(rng, 0, 50, 60)
@@ -26,14 +26,14 @@ def inks(rng):
 
 
 def outline(box, steps=6):
-    """Points along a box's edge, (4*steps,2): bent surfaces move more than the corners."""
+    """Returns points along the edge of a box, (4*steps,2). Corners alone do not describe a box on a bent surface."""
     t = np.linspace(0, 1, steps, endpoint=False)[:, None]
     corners = np.array([[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]]])
     return np.concatenate([corners[i] * (1 - t) + corners[(i + 1) % 4] * t for i in range(4)])
 
 
 def turned_code(code, quarters):
-    """A code's ink, box and overlay turned by quarters, counterclockwise."""
+    """Returns ink, box and overlay of a code, turned counterclockwise by `quarters` times 90 degrees."""
     ink, box, picture = code.ink, code.box, code.picture
     for _ in range(quarters):
         box = turned(np.float32(box), ink.shape[1])
@@ -43,7 +43,7 @@ def turned_code(code, quarters):
 
 
 def imprint(image, at, ink, picture, paper, paint, opaque):
-    """Prints ink into image at (x,y); `opaque` brings its own paper along (a label)."""
+    """Prints ink into an image at (x,y), in place. opaque: with its own paper, as a label; otherwise onto the image."""
     x, y = at
     part = image[y : y + ink.shape[0], x : x + ink.shape[1]]
     ink = ink[: part.shape[0], : part.shape[1], None]
@@ -53,7 +53,7 @@ def imprint(image, at, ink, picture, paper, paint, opaque):
 
 
 def damage(rng, image, box):
-    """Scratches, pen strokes, missing lines across a printed code."""
+    """Draws scratches, pen strokes and missing lines across a printed code, in place."""
     x1, y1, x2, y2 = box.astype(int)
     side = max(x2 - x1, y2 - y1)
     paint = (int(rng.integers(180, 256)),) * 3 if rng.random() < 0.6 else tint(rng, 0, 160, 255).tolist()
@@ -69,10 +69,8 @@ def damage(rng, image, box):
 
 
 def sheet(rng, width, height, lengths, crowded=True):
-    """Paper with codes of about these lengths (pixels): image (height,width,3) uint8, labels, outlines (P,2) each.
-
-    A code that finds no free place is left out.
-    """
+    """Returns a sheet with codes of about the given lengths (pixels): image (height,width,3) uint8, labels, and an
+    outline (P,2) per code. A code without free space is left out."""
     paper, paint = inks(rng)
     image = np.empty((height, width, 3), np.uint8)
     image[:] = paper
@@ -93,7 +91,7 @@ def sheet(rng, width, height, lengths, crowded=True):
         before = None
         for ink, box, picture, label in group:
             high, wide = ink.shape
-            if before is None:  # the first finds a free place
+            if before is None:  # the first symbol of the group: find free space
                 for _ in range(12):
                     x, y = (int(rng.integers(min(0, room), max(0, room) + 1)) for room in (width - wide, height - high))
                     whole = np.array([x, y, x + wide, y + high])
@@ -102,16 +100,16 @@ def sheet(rng, width, height, lengths, crowded=True):
                         break
                 else:
                     break
-            else:  # an add-on stands to the right of its code, as both are turned
+            else:  # an add-on is to the right of its code, turned with it
                 x = [before[2], before[0], before[0] - wide, before[2] - wide][quarters]
                 y = [before[1], before[1] - high, before[3] - high, before[3]][quarters]
                 whole = np.array([x, y, x + wide, y + high])
                 if x < 0 or y < 0 or x + wide > width or y + high > height or not clear(whole):
                     break
-            x0, y0 = max(0, -x), max(0, -y)  # a quiet zone may stick out of the sheet
+            x0, y0 = max(0, -x), max(0, -y)  # a quiet zone may extend beyond the sheet
             picture = None if picture is None else picture[y0:, x0:]
             under = image[y + y0 : y + high, x + x0 : x + wide]
-            opaque = opaque or abs(under.mean() - own[1].mean()) < 40 or under.std() > 45  # else it is not seen
+            opaque = opaque or abs(under.mean() - own[1].mean()) < 40 or under.std() > 45  # otherwise it is not visible
             imprint(image, (x + x0, y + y0), ink[y0:, x0:], picture, *own, opaque)
             box = box + [x, y, x, y]
             if rng.random() < 0.06:

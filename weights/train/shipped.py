@@ -1,7 +1,7 @@
-"""The network in weights/codes.{json,safetensors}, in PyTorch.
+"""Runs the bundled model, weights/codes.{json,safetensors}, in PyTorch.
 
-    python shipped.py golden     tests/data/codes/golden.safetensors: what it gives for a picture of weights/demo
-    python shipped.py offsets    weights/offsets.jpg: where DySample samples, over a code's edge and over flat ground
+    python shipped.py golden     writes tests/data/codes/golden.safetensors: its output for an image of weights/demo
+    python shipped.py offsets    writes weights/offsets.jpg: DySample's sampling points at a code and on plain paper
 
 Needs torch, numpy, opencv, safetensors and ultralytics (8.4).
 """
@@ -19,15 +19,16 @@ from network import to_input
 
 WEIGHTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(WEIGHTS.parent / "tests/data"))
-from make_models import DySample, Network  # noqa: E402  (the reader of our JSON in torch)
+from make_models import DySample, Network  # noqa: E402  (builds a model description in torch)
 
 GOLDEN_PICTURE, OFFSETS_PICTURE = WEIGHTS / "demo/conveyor.jpg", WEIGHTS / "demo/label.jpg"
-WIDTH, HEIGHT = 256, 192  # of the golden input
-CELLS, ZOOM = 8, 50  # source pixels a side of a drawn part, and pixels that each is drawn with
+WIDTH, HEIGHT = 256, 192  # size of the golden input
+CELLS, ZOOM = 8, 50  # side of a drawn part in source pixels, and size of each source pixel in the drawing
 GROUPS = [(60, 60, 235), (60, 170, 40), (230, 120, 30), (200, 40, 200)]  # BGR
 
 
 def read():
+    """Returns the bundled network in float64."""
     network = Network(json.loads((WEIGHTS / "codes.json").read_text()))
     stored = {name: t.float() for name, t in load_file(WEIGHTS / "codes.safetensors").items()}
     missing, unknown = network.load_state_dict(stored, strict=False)
@@ -37,7 +38,7 @@ def read():
 
 @torch.no_grad()
 def golden():
-    """`input_u8` (H,W,3 RGB) and `output0` (4+nc, anchors), computed in float64 from the weights as they are stored."""
+    """Writes `input_u8` (H,W,3 RGB) and `output0` (4+nc, anchors), computed in float64 from the stored weights."""
     image = cv2.resize(cv2.imread(str(GOLDEN_PICTURE)), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     output = read()(to_input([image]).double().contiguous())[-1][0]
     folder = WEIGHTS.parent / "tests/data/codes"
@@ -51,10 +52,10 @@ def golden():
 
 
 def part(image, stride, offsets, column, line):
-    """A part of the picture with the places that are sampled: a line each from where bilinear upsampling looks."""
+    """Draws a part of the image, with a line from the position of bilinear upsampling to each sampling point."""
     x0, y0, side = column * stride, line * stride, CELLS * stride
     shown = cv2.resize(image[y0 : y0 + side, x0 : x0 + side], (CELLS * ZOOM,) * 2, interpolation=cv2.INTER_CUBIC)
-    shown = np.uint8(255 - (255 - shown.astype(np.float32)) * 0.55)  # paler, for what is drawn over it
+    shown = np.uint8(255 - (255 - shown.astype(np.float32)) * 0.55)  # paler, so that the lines are visible
     for edge in range(CELLS + 1):
         cv2.line(shown, (edge * ZOOM, 0), (edge * ZOOM, CELLS * ZOOM), (170,) * 3, 1)
         cv2.line(shown, (0, edge * ZOOM), (CELLS * ZOOM, edge * ZOOM), (170,) * 3, 1)
@@ -71,9 +72,9 @@ def part(image, stride, offsets, column, line):
 
 @torch.no_grad()
 def offsets():
-    """Draws both parts of the last DySample's map; prints how long its offsets are, in source pixels."""
+    """Draws two parts of the last DySample's offset map, and prints the lengths of its offsets in source pixels."""
     network = read()
-    side = 640  # larger than the input, so that there is flat ground beside the code
+    side = 640  # larger than the model's input, so that there is plain paper beside the code
     image = cv2.imread(str(OFFSETS_PICTURE))
     lines = round(side * image.shape[0] / image.shape[1] / 32) * 32
     image = cv2.resize(image, (side, lines), interpolation=cv2.INTER_AREA)
@@ -86,7 +87,7 @@ def offsets():
     stride = side // w
     length = np.hypot(*moves).mean((0, 1, 2))  # (h,w)
     grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (w, h), interpolation=cv2.INTER_AREA)
-    box = output[:4, output[4:].max(0).values.argmax()].numpy() / stride  # the surest code: cx, cy, w, h
+    box = output[:4, output[4:].max(0).values.argmax()].numpy() / stride  # best code: cx, cy, w, h
     corner = np.array([box[0] - box[2] / 2, box[1] - box[3] / 2]) - CELLS / 2
     inside = np.array([w - CELLS, h - CELLS])
     edge = np.clip(corner.round().astype(int), 0, inside)
@@ -98,8 +99,8 @@ def offsets():
     cv2.imwrite(str(WEIGHTS / "offsets.jpg"), np.hstack([parts[0], gap, parts[1]]))
     mean = lambda at: length[at[1] : at[1] + CELLS, at[0] : at[0] + CELLS].mean()
     row = [m is layer for m in network.model].index(True)
-    print(f"offsets of row {row}, pixels of its source: mean {length.mean():.2f}, "
-          f"longest {np.hypot(*moves).max():.2f}; code's edge {mean(edge):.2f}, flat ground {mean(flat):.2f}")
+    print(f"offsets of row {row}, source pixels: mean {length.mean():.2f}, maximum {np.hypot(*moves).max():.2f}; "
+          f"mean at the code's corner {mean(edge):.2f}, on plain paper {mean(flat):.2f}")
 
 
 if __name__ == "__main__":

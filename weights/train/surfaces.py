@@ -1,4 +1,4 @@
-"""Sheets in space: bent, seen in perspective, partly hidden."""
+"""Draws sheets into images: bent, in perspective, partly occluded."""
 import math
 
 import cv2
@@ -6,11 +6,12 @@ import numpy as np
 
 from photos import blend, cutout
 
-CELL = 8  # pixels of the picture between places whose way back to the sheet is worked out
+CELL = 8  # image pixels between the grid points at which the inverse mapping to the sheet is computed
 
 
 def bend(rng, width, height):
-    """A bent sheet on a coarse grid: how far off each place comes from, (33,33,2) in pixels, and shading, (33,33)."""
+    """Returns a random bend of a sheet on a coarse grid: the offset of the source of each grid point, (33,33,2) in
+    pixels, and the shading, (33,33)."""
     gx, gy = np.meshgrid(np.linspace(-1, 1, 33, dtype=np.float32), np.linspace(-1, 1, 33, dtype=np.float32))
     move, shade = np.zeros((33, 33, 2), np.float32), np.ones((33, 33), np.float32)
     kind = rng.choice(["flat", "cylinder", "waves", "crumpled"], p=[0.5, 0.22, 0.18, 0.1])
@@ -20,7 +21,7 @@ def bend(rng, width, height):
         t = gx if axis else gy
         move[..., 0 if axis else 1] = (np.arcsin(t * math.sin(reach)) / reach - t) * (width if axis else height) / 2
         arc = rng.normal(0, 0.06) * (height if axis else width)
-        move[..., 1 if axis else 0] = arc * (1 - t * t)  # seen from above or below, rings are ellipses
+        move[..., 1 if axis else 0] = arc * (1 - t * t)  # seen from above or below, a circle is an ellipse
         shade = np.maximum(np.cos(t * reach + rng.normal(0, 0.4)), 0) ** rng.uniform(0.3, 1)
     elif kind == "waves":
         for _ in range(rng.integers(1, 4)):
@@ -41,15 +42,14 @@ def bend(rng, width, height):
 
 
 def sampled(image, x, y):
-    """An image at fractional places; beyond its edge it goes on as at the edge."""
+    """Samples an image at fractional coordinates; outside of the image the edge pixels are repeated."""
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def placed(rng, picture, image, outlines, centre, scale, angle, depth):
-    """Lays a sheet `image` into the picture: bent, scaled, turned (radians) and tilted; `centre` (x,y) in pixels.
-
-    Returns the outlines, (P,2) each, as they are there.
-    """
+    """Draws a sheet `image` into `picture`, in place: bent, scaled, turned by `angle` (radians) and tilted (depth:
+    strength), with its centre at `centre` (x,y, pixels). Returns the outlines, (P,2) each, in coordinates of
+    `picture`."""
     height, width = image.shape[:2]
     move, shade = bend(rng, width, height)
     cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
@@ -58,7 +58,7 @@ def placed(rng, picture, image, outlines, centre, scale, angle, depth):
     tilt[2, :2] = rng.normal(0, depth, 2) / max(width, height)
     home = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1.0]])
     forward = affine @ tilt @ home
-    # the way back, sampled on a coarse grid over the picture and one cell around it
+    # the inverse mapping, on a coarse grid over the picture and one cell around it
     rows, columns = picture.shape[:2]
     gw, gh = -(-columns // CELL) + 2, -(-rows // CELL) + 2
     px, py = np.meshgrid((np.arange(gw) - 0.5) * CELL - 0.5, (np.arange(gh) - 0.5) * CELL - 0.5)
@@ -75,7 +75,7 @@ def placed(rng, picture, image, outlines, centre, scale, angle, depth):
     if shade.std() > 0:
         seen = np.minimum(seen * finer(sampled(shade, u, v))[..., None], 255)
     alpha = np.clip(np.minimum(np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y)) + 1, 0, 1)
-    if rng.random() < 0.5:  # a shadow beside the sheet
+    if rng.random() < 0.5:  # the shadow of the sheet
         shift = np.float32([[1, 0, rng.normal(0, 4)], [0, 1, rng.normal(0, 4)]])
         dark = cv2.GaussianBlur(cv2.warpAffine(alpha, shift, (columns, rows)), (0, 0), rng.uniform(1, 6))
         picture[:] = picture * (1 - dark[..., None] * rng.uniform(0.2, 0.6))
@@ -84,7 +84,7 @@ def placed(rng, picture, image, outlines, centre, scale, angle, depth):
     for points in outlines:
         points = points - 0.5  # from a pixel's edge to its centre
         p = points
-        for _ in range(24):  # p + move(p) = points; whole steps would diverge at the rim of a cylinder
+        for _ in range(24):  # solve p + move(p) = points; full steps would diverge at the edge of a cylinder
             at = (p * 32 / [width - 1, height - 1]).astype(np.float32)
             p = p + 0.6 * (points - p - sampled(move, at[:, 0], at[:, 1]).reshape(-1, 2))
         q = forward @ np.concatenate([p, np.ones((len(p), 1))], 1).T
@@ -93,7 +93,7 @@ def placed(rng, picture, image, outlines, centre, scale, angle, depth):
 
 
 def occlude(rng, picture, points):
-    """A finger or a thing stands before the corner of a code: before about a seventh of it at most."""
+    """Draws a finger or an object over a corner of a code, in place. It covers at most about a seventh of the code."""
     low, high = points.min(0), points.max(0)
     size = (high - low).max()
     corner = points[rng.integers(len(points))]

@@ -1,7 +1,7 @@
-"""Barcodes and 2D codes as they are printed: every common symbology of the five classes, with contents of all lengths.
+"""Printed barcodes and 2D codes: all common symbologies of the five classes, with contents of all lengths.
 
-Symbols are encoded by zxing-cpp's writer (which is zint's encoder); what a printer makes of them is done here: sizes of
-bars, human-readable text, add-ons, round modules, logos, grown and starved ink.
+zxing-cpp's writer (zint's encoder) encodes the symbols. This module simulates the print: bar heights, human-readable
+text, add-ons, round modules, logos, ink spread and ink loss.
 """
 import functools
 import string
@@ -16,7 +16,7 @@ from photos import cutout, overlay
 from texts import fonts, print_line
 
 BARCODE, QR, DATAMATRIX, AZTEC, PDF417 = range(len(NAMES))
-SHARE = [0.28, 0.17, 0.27, 0.13, 0.15]  # of the classes among all codes
+SHARE = [0.28, 0.17, 0.27, 0.13, 0.15]  # probability of each class
 
 Format = zxingcpp.BarcodeFormat
 DIGITS, UPPER = string.digits, string.ascii_uppercase + string.digits
@@ -25,8 +25,8 @@ PRINTABLE = string.ascii_letters + string.digits + " -./:?=&%,"
 
 @dataclass
 class Code:
-    """A printed code: `ink` (h,w) float32, 0 paper to 1 ink, quiet zone and text included; `box` of the symbol
-    (x1,y1,x2,y2, pixels of `ink`); `picture` (h,w,4) BGRA that lies over it, or None."""
+    """A printed code. ink: (h,w) float32, 0 for paper to 1 for ink, including quiet zone and text. box: of the symbol,
+    x1,y1,x2,y2 in pixels of `ink`. picture: overlay (h,w,4) BGRA, or None."""
 
     label: int
     ink: np.ndarray
@@ -35,17 +35,18 @@ class Code:
 
 
 def characters(rng, alphabet, least, most):
+    """Returns a random text of `least` to `most` characters."""
     return "".join(rng.choice(list(alphabet), int(rng.integers(least, most + 1))))
 
 
 def bitmap(content, kind, **options):
-    """(H,W) uint8, one pixel a module, 0 dark and 255 light, without quiet zone."""
+    """Encodes a symbol, (H,W) uint8: one pixel per module, 0 dark and 255 light, without quiet zone."""
     code = zxingcpp.create_barcode(content, kind, **options)
     return np.array(zxingcpp.write_barcode_to_image(code, scale=1, add_quiet_zones=False))
 
 
 def gs1(rng):
-    """Application identifiers with their data, as GS1's symbols take them."""
+    """Returns random GS1 application identifiers with their data."""
     text = "[01]" + with_check_digit("9" + characters(rng, DIGITS, 12, 12)) if rng.random() < 0.7 else ""
     more = [f"[3103]{characters(rng, DIGITS, 6, 6)}",
             f"[15]{rng.integers(20, 40)}{rng.integers(10, 13)}{rng.integers(10, 28)}",
@@ -55,11 +56,12 @@ def gs1(rng):
 
 
 def with_check_digit(digits):
+    """Appends the GS1 check digit."""
     total = sum(int(d) * (3 if i % 2 == 0 else 1) for i, d in enumerate(reversed(digits)))
     return digits + str(-total % 10)
 
 
-# format: share, content; all of them linear or stacked of linear rows
+# format: weight, content; all are linear, or stacks of linear rows
 LINEAR = {
     "EAN13": (22, lambda r: characters(r, DIGITS, 12, 12)),
     "ISBN": (3, lambda r: "978" + characters(r, DIGITS, 9, 9)),
@@ -88,7 +90,7 @@ RETAIL = {"EAN13", "ISBN", "EAN8", "UPCA", "UPCE"}
 
 
 def linear(rng):
-    """A linear symbol: modules (H,W), the kind, the text under it."""
+    """Returns a linear symbol: modules (H,W), the name of its format, the human-readable text."""
     shares = np.array([share for share, _ in LINEAR.values()], float)
     kind = list(LINEAR)[rng.choice(len(LINEAR), p=shares / shares.sum())]
     content = LINEAR[kind][1](rng)
@@ -96,7 +98,7 @@ def linear(rng):
     return modules, kind, content.replace("[", "(").replace("]", ")")
 
 
-# the makers of 2D symbols: (H,W) uint8 of about `most` modules a side at most
+# 2D symbols: (H,W) uint8 with a side of at most about `most` modules
 def qr(rng, most):
     roll = rng.random()
     if roll < 0.06:
@@ -105,7 +107,7 @@ def qr(rng, most):
         return bitmap(characters(rng, PRINTABLE, 1, 40), Format.RMQRCode)
     version = int(np.clip(rng.geometric(0.22), 1, 40)) if rng.random() < 0.85 else int(rng.integers(1, 41))
     version = min(version, max(1, (most - 17) // 4))
-    # the least content of a version is padded to it; a long one fills the smaller levels of correction
+    # short content is padded to the version; long content fits because of the lowest error correction level
     return bitmap(characters(rng, PRINTABLE, 1, 4 + 6 * version), Format.QRCode, version=version,
                   ecLevel="L", dataMask=int(rng.integers(8)))
 
@@ -117,7 +119,7 @@ def datamatrix(rng, most):
         count = max(1, sum(side <= most for side in sides))
         version = int(rng.integers(1, (min(9, count) if rng.random() < 0.5 else count) + 1))
         return bitmap(characters(rng, DIGITS, 1, 6), Format.DataMatrix, version=version)
-    version = int(rng.integers(25, 31 if roll < 0.85 else 49))  # rectangles; from 31 on those of DMRE
+    version = int(rng.integers(25, 31 if roll < 0.85 else 49))  # rectangles; DMRE from 31 on
     return bitmap(characters(rng, DIGITS, 1, 8), Format.DataMatrix, version=version)
 
 
@@ -144,19 +146,19 @@ def pdf417(rng, most):
 
 
 def written(rng, text, height):
-    """Text as ink, about `height` pixels high, (h,w) float32."""
+    """Returns text as ink, about `height` pixels high, (h,w) float32."""
     image = print_line(text, fonts()[rng.integers(len(fonts()))] if fonts() else None, 28)
     width = max(1, round(image.shape[1] * height / image.shape[0]))
     return cv2.resize(image, (width, max(1, round(height))), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
 
 def spread(text, width):
-    """Text's ink stretched or squeezed to a width."""
+    """Scales the ink of a text horizontally to `width` pixels."""
     return cv2.resize(text, (max(1, round(width)), text.shape[0]), interpolation=cv2.INTER_AREA)
 
 
 def enlarge(modules, width, height):
-    """Modules (H,W) to ink (height,width) float32: exact areas, whether it grows or shrinks."""
+    """Scales modules (H,W) to ink (height,width) float32 with exact area coverage, both up and down."""
     ink = (255 - modules).astype(np.float32) / 255
     up = [max(1, -(-size // have)) for size, have in zip((height, width), modules.shape)]
     if max(up) > 1:
@@ -165,7 +167,7 @@ def enlarge(modules, width, height):
 
 
 def dotted(rng, modules, width, height):
-    """Modules as round dots, as a needle, a laser or a designer makes them."""
+    """Draws modules as round dots, as of dot peening, laser marking or designer codes: (height,width) float32."""
     cell = 9
     y, x = np.mgrid[:cell, :cell] - (cell - 1) / 2
     dot = np.clip(rng.uniform(3.4, 4.8) + 0.5 - np.hypot(x, y), 0, 1).astype(np.float32)
@@ -174,14 +176,15 @@ def dotted(rng, modules, width, height):
 
 
 def framed(ink, quiet):
-    """Ink within a quiet zone (top, bottom, left, right; pixels), and the box that it has there."""
+    """Adds a quiet zone (top, bottom, left, right; pixels) to ink. Returns the ink and the box of the symbol in it."""
     top, bottom, left, right = (int(round(q)) for q in quiet)
     box = np.float32([left, top, left + ink.shape[1], top + ink.shape[0]])
     return cv2.copyMakeBorder(ink, top, bottom, left, right, cv2.BORDER_CONSTANT, value=0), box
 
 
 def linear_code(rng, length):
-    """Bars, their text below, above or nowhere, perhaps with an add-on (which is a code of its own)."""
+    """Returns a linear code as a list: with its text below, above or left out, and sometimes with an add-on, which is a
+    separate code in the list."""
     modules, kind, text = linear(rng)
     module = length / modules.shape[1]
     width = max(8, round(length))
@@ -193,7 +196,7 @@ def linear_code(rng, length):
         height = max(5, round(length * np.exp(rng.uniform(low, high))))
         bars, last = enlarge(modules[[modules.shape[0] // 2, -1]], width, 2)
         ink = np.repeat(bars[None], height, 0)
-        if kind in RETAIL | {"ITF14"} and rng.random() < 0.7:  # guard bars reach below the others, or a frame is around
+        if kind in RETAIL | {"ITF14"} and rng.random() < 0.7:  # long guard bars, or a frame for ITF14
             edge = max(1, min(round(5 * module), height // 5))
             ink[-edge:] = last
             if kind == "ITF14":
@@ -221,7 +224,7 @@ def linear_code(rng, length):
 
 
 def add_on(rng, module, height):
-    """The two- or five-digit symbol that stands to the right of a retail code."""
+    """Returns the two- or five-digit add-on to the right of a retail code."""
     five = rng.random() < 0.7
     text = characters(rng, DIGITS, 5, 5) if five else characters(rng, DIGITS, 2, 2)
     modules = bitmap(text, Format.EAN5 if five else Format.EAN2)
@@ -234,7 +237,7 @@ def add_on(rng, module, height):
 
 
 def logo(rng, ink, box):
-    """What designers put into the middle of a QR code: (h,w,4) BGRA over the ink."""
+    """Returns a logo for the centre of a QR code, an overlay (h,w,4) BGRA; None if the code is too small."""
     over = np.zeros((*ink.shape, 4), np.uint8)
     side = int((box[2] - box[0]) * rng.uniform(0.15, 0.33))
     if side < 6:
@@ -250,9 +253,9 @@ def logo(rng, ink, box):
 
 
 def matrix_code(rng, label, length):
-    """A 2D symbol in ink, perhaps with a logo or a line of text, as a list of one."""
+    """Returns a printed 2D code, sometimes with a logo or a line of text, as a list of one."""
     make = {QR: qr, DATAMATRIX: datamatrix, AZTEC: aztec, PDF417: pdf417}[label]
-    # mostly a pixel a module at the least, since finer ones are grey; some are that fine
+    # usually at least one pixel per module, since finer modules blur to grey; some codes are finer
     most = int(length * rng.uniform(0.35, 1.0)) if rng.random() < 0.9 else 200
     modules = make(rng, max(most, 10))
     stretch = rng.uniform(0.85, 1.3) if label == PDF417 else rng.uniform(0.97, 1.03)
@@ -261,7 +264,7 @@ def matrix_code(rng, label, length):
     width, height = max(6, round(columns * scale)), max(6, round(rows * scale))
     round_modules = rng.random() < (0.1 if label == QR else 0.08 if label == DATAMATRIX else 0)
     ink = (dotted if round_modules and scale > 1.5 else lambda _, *a: enlarge(*a))(rng, modules, width, height)
-    if scale > 2.5 and rng.random() < 0.12:  # the ink runs, or dries
+    if scale > 2.5 and rng.random() < 0.12:  # ink spread or ink loss
         side = int(max(2, round(scale * rng.uniform(0.2, 0.5))))
         ink = (cv2.dilate if rng.random() < 0.5 else cv2.erode)(ink, np.ones((side, side), np.uint8))
     quiet = scale * rng.uniform(0.5, 6, 4) if rng.random() < 0.6 else np.full(4, scale * rng.uniform(1, 4))
@@ -277,10 +280,11 @@ def matrix_code(rng, label, length):
 
 
 def codes(rng, length, label=None):
-    """One printed code, with its add-on if it has one; the longer side of its symbol about `length` pixels."""
+    """Returns one printed code, and its add-on if it has one, as a list. length: longer side of the symbol, about,
+    pixels."""
     label = int(rng.choice(len(NAMES), p=SHARE)) if label is None else label
     while True:
         try:
             return linear_code(rng, length) if label == BARCODE else matrix_code(rng, label, length)
-        except ValueError:  # a content that the symbology refuses: too long for the version, say
+        except ValueError:  # the content is not valid for the symbology, for example too long for the version
             continue

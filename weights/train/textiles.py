@@ -1,4 +1,4 @@
-"""Cloth as small grey tiles that repeat, (H,W) uint8: woven, knitted, knotted."""
+"""Cloth as small repeating grey tiles, (H,W) uint8: woven, knitted, knotted."""
 import math
 
 import numpy as np
@@ -7,14 +7,15 @@ from noise import noise, speckled
 
 
 def runs(rng, count, levels, longest):
-    """Levels for `count` threads or bars in runs of random lengths, (count,) float."""
+    """Returns grey levels of `count` threads or bars, in runs of random lengths up to `longest`, (count,) float."""
     value = rng.permutation(np.linspace(40, 225, levels))
     lengths = rng.integers(1, longest + 1, count)
     return np.repeat(value[np.arange(count) % levels], lengths)[:count]
 
 
 def weave(rng):
-    """Woven cloth: plain, basket, twill, herringbone, satin or houndstooth, plain, striped, tartan or tweed."""
+    """Woven cloth: plain, basket, twill, herringbone, satin or houndstooth weave; plain, two-coloured, striped or
+    tartan."""
     kind = rng.choice(["plain", "basket", "twill", "herringbone", "satin", "houndstooth"])
     count = int(rng.choice([16, 24, 32, 48]))
     y, x = np.mgrid[:count, :count]
@@ -49,7 +50,7 @@ def weave(rng):
 
 
 def knit(rng):
-    """Rows of V-shaped loops, with stripes of other wool."""
+    """Knitwear: rows of V-shaped loops in stripes of different wool."""
     wide, tall, rows = 2 * int(rng.integers(3, 8)), int(rng.integers(5, 11)), 12
     y, x = np.mgrid[:rows * tall, :6 * wide]
     rise = y - np.abs(x % wide - (wide - 1) / 2) * rng.uniform(0.6, 1.4)
@@ -58,7 +59,7 @@ def knit(rng):
 
 
 def carpet(rng):
-    """A patterned rug: bands of diamonds, zigzags and steps over a coarse pile."""
+    """A patterned carpet: bands of diamonds, zigzags and steps with a coarse pile."""
     side = int(rng.choice([96, 128, 160]))
     y, x = np.mgrid[:side, :side]
     fold = int(rng.choice([side // 2, side // 4, side // 8]))
@@ -75,7 +76,7 @@ def carpet(rng):
 
 
 def cords(rng):
-    """Columns of fine upright cords, each broken by level bands at heights of its own: rattan, corduroy, mats."""
+    """Columns of fine vertical cords, interrupted by horizontal bands at random heights: rattan, corduroy, mats."""
     pitch, wide, high = int(rng.integers(3, 8)), int(rng.integers(60, 160)), int(rng.integers(160, 320))
     across = np.sin(2 * math.pi * np.arange(wide) / pitch) * rng.uniform(15, 70)
     columns = []
@@ -96,7 +97,7 @@ def cords(rng):
 
 
 def strands(rng):
-    """Bundles of strands beside each other, row above row: thick yarn, split bamboo, bast."""
+    """Rows of bundles of strands: thick yarn, split bamboo, bast."""
     rows, columns = (int(n) for n in rng.integers(2, 7, 2))
     high, wide = int(rng.integers(10, 60)), int(rng.integers(40, 120))
     shift, gap = rng.choice([0.0, 0.3, 0.5]), int(rng.integers(0, 4))

@@ -1,4 +1,4 @@
-"""Pseudo-text as masks (H,W) uint8, in the fonts that are installed or OpenCV's: lines, and blocks of lines."""
+"""Pseudo-text as masks (H,W) uint8, in installed fonts or OpenCV's font: lines, and blocks of lines."""
 import functools
 import re
 
@@ -17,7 +17,7 @@ WORDS = ("the of and to in is for net weight best before batch lot no date total
 
 @functools.lru_cache(1)
 def fonts():
-    """The installed fonts that have Latin letters and digits: list of paths, maybe empty."""
+    """Returns the paths of the installed fonts with Latin letters and digits; may be empty."""
     def latin(path):
         try:
             font = face(path, 16)
@@ -26,12 +26,12 @@ def fonts():
         except OSError:
             return False
 
-    # of Noto, the hundreds of scripts have no Latin letters, or all the same ones
+    # leave out Noto's fonts for other scripts: they have no Latin letters, or all have the same ones
     return [p for p in sources()["fonts"] if not re.search(r"Noto(Sans|Serif)[A-Z](?!ono|isplay|JK)", p) and latin(p)]
 
 
 def wording(rng, kind):
-    """A line of pseudo-text: words, a number, a price, a date or a serial number."""
+    """Returns a line of pseudo-text: words, or a number, price, date or serial number."""
     digits = lambda n: "".join(map(str, rng.integers(0, 10, n)))
     if kind == "words":
         made_up = lambda: "".join("bcdfghklmnprstvw"[rng.integers(16)] + "aeiou"[rng.integers(5)]
@@ -55,7 +55,8 @@ def face(path, size):
 
 
 def print_line(text, path, size):
-    """A line in a font, or in OpenCV's where `path` is None, as a mask (H,W) uint8 without a margin to speak of."""
+    """Draws a line of text as a mask (H,W) uint8 with a margin of one or two pixels. path: font; None for OpenCV's
+    font."""
     if path is None:
         text = text.encode("ascii", "replace").decode()
         (w, h), low = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size / 30, 2)
@@ -69,9 +70,9 @@ def print_line(text, path, size):
 
 @functools.lru_cache(1)
 def strips():
-    """Masks of text made once, {"words", "short", "number": lists of (H,W) uint8}; always the same.
+    """Returns masks of text, {"words", "short", "number": lists of (H,W) uint8}. They are made once from a fixed seed.
 
-    Six lines of words in one font follow one another; short words and numbers are made larger, for large print.
+    Six consecutive lines of words have the same font. Short words and numbers are larger, for large print.
     """
     rng, made = np.random.default_rng(11), {"words": [], "short": [], "number": []}
     plan = [("words", 26)] * 6 + [("short", 60)] * 3 + [("number", 60)] * 3
@@ -84,7 +85,8 @@ def strips():
 
 @functools.lru_cache(1)
 def paragraphs():
-    """Masks of blocks of text made once, list of (H,W) uint8 with lines of about 16 pixels; always the same."""
+    """Returns masks of blocks of text, a list of (H,W) uint8 with lines of about 16 pixels. Made once from a fixed
+    seed."""
     rng, made = np.random.default_rng(12), []
     lines = strips()["words"]
     for _ in range(70):

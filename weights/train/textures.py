@@ -1,8 +1,8 @@
-"""Procedural textures for the pictures of the code detector: cloth, carpets, tiles, bricks, wood, blinds and the like.
+"""Procedural textures for the training images: cloth, carpets, tiles, bricks, wood, blinds and similar.
 
-A texture is made in grey: either as a small tile that repeats (tiles.py, textiles.py), which lay() spreads over the
-picture turned, scaled and aslant, or as a field of the picture's size (fields.py). colours.paint() then colours the grey
-by a table of 256 colours. That way no step but the last touches three channels, and a texture costs one or two
+A texture is generated in grey: either as a small repeating tile (tiles.py, textiles.py), which tiling.lay() draws over
+the image turned, scaled and tilted, or as a field of the size of the image (fields.py). Then colours.paint() maps the
+grey levels to a table of 256 colours. Only this last step processes three channels, so a texture takes one or two
 milliseconds at 416x416.
 """
 import numpy as np
@@ -11,11 +11,12 @@ import fields
 import textiles
 import tiles
 from colours import paint
-from laying import lay
+from tiling import lay
 
 BROWN, RED, GREY, GREEN, SAND = (40, 80, 130), (50, 65, 150), (140, 140, 140), (60, 110, 70), (150, 185, 205)
 
-# maker: weight, tone; what raised false alarms in earlier trials, cloth, carpets and mosaics, weighs most
+# function: weight, tone. Cloth, carpets and mosaics caused false detections in earlier trials and have the highest
+# weights.
 TILES = {
     textiles.weave: (9, None), textiles.carpet: (3.5, None), textiles.knit: (1.5, None),
     textiles.cords: (8, SAND), textiles.strands: (3, SAND),
@@ -35,7 +36,8 @@ WEIGHTS = np.array([weight for weight, _ in [*TILES.values(), *FIELDS.values()]]
 
 
 def texture(rng, height, width, kind=None):
-    """A random procedural texture, or the one that a maker of this name makes, (H,W,3) uint8."""
+    """Returns a random procedural texture, (H,W,3) uint8. kind: name of a function of TILES or FIELDS; random if
+    None."""
     make = MAKERS[kind or rng.choice(list(MAKERS), p=WEIGHTS / WEIGHTS.sum())]
     if make in FIELDS:
         return paint(rng, make(rng, height, width), FIELDS[make][1])

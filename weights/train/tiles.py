@@ -1,4 +1,4 @@
-"""Textures as small grey tiles that repeat, (H,W) uint8: walls, floors, blinds, shelves, keyboards and the like."""
+"""Textures as small repeating grey tiles, (H,W) uint8: walls, floors, blinds, shelves, keyboards and similar."""
 import math
 
 import cv2
@@ -8,7 +8,7 @@ from noise import fractal, speckled
 
 
 def chevron(rng):
-    """Parquet or zigzag cloth: slanting planks meeting in rows."""
+    """Herringbone parquet or zigzag cloth: rows of slanted planks."""
     wide, tall, rows = 2 * int(rng.integers(10, 36)), int(rng.integers(5, 22)), 8
     y, x = np.mgrid[:rows * tall, :2 * wide]
     rise = y + np.abs(x % wide - wide // 2)
@@ -18,7 +18,7 @@ def chevron(rng):
 
 
 def bricks(rng, wide=None, tall=None, offset=0.5, levels=None):
-    """Courses of bricks or tiles with joints, each of its own shade."""
+    """Rows of bricks or tiles with joints, in random shades."""
     tall = tall or int(rng.integers(10, 30))
     wide = wide or int(tall * rng.uniform(1.8, 3.2))
     rows, columns = (int(n) for n in np.clip([240 // tall, 240 // wide], 2, 16) // 2 * 2)
@@ -48,7 +48,7 @@ def mosaic(rng):
 
 
 def floor(rng):
-    """Large tiles, plain, veined or as a chessboard."""
+    """Large floor tiles: plain, veined or as a chessboard."""
     side = int(rng.integers(40, 110))
     y, x = np.mgrid[:2 * side, :2 * side]
     a, b = rng.uniform(50, 220, 2)
@@ -59,7 +59,7 @@ def floor(rng):
 
 
 def checks(rng):
-    """A chessboard or gingham."""
+    """A chessboard or a gingham pattern."""
     side = int(rng.integers(8, 50))
     y, x = np.mgrid[:2 * side, :2 * side]
     if rng.random() < 0.5:
@@ -68,7 +68,7 @@ def checks(rng):
 
 
 def bars(rng):
-    """Awning, deck chair, railings: stripes of unequal widths without an end."""
+    """Stripes of different widths over the full length: awnings, deck chairs, railings."""
     widths = rng.integers(2, int(rng.integers(6, 40)), 2 * int(rng.integers(1, 7)))
     level = np.where(np.arange(len(widths)) % 2 == 0, 50.0, 215.0) + rng.normal(0, rng.uniform(0, 30), len(widths))
     row = np.repeat(level, widths)
@@ -78,7 +78,7 @@ def bars(rng):
 
 
 def louvre(rng):
-    """Blinds, steps, radiators, corrugated iron: one profile over and over."""
+    """A repeated profile: blinds, steps, radiators, corrugated iron."""
     pitch = int(rng.integers(6, 46))
     t = np.arange(pitch) / pitch
     profile = [t, np.sin(2 * math.pi * t) / 2 + 0.5, np.where(t < rng.uniform(0.3, 0.7), t * 0.3, 0.75 + 0.25 * t),
@@ -88,7 +88,7 @@ def louvre(rng):
 
 
 def fence(rng):
-    """Pickets, wire netting or a grid of rods before something else."""
+    """Pickets, wire netting or a grid of rods in front of a background."""
     pitch = 2 * int(rng.integers(6, 22))
     y, x = np.mgrid[:4 * pitch, :4 * pitch]
     thick = max(1, int(pitch * rng.uniform(0.06, 0.3)))
@@ -104,7 +104,7 @@ def fence(rng):
 
 
 def dots(rng):
-    """Perforated sheet or polka dots, in squares or staggered."""
+    """Perforated metal or polka dots, in a square or staggered grid."""
     pitch = int(rng.integers(6, 30))
     tile = np.full((2 * pitch, 2 * pitch), 210, np.uint8)
     radius, stagger = max(1.0, pitch * rng.uniform(0.15, 0.42)), rng.random() < 0.5
@@ -116,7 +116,7 @@ def dots(rng):
 
 
 def windows(rng):
-    """The front of a house: windows with frames and bars, lit or dark."""
+    """The front of a building: windows with frames and bars, lit or dark."""
     wide, tall, columns, rows = *rng.integers(22, 64, 2).tolist(), 5, 4
     tile = speckled(rng, np.full((rows * tall, columns * wide), rng.uniform(100, 200)), 14)
     inset_x, inset_y = int(wide * rng.uniform(0.08, 0.3)), int(tall * rng.uniform(0.08, 0.3))
@@ -135,7 +135,7 @@ def windows(rng):
 
 
 def books(rng):
-    """Shelves of books' backs, with bands and titles."""
+    """Bookshelves: spines with bands and titles."""
     tall, shelves = int(rng.integers(60, 130)), 3
     tile = np.full((shelves * tall, 320), 25, np.uint8)
     for shelf in range(shelves):
@@ -157,7 +157,7 @@ def books(rng):
 
 
 def papers(rng):
-    """Shelves of files and magazines: bright edges, thin, slanting, with dark gaps between."""
+    """Shelves of files and magazines: thin, slanted, bright edges with dark gaps."""
     tall, shelves = int(rng.integers(50, 140)), 3
     tile = np.full((shelves * tall, 320), 18, np.uint8)
     for foot in range(tall - 5, shelves * tall, tall):
@@ -168,7 +168,7 @@ def papers(rng):
             cv2.line(tile, (x + lean, top), (x, foot - 4), int(rng.integers(90, 256)), thick, cv2.LINE_AA)
             x += thick + int(rng.integers(0, 4)) + (int(rng.integers(8, 40)) if rng.random() < 0.04 else 0)
         cv2.rectangle(tile, (0, foot), (319, foot + 5), int(rng.integers(30, 140)), -1)
-    if rng.random() < 0.5:  # white labels with writing, more or less in a row
+    if rng.random() < 0.5:  # white labels with text, roughly in a row
         for x in range(0, 316, int(rng.integers(6, 20))):
             wide, foot = int(rng.integers(4, 13)), int(rng.integers(1, shelves + 1)) * tall - 5
             top = foot - int(tall * rng.uniform(0.4, 0.75))
@@ -180,7 +180,7 @@ def papers(rng):
 
 
 def arabesque(rng):
-    """Wallpaper: curls, fans of petals, dotted rings and leaves, strewn over a plain ground."""
+    """Wallpaper: curls, petals, dotted rings and leaves, scattered over a plain background."""
     side = int(rng.integers(160, 320))
     tile, thick = np.full((side, side), 60, np.uint8), int(rng.integers(1, 5))
     for _ in range(rng.integers(4, 12)):
@@ -207,14 +207,14 @@ def arabesque(rng):
 
 
 def letter(rng, tile, middle, size, value):
-    """One capital or digit centred at a point."""
+    """Draws a capital letter or digit centred at a point, in place."""
     sign = "ABCDEFGHJKLMNPRSTUVWXYZ0123456789"[rng.integers(33)]
     scale = size / 22
     cv2.putText(tile, sign, (int(middle[0] - 9 * scale), int(middle[1] + 10 * scale)), 0, scale, value, 1, cv2.LINE_AA)
 
 
 def keyboard(rng):
-    """Rows of keys with letters, each row a little further right."""
+    """A keyboard: rows of keys with letters, each row shifted to the right."""
     side, dark = int(rng.integers(16, 36)), rng.random() < 0.6
     ground, key, sign = (15, 55, 220) if dark else (120, 230, 40)
     tile = np.full((4 * side, 8 * side), ground, np.uint8)
@@ -227,7 +227,7 @@ def keyboard(rng):
 
 
 def crossword(rng):
-    """A grid with point-symmetric black squares and letters in some of the others."""
+    """A crossword: a grid with point-symmetric black squares and letters in some of the others."""
     count, side = 11, int(rng.integers(12, 26))
     black = rng.random((count, count)) < 0.12
     black |= black[::-1, ::-1]
@@ -239,7 +239,7 @@ def crossword(rng):
 
 
 def piano(rng):
-    """White keys and the black ones in twos and threes."""
+    """A piano keyboard: white keys, and black keys in groups of two and three."""
     wide, tall = int(rng.integers(8, 24)), int(rng.integers(60, 180))
     tile = np.full((tall, 7 * wide), 235, np.uint8)
     tile[:, ::wide], tile[:4] = 90, 40
@@ -249,7 +249,7 @@ def piano(rng):
 
 
 def ruler(rng):
-    """Ticks in three lengths with numbers."""
+    """A ruler: ticks of three lengths with numbers."""
     gap, tall, paper = int(rng.integers(3, 9)), int(rng.integers(50, 140)), rng.random() < 0.7
     back, ink = (225, 25) if paper else (30, 230)
     tile = np.full((tall, 60 * gap), back, np.uint8)

@@ -1,15 +1,15 @@
-"""Trains weights/codes: YOLOv8n with DySample that finds barcodes in the pictures that scene.py draws.
+"""Trains weights/codes: YOLOv8n with DySample that detects barcodes, on images drawn by scene.py.
 
-    python train.py train --out DIR [--pictures N] [--decay 0.3]   trains; --resume goes on from DIR/last.pt
-    python train.py decay --start DIR/last.pt --pictures N --out D  lets the rate of a stable run fall to its end
-    python train.py validate --start D/last.pt [--real FOLDER]     on held-out pictures, and on a folder of real ones
-    python train.py export --start D/last.pt                       weights/codes.{json,safetensors} by build/convert
-    python train.py ablation --out DIR --pictures N                nearest upsampling and DySample, two seeds each
+    python train.py train --out DIR [--pictures N] [--decay 0.3]    train; --resume continues from DIR/last.pt
+    python train.py decay --start DIR/last.pt --pictures N --out D  lower the learning rate of a run to its end
+    python train.py validate --start D/last.pt [--real FOLDER]      validate on held-out images and on real images
+    python train.py export --start D/last.pt                        write weights/codes.{json,safetensors}
+    python train.py ablation --out DIR --pictures N                 compare nearest upsampling and DySample
 
-The rate is constant for as long as one likes (train --decay 0, prolonged with --resume), and a `decay` starts from any
-of its checkpoints without disturbing them. The loss is Ultralytics' v8DetectionLoss; what is validated and exported is
-the moving average of the weights. Ctrl-C and SIGTERM write the checkpoint before the end.
-Needs what requirements-train.txt lists. Seeds are fixed.
+A run of any length has a constant learning rate (train --decay 0, extended with --resume). `decay` starts from any of
+its checkpoints and does not change them. The loss is Ultralytics' v8DetectionLoss. Validation and export use the moving
+average of the weights. After Ctrl-C or SIGTERM the checkpoint is written before the program ends. The packages are
+listed in requirements-train.txt. Seeds are fixed.
 """
 import argparse
 import copy
@@ -36,14 +36,14 @@ from network import build, detections, to_input
 from pool import Pool, draw
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TRAIN, HELD_OUT = 0, 1_000_000  # first number of a picture's seed; training adds --seed
+TRAIN, HELD_OUT = 0, 1_000_000  # first number of the seed of an image; training adds --seed
 SAVE_EVERY = 200  # seconds
 
 # ---------------------------------------------------------------- training
 
 
-def targets_of(pictures, side, device):
-    """As v8DetectionLoss takes them: boxes cx, cy, w, h in 0..1."""
+def loss_targets(pictures, side, device):
+    """Returns the targets for v8DetectionLoss, with boxes as cx, cy, w, h in 0..1."""
     _, boxes, classes = zip(*pictures)
     corners = torch.from_numpy(np.concatenate(boxes)).to(device) / side
     return {
@@ -54,19 +54,19 @@ def targets_of(pictures, side, device):
 
 
 def save(state, path):
-    """Never leaves half a file."""
+    """Writes a checkpoint atomically."""
     torch.save(state, f"{path}.new")
     os.replace(f"{path}.new", path)
 
 
 class Trainer:
-    """Network, average, optimizer and counters: all that a checkpoint holds."""
+    """The state of a training: network, moving average, optimizer and counters."""
 
     def __init__(self, upsample, seed, device):
         from ultralytics.utils.loss import v8DetectionLoss
 
         self.upsample, self.seed, self.device = upsample, seed, device
-        self.step = self.seen = 0  # steps done, pictures seen
+        self.step = self.seen = 0  # steps done, images seen
         self.losses = torch.zeros(3)  # box, class, dfl: moving average
         self.model = build(upsample, seed).to(device).train()
         self.model.args = SimpleNamespace(box=7.5, cls=1.0, dfl=1.5)
@@ -90,7 +90,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         x = to_input([image for image, _, _ in pictures], self.device)
-        loss, parts = self.criterion(self.model(x), targets_of(pictures, side, self.device))
+        loss, parts = self.criterion(self.model(x), loss_targets(pictures, side, self.device))
         self.optimizer.zero_grad()
         (loss.sum() / len(pictures)).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
@@ -108,20 +108,21 @@ class Trainer:
 
 
 def rate_at(trainer, options, plan):
-    """Warm-up by steps, then constant; from plan[0] to plan[1] pictures linearly down to a hundredth."""
+    """Returns the learning rate: linear warm-up over --warm-up steps, then constant, then from plan[0] to plan[1]
+    images a linear decrease to a hundredth."""
     begin, end = plan
     down = min(1, max(0, (trainer.seen - begin) / max(1, end - begin)))
     return options.rate * min(1, (trainer.step + 1) / options.warm_up) * (1 - 0.99 * down)
 
 
 def fit(options, start=None, decay_now=False):
-    """Trains into options.out, from a checkpoint's path if given; returns the trainer."""
+    """Trains and writes checkpoints to options.out. start: path of a checkpoint, or None. Returns the trainer."""
     out = pathlib.Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
     last = out / "last.pt"
     resumed = options.resume and last.exists()
     if not resumed and last.exists():
-        sys.exit(f"{last} exists: --resume goes on from it")
+        sys.exit(f"{last} exists: use --resume to continue from it")
     path = last if resumed else start
     state = torch.load(path, map_location=options.device, weights_only=False) if path else None
     upsample, seed = (state or vars(options))["upsample"], (state or vars(options))["seed"]
@@ -140,7 +141,7 @@ def fit(options, start=None, decay_now=False):
     while pool.next < first + options.refill:
         pool.take()
         if (pool.next - first) % 100 == 0:
-            print(f"pool: {pool.next - first} pictures, {time.time() - began:.0f} s", flush=True)
+            print(f"pool: {pool.next - first} images, {time.time() - began:.0f} s", flush=True)
 
     stable_due = not decay_now and trainer.seen < plan[0]
     stop = []
@@ -150,7 +151,7 @@ def fit(options, start=None, decay_now=False):
     seen, waited = trainer.seen, 0.0
     while trainer.seen < plan[1] and not stop and time.time() - began < 60 * options.minutes:
         if stable_due and plan[0] <= trainer.seen:
-            save(checkpoint(), out / "stable.pt")  # what `decay` may start from
+            save(checkpoint(), out / "stable.pt")  # a start for `decay`
             stable_due = False
         before = time.time()
         side, pictures = next(batches)
@@ -161,9 +162,9 @@ def fit(options, start=None, decay_now=False):
         if trainer.step % 50 == 0:
             box, label, dfl = (trainer.losses / (1 - 0.98**trainer.step)).tolist()
             print(
-                f"step {trainer.step}, {trainer.seen} pictures: box {box:.3f} class {label:.3f} dfl {dfl:.3f}, "
-                f"rate {rate:.1e}, {(trainer.seen - seen) / (now - logged):.1f} pictures/s, "
-                f"{100 * waited / (now - logged):.0f} % for data, {now - began:.0f} s",
+                f"step {trainer.step}, {trainer.seen} images: box {box:.3f} class {label:.3f} dfl {dfl:.3f}, "
+                f"rate {rate:.1e}, {(trainer.seen - seen) / (now - logged):.1f} images/s, "
+                f"{100 * waited / (now - logged):.0f} % waiting for data, {now - began:.0f} s",
                 flush=True,
             )
             seen, waited, logged = trainer.seen, 0.0, now
@@ -174,14 +175,14 @@ def fit(options, start=None, decay_now=False):
     pool.close()
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    print(f"{trainer.step} steps, {trainer.seen} pictures: {last}", flush=True)
+    print(f"{trainer.step} steps, {trainer.seen} images: {last}", flush=True)
     if stop:
         sys.exit(1)
     return trainer
 
 
 def averaged(path, device="cpu"):
-    """The network of a checkpoint's moving average."""
+    """Returns the network with the moving average of the weights of a checkpoint."""
     state = torch.load(path, map_location=device, weights_only=False)
     model = build(state["upsample"])
     model.load_state_dict(state["average"])
@@ -192,7 +193,7 @@ def averaged(path, device="cpu"):
 
 
 def average_precision(scores, right, total):
-    """Area under the precision-recall curve, precision made monotonous."""
+    """Returns the area under the precision-recall curve, with precision made monotonic."""
     right = np.array(right, bool)[np.argsort(-np.array(scores), kind="stable")]
     hits = np.cumsum(right)
     precision = np.maximum.accumulate((hits / np.arange(1, len(hits) + 1))[::-1])[::-1]
@@ -200,8 +201,8 @@ def average_precision(scores, right, total):
 
 
 def validate(model, count, side, conf=0.25, quiet=False):
-    """Held-out pictures shrunk to side x side, IoU 0.5. A row a class and for all: name, number of codes, recall and
-    precision at `conf`, average precision (of all: the mean)."""
+    """Validates on `count` held-out images scaled to side x side, at IoU 0.5. Returns one row per class and one for
+    all: name, number of codes, recall and precision at `conf`, average precision (for all: the mean over classes)."""
     found = [([], []) for _ in NAMES]  # scores of the boxes, whether each is right
     total, overlaps = np.zeros(len(NAMES), int), []
     for first in range(0, count, 16):
@@ -211,7 +212,7 @@ def validate(model, count, side, conf=0.25, quiet=False):
         for (boxes, scores, classes), (_, truth, label) in zip(detections(model, images, 0.01), drawn):
             truth, label = torch.from_numpy(truth) * (side / SIDE), torch.from_numpy(label)
             free = torch.ones(len(truth), dtype=torch.bool)
-            for box, score, c in zip(boxes, scores.tolist(), classes.tolist()):  # by falling score, as mAP matches
+            for box, score, c in zip(boxes, scores.tolist(), classes.tolist()):  # by decreasing score, as for mAP
                 match = box_iou(box[None], truth)[0] * free * (label == c) if len(truth) else torch.zeros(1)
                 right = bool(match.max() >= 0.5)
                 if right:
@@ -225,7 +226,7 @@ def validate(model, count, side, conf=0.25, quiet=False):
     rows = [*zip(NAMES, total, hit, false, ap), ("all", total.sum(), sum(hit), sum(false), float(np.mean(ap)))]
     rows = [(name, int(t), h / max(t, 1), h / max(h + f, 1), a) for name, t, h, f, a in rows]
     if not quiet:
-        print(f"\n{count} held-out pictures at {side}, mean IoU {np.mean(overlaps or [0]):.3f}\n")
+        print(f"\n{count} held-out images at {side}, mean IoU {np.mean(overlaps or [0]):.3f}\n")
         print("| class | codes | recall | precision | AP50 |\n|---|---|---|---|---|")
         for name, t, recall, precision, a in rows:
             print(f"| {name} | {t} | {recall:.3f} | {precision:.3f} | {a:.3f} |", flush=True)
@@ -233,7 +234,8 @@ def validate(model, count, side, conf=0.25, quiet=False):
 
 
 def letterboxed(image, side):
-    """Longer side `side`, grey up to whole strides of 32, as `detect` does; also the scale and the border's x, y."""
+    """Scales the longer side to `side` and pads with grey to multiples of 32, as `detect` does. Returns the image, the
+    scale, and the left and top border in pixels."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
@@ -244,7 +246,8 @@ def letterboxed(image, side):
 
 
 def real(model, folder, side, out):
-    """Detections in folder/images, or the folder's own pictures, as JSON; judged by folder/score.py where it is."""
+    """Writes the detections in the images of folder/images, or of `folder` itself, as JSON. Runs folder/score.py on the
+    result if it exists."""
     folder = pathlib.Path(folder)
     files = sorted((folder / "images" if (folder / "images").is_dir() else folder).iterdir())
     listed = []
@@ -260,7 +263,7 @@ def real(model, folder, side, out):
         listed.append({"file": file.name, "detections": found})
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps({"images": listed}))
-    print(f"\n{len(listed)} pictures of {folder} at {side}: {out}", flush=True)
+    print(f"\n{len(listed)} images of {folder} at {side}: {out}", flush=True)
     if (folder / "score.py").exists():
         subprocess.run([sys.executable, folder / "score.py", out], check=True)
 
@@ -269,7 +272,7 @@ def real(model, folder, side, out):
 
 
 def export(options):
-    """Writes an Ultralytics checkpoint in fp16 and lets our own convert make the two files of it."""
+    """Writes an Ultralytics checkpoint in fp16 and converts it with build/convert."""
     model = averaged(options.start)
     model.args = {"imgsz": options.size[0], "task": "detect"}
     model.task = "detect"
@@ -282,11 +285,13 @@ def export(options):
         command = [options.convert, file, "-o", options.output, "--imgsz", str(options.size[0])]
         subprocess.run([str(part) for part in command], check=True)
     else:
-        sys.exit(f"no {options.convert}: `make`, then convert {file} -o {options.output} --imgsz {options.size[0]}")
+        sys.exit(f"{options.convert} not found: run `make`, then convert {file} -o {options.output} "
+                 f"--imgsz {options.size[0]}")
 
 
 def ablation(options):
-    """Each kind with each seed on the same pictures; goes on where it was stopped. A markdown table at the end."""
+    """Trains both kinds of upsampling with each seed on the same images, and prints a Markdown table. Continues an
+    ablation that was interrupted."""
     options.resume, results = True, {}
     for seed in range(options.seeds):
         for upsample in ("nearest", "dysample"):
@@ -296,11 +301,11 @@ def ablation(options):
                 run = argparse.Namespace(**vars(options) | {"out": out, "upsample": upsample, "seed": seed})
                 trainer = fit(run)
                 if trainer.seen < options.pictures:
-                    sys.exit(f"{out}: stopped by --minutes; the same command goes on")
+                    sys.exit(f"{out}: stopped by --minutes: run the same command again to continue")
                 rows = {side: validate(trainer.average, options.count, side, quiet=True) for side in options.size}
                 done.write_text(json.dumps(rows))
             results[upsample, seed] = json.loads(done.read_text())
-    print(f"\n{options.pictures} pictures a run, {options.count} held out\n")
+    print(f"\n{options.pictures} images per run, {options.count} held out\n")
     print("| upsampling | seed | size | recall | precision | AP50 |\n|---|---|---|---|---|---|")
     for (upsample, seed), rows in sorted(results.items(), reverse=True):
         for side, table in rows.items():
@@ -311,46 +316,53 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     common, training, testing = (argparse.ArgumentParser(add_help=False) for _ in range(3))
-    common.add_argument("--threads", type=int, default=2)
-    common.add_argument("--device", default="cpu")
-    training.add_argument("--out", required=True, help="folder of last.pt, stable.pt")
-    training.add_argument("--pictures", type=int, default=300_000, help="to see in all; of `decay`: from its start on")
-    training.add_argument("--minutes", type=float, default=math.inf, help="ends then, to be resumed")
-    training.add_argument("--warm-up", type=int, default=300, help="steps in which the rate rises")
-    training.add_argument("--rate", type=float, default=1.5e-3)
-    training.add_argument("--batch", type=float, default=16.0, help="pictures at 320; as many pixels at other sizes")
-    training.add_argument("--sizes", type=int, nargs="+", default=[256, 320, 384])
-    training.add_argument("--sizes-weights", type=float, nargs="+", default=[0.2, 0.5, 0.3])
-    training.add_argument("--pool", type=int, default=12_000, help="pictures kept in memory")
+    common.add_argument("--threads", type=int, default=2, help="CPU threads of torch (2)")
+    common.add_argument("--device", default="cpu", help="device of torch (cpu)")
+    training.add_argument("--out", required=True, help="folder for last.pt and stable.pt")
+    training.add_argument("--pictures", type=int, default=300_000,
+                          help="total number of images to train on; for decay: counted from its start (300000)")
+    training.add_argument("--minutes", type=float, default=math.inf, help="stop after this time; --resume continues")
+    training.add_argument("--warm-up", type=int, default=300, help="steps of the learning rate warm-up (300)")
+    training.add_argument("--rate", type=float, default=1.5e-3, help="learning rate (0.0015)")
+    training.add_argument("--batch", type=float, default=16.0,
+                          help="images per batch at 320 pixels; the same number of pixels at other sizes (16)")
+    training.add_argument("--sizes", type=int, nargs="+", default=[256, 320, 384],
+                          help="image sizes, multiples of 32 (256 320 384)")
+    training.add_argument("--sizes-weights", type=float, nargs="+", default=[0.2, 0.5, 0.3],
+                          help="relative frequency of each size (0.2 0.5 0.3)")
+    training.add_argument("--pool", type=int, default=12_000, help="images kept in memory (12000)")
     training.add_argument(
         "--refill",
         type=int,
         default=600,
-        help="pictures drawn before the first step; where it is no less than --pool, a resumed run is exact",
+        help="images drawn before the first step; with at least --pool, a resumed run is exact (600)",
     )
-    training.add_argument("--reuse", type=float, default=4, help="times that a picture is seen")
-    training.add_argument("--workers", type=int, default=1)
-    testing.add_argument("--count", type=int, default=500, help="held-out pictures")
-    testing.add_argument("--size", type=int, action="append", help="of the input; may be given several times")
+    training.add_argument("--reuse", type=float, default=4, help="how often each image is used (4)")
+    training.add_argument("--workers", type=int, default=1, help="processes that draw images (1)")
+    testing.add_argument("--count", type=int, default=500, help="number of held-out images (500)")
+    testing.add_argument("--size", type=int, action="append", help="input size; can be given several times")
     train = commands.add_parser("train", parents=[common, training])
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--upsample", choices=["dysample", "nearest"], default="dysample")
+    train.add_argument("--seed", type=int, default=0, help="seed of the weights and the images (0)")
+    train.add_argument("--upsample", choices=["dysample", "nearest"], default="dysample",
+                       help="upsampling layers (dysample)")
     decay = commands.add_parser("decay", parents=[common, training])
     for command in (train, decay):
-        command.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
+        command.add_argument("--resume", action="store_true", help="continue from OUT/last.pt")
     check = commands.add_parser("validate", parents=[common, testing])
-    check.add_argument("--real", help="folder with images/ and score.py, or of pictures")
-    check.add_argument("--json", help="folder for the detections in real pictures; default: the checkpoint's")
+    check.add_argument("--real", help="folder of real images, or folder with images/ and score.py")
+    check.add_argument("--json", help="folder for the detections in real images (default: that of the checkpoint)")
     written = commands.add_parser("export", parents=[common])
-    written.add_argument("--size", type=int, action="append", help="the input's size in the description (320)")
-    written.add_argument("--output", default=ROOT / "weights/codes")
-    written.add_argument("--convert", default=ROOT / "build/convert")
+    written.add_argument("--size", type=int, action="append", help="input size in the description (320)")
+    written.add_argument("--output", default=ROOT / "weights/codes",
+                         help="output files without extension (weights/codes)")
+    written.add_argument("--convert", default=ROOT / "build/convert", help="the program convert (build/convert)")
     for command in (decay, check, written):
-        command.add_argument("--start", required=True, help="a checkpoint: last.pt, stable.pt")
+        command.add_argument("--start", required=True, help="checkpoint: last.pt or stable.pt")
     compared = commands.add_parser("ablation", parents=[common, training, testing])
     for command in (train, compared):
-        command.add_argument("--decay", type=float, default=0.3, help="part of the pictures in which the rate falls")
-    compared.add_argument("--seeds", type=int, default=2)
+        command.add_argument("--decay", type=float, default=0.3,
+                             help="last fraction of the images, in which the rate decreases (0.3)")
+    compared.add_argument("--seeds", type=int, default=2, help="number of seeds (2)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
@@ -358,9 +370,9 @@ def main():
         options.size = options.size or ([320, 384, 416, 480] if options.command == "validate" else [320])
     if hasattr(options, "sizes"):
         if min(options.pool, options.refill, options.workers) < 1 or options.reuse < 1:
-            parser.error("--pool, --refill, --workers and --reuse are 1 at the least")
+            parser.error("--pool, --refill, --workers and --reuse must be at least 1")
         if len(options.sizes) != len(options.sizes_weights) or any(side % 32 for side in options.sizes):
-            parser.error("--sizes needs multiples of 32, and --sizes-weights one number for each")
+            parser.error("--sizes must be multiples of 32, and --sizes-weights must have one number per size")
         options.sizes = dict(zip(options.sizes, options.sizes_weights))
     if getattr(options, "start", None) and not pathlib.Path(options.start).is_file():
         parser.error(f"--start {options.start}: no such file")

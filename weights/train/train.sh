@@ -1,6 +1,6 @@
 #!/bin/bash
-# train.sh CONVERT: trains, exports by build/convert, and makes what goes with the weights. PICTURES, DEVICE and THREADS
-# are the environment's; a training that was stopped goes on.
+# train.sh CONVERT: trains, exports with the program CONVERT (build/convert), and generates weights/demo, the golden
+# values and offsets.jpg. Environment variables: PICTURES, DEVICE, THREADS. Resumes a training that was interrupted.
 set -euo pipefail
 here=$(dirname "$0")
 python=${PYTHON:-python3} out=build/train/run

@@ -10,7 +10,7 @@ namespace cudet::test {
 namespace {
 
 template <class Exception>
-std::string line_of(const Exception& exception) {
+std::string explained(const Exception& exception) {
   try {
     throw exception;
   } catch (...) {
@@ -18,10 +18,10 @@ std::string line_of(const Exception& exception) {
   }
 }
 
-TEST(Explain, MakesOneLineOfAnyException) {
-  EXPECT_EQ(line_of(Error("model.3: too wide")), "model.3: too wide");
-  EXPECT_EQ(line_of(std::bad_alloc()), "best.pt: out of memory");
-  EXPECT_EQ(line_of(std::runtime_error("one\ntwo")), "best.pt: one?two");
+TEST(Explain, ConvertsAnyExceptionToOneLine) {
+  EXPECT_EQ(explained(Error("model.3: too wide")), "model.3: too wide");
+  EXPECT_EQ(explained(std::bad_alloc()), "best.pt: out of memory");
+  EXPECT_EQ(explained(std::runtime_error("one\ntwo")), "best.pt: one?two");
 }
 
 }  // namespace

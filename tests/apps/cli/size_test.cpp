@@ -15,14 +15,14 @@ TEST(SizeOption, ReadsOneSideOrBoth) {
   EXPECT_TRUE(parse_size("--imgsz", "64x64").exact);
 }
 
-TEST(SizeOption, RefusesWhatIsNone) {
+TEST(SizeOption, RefusesOtherText) {
   for (const char* text : {"", "0", "-3", "+3", "640x", "x640", "x", "640x640x640", "8193", "1x8193", "ten", "64 ",
                            "6.4", "1e3", "0x40", "99999999999999999999"}) {
     try {
       parse_size("--size", text);
       ADD_FAILURE() << "accepted: " << text;
     } catch (const Error& error) {
-      EXPECT_EQ(error.what(), "--size " + std::string(text) + ": N or HxW is needed, whole numbers from 1 to 8192");
+      EXPECT_EQ(error.what(), "--size " + std::string(text) + ": expected N or HxW, whole numbers from 1 to 8192");
     }
   }
 }

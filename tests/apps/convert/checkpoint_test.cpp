@@ -7,7 +7,7 @@
 #include <functional>
 #include <random>
 
-#include "apps/convert/check.h"
+#include "apps/convert/check_runnable.h"
 #include "kernels/error.h"
 #include "runtime/model/file.h"
 #include "tests/shared.h"
@@ -27,7 +27,7 @@ Json table(const Checkpoint& checkpoint) {
   return Json::parse(to_json(checkpoint.table, ""));
 }
 
-/// Every tensor that torch finds in the checkpoint, bit for bit, and no other.
+/// Checks that the weights are exactly the tensors that torch reads from the checkpoint, bit for bit.
 void expect_weights(const Checkpoint& checkpoint, const std::string& name) {
   const Safetensors want = Safetensors::read(path(name + ".safetensors"));
   EXPECT_EQ(checkpoint.weights.size(), want.tensors().size());
@@ -45,7 +45,7 @@ Checkpoint read(const std::string& name) {
   return read_checkpoint(TorchFile::open(path(name)));
 }
 
-/// The pickle of plain.pt and its storages, to be changed.
+/// The pickle of a checkpoint and its storages, for tests that change them.
 struct Parts {
   std::string pickle;
   std::map<std::string, std::vector<std::byte>> storages;
@@ -62,7 +62,7 @@ struct Parts {
     const auto* first = reinterpret_cast<const std::byte*>(pickle.data());
     return read_checkpoint(TorchFile::assemble({first, first + pickle.size()}, storages));
   }
-  /// Replaces a text by one of equal length, at all places.
+  /// Replaces all occurrences of a text by a text of the same length.
   Parts& replace(const std::string& from, const std::string& to) {
     EXPECT_EQ(from.size(), to.size());
     EXPECT_NE(pickle.find(from), std::string::npos) << from;
@@ -81,7 +81,7 @@ void expect_refused(const std::function<void()>& action, const std::string& why)
   }
 }
 
-TEST(Checkpoint, ReadsAPublishedOne) {
+TEST(Checkpoint, ReadsAPublishedCheckpoint) {
   const Checkpoint checkpoint = read("plain.pt");
   expect_weights(checkpoint, "plain");
   check_runnable(checkpoint.table, &checkpoint.weights, "plain.pt");
@@ -94,7 +94,7 @@ TEST(Checkpoint, ReadsAPublishedOne) {
                [[7, 4], 1, "Detect", ["nc", 4]]]})"));
 }
 
-TEST(Checkpoint, ReadsATrainingsEma) {
+TEST(Checkpoint, ReadsTheEmaOfATrainingCheckpoint) {
   const Checkpoint checkpoint = read("training.pt");
   expect_weights(checkpoint, "training");
   check_runnable(checkpoint.table, &checkpoint.weights, "training.pt");
@@ -112,7 +112,7 @@ TEST(Checkpoint, ReadsFoldedBatchNorm) {
   EXPECT_EQ(checkpoint.table.height, 96);
 }
 
-TEST(Checkpoint, ReadsABareModuleOfNewerOpcodes) {
+TEST(Checkpoint, ReadsABareModuleWithNewerOpcodes) {
   const Checkpoint checkpoint = read("module.pt");
   expect_weights(checkpoint, "module");
   check_runnable(checkpoint.table, &checkpoint.weights, "module.pt");
@@ -120,7 +120,7 @@ TEST(Checkpoint, ReadsABareModuleOfNewerOpcodes) {
   EXPECT_EQ(checkpoint.table.height, 640);
 }
 
-TEST(Checkpoint, RefusesByRowOrByWhatItIs) {
+TEST(Checkpoint, RefusesUnsupportedRowsAndFiles) {
   expect_refused([] { read("segment.pt"); }, "model.8 (Segment): segmentation models are not supported");
   expect_refused([] { read("state-dict.pt"); }, "only weights (a state dict)");
   expect_refused([] { read("legacy.pt"); }, "before torch 1.6");
@@ -143,7 +143,7 @@ TEST(Checkpoint, RefusesRowsThatDiffer) {
   refused("training", "DySample_UP", "DySimple_UP", "model.5 (DySimple_UP): this module is not supported");
 }
 
-TEST(Checkpoint, InfersWhatDySampleDoesNotSay) {
+TEST(Checkpoint, InfersMissingAttributesOfDySample) {
   const Checkpoint checkpoint = Parts("training").replace("style", "stile").replace("scale", "scala").read();
   EXPECT_EQ(table(checkpoint)["head"][0], Json::parse(R"([-1, 1, "DySample", [2, "pl", 2, true]])"));
 }
@@ -158,15 +158,16 @@ TEST(Checkpoint, RefusesAnotherInitPos) {
       ++changed;
     }
   ASSERT_EQ(changed, 1);
-  expect_refused([&] { parts.read(); }, "model.5 (DySample_UP): init_pos is not DySample's own");
+  expect_refused([&] { parts.read(); },
+                 "model.5 (DySample_UP): init_pos differs from the standard positions of DySample");
 }
 
 TEST(Checkpoint, RefusesWeightsThatDiverged) {
   Parts parts("plain");
   std::vector<std::byte>& first = parts.storages.at("0");
   first[0] = std::byte{0};
-  first[1] = std::byte{0x7e};  // the NaN of f16
-  expect_refused([&] { parts.read(); }, "model.0 (Conv): conv: weight holds values that are not finite");
+  first[1] = std::byte{0x7e};  // f16 NaN
+  expect_refused([&] { parts.read(); }, "model.0 (Conv): conv: weight contains values that are not finite");
 }
 
 TEST(Checkpoint, RefusesTensorsBeyondTheirStorage) {
@@ -177,16 +178,16 @@ TEST(Checkpoint, RefusesTensorsBeyondTheirStorage) {
   expect_refused([&] { parts.read(); }, "storage 0 is missing");
 }
 
-TEST(Checkpoint, CutAnywhereItIsRefused) {
+TEST(Checkpoint, RefusesFilesTruncatedAnywhere) {
   const std::vector<std::byte> whole = read_file(path("plain.pt"));
   for (std::size_t size = 0; size < whole.size(); size += 97)
     EXPECT_THROW(read_checkpoint(TorchFile::parse({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)})),
                  Error)
-        << "cut at " << size;
+        << "truncated at " << size;
 }
 
-/// With bytes changed, a file is refused or read; what is read can be written.
-TEST(Checkpoint, ChangedAnywhereItIsReadOrRefused) {
+/// A file with random changes is either rejected or read; a table that is read can be written.
+TEST(Checkpoint, ReadsOrRefusesFilesWithRandomChanges) {
   std::mt19937 random(7);
   const auto change = [&](auto& bytes) {
     using Byte = typename std::decay_t<decltype(bytes)>::value_type;
@@ -218,7 +219,7 @@ TEST(Checkpoint, ChangedAnywhereItIsReadOrRefused) {
   EXPECT_GT(refused, 100);
 }
 
-TEST(Checkpoint, ReadsRealOnes) {
+TEST(Checkpoint, ReadsRealCheckpoints) {
   for (const std::string name : {"weights/yolov8n.pt", "weights/yolov8n-dysample.pt"}) {
     if (const std::string why = why_not_shared(name); !why.empty()) GTEST_SKIP() << why;
     const Checkpoint checkpoint = read_checkpoint(TorchFile::open(shared_file(name)));

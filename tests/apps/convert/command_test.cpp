@@ -28,7 +28,7 @@ std::size_t files_in(const TemporaryFolder& folder) {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()));
 }
 
-/// Status 2, one line that says why and what of, and not a file more than before.
+/// Checks for exit status 2 and one error line that contains `why`.
 void expect_refused(const std::vector<std::string>& arguments, const std::string& why) {
   const Outcome outcome = run(arguments);
   EXPECT_EQ(outcome.status, 2) << why;
@@ -64,24 +64,25 @@ TEST(ConvertCommand, WritesTheTableOfAYaml) {
   EXPECT_EQ(files_in(folder), 1u);
 }
 
-TEST(ConvertCommand, SaysInOneLineWhatIsWrong) {
+TEST(ConvertCommand, ReportsErrorsInOneLine) {
   const TemporaryFolder folder;
   const std::string out = folder.file("out"), plain = "tests/data/pt/plain.pt";
   expect_refused({}, "INPUT");
   expect_refused({plain, "--no-such-option"}, "--no-such-option");
-  expect_refused({"tests/data/README.md", "-o", out}, "tests/data/README.md: a .pt or .yaml file is needed");
+  expect_refused({"tests/data/README.md", "-o", out}, "tests/data/README.md: expected a .pt or .yaml file");
   expect_refused({"none.pt", "-o", out}, "none.pt: no such file");
   expect_refused({"tests/data/pt/segment.pt", "-o", out}, "segment.pt: model.8 (Segment): segmentation");
-  expect_refused({plain, "-o", out, "--imgsz=640x"}, "--imgsz 640x: N or HxW is needed");
+  expect_refused({plain, "-o", out, "--imgsz=640x"}, "--imgsz 640x: expected N or HxW");
   expect_refused({plain, "-o", out, "--imgsz="}, "--imgsz");
   expect_refused({plain, "--two\nlines"}, "--two?lines");
   expect_refused({folder.path().string() + "/a\nb.pt"}, "a?b.pt: no such file");
-  expect_refused({"tests/data/yaml/older.yaml/", "-o", out}, "older.yaml/: a .pt or .yaml file is needed");
-  expect_refused({plain, "-o", out, "--nc", "3"}, "--nc are for .yaml files");
+  expect_refused({"tests/data/yaml/older.yaml/", "-o", out}, "older.yaml/: expected a .pt or .yaml file");
+  expect_refused({plain, "-o", out, "--nc", "3"}, "--nc apply to .yaml files");
   expect_refused({"tests/data/yaml/older.yaml", "-o", out, "--nc", "0"}, "older.yaml: \"nc\" must be a whole number");
   expect_refused({"tests/data/yaml/older.yaml", "-o", out, "--nc", "65533"}, "older.yaml: \"nc\" must be");
   expect_refused({"tests/data/yaml/older.yaml", "-o", out, "--nc", "few"}, "--nc");
-  expect_refused({"tests/data/yaml/older.yaml", "-o", out, "--scale", "s"}, "older.yaml: scale s is not among");
+  expect_refused({"tests/data/yaml/older.yaml", "-o", out, "--scale", "s"},
+                 "older.yaml: scale s is not one of the scales");
   EXPECT_EQ(files_in(folder), 0u);
 }
 
@@ -112,10 +113,10 @@ TEST(ConvertCommand, RoundsTheInputToTheNetworksStride) {
   std::ifstream file(folder.file("three.json"));
   EXPECT_EQ(nlohmann::json::parse(file)["input"]["size"], nlohmann::json::parse("[192, 96]"));
   expect_refused({path, "-o", folder.file("out"), "--imgsz", "8192"},
-                 "three.yaml: in whole strides of 96 pixels the input has 8256");
+                 "three.yaml: the input size rounded up to the stride of 96 pixels is 8256");
 }
 
-TEST(ConvertCommand, KeepsWhatWasThereWhereItCannotWrite) {
+TEST(ConvertCommand, KeepsExistingFilesIfItCannotWrite) {
   const TemporaryFolder folder;
   const auto put = [&](const char* name) { std::ofstream(folder.file(name)) << "old"; };
   const auto is_old = [&](const char* name) {
@@ -134,12 +135,12 @@ TEST(ConvertCommand, KeepsWhatWasThereWhereItCannotWrite) {
   EXPECT_TRUE(is_old("out.json"));
 }
 
-TEST(ConvertCommand, LeavesNothingWhereItCannotWrite) {
+TEST(ConvertCommand, LeavesNoFilesIfItCannotWrite) {
   const TemporaryFolder folder;
   expect_refused({"tests/data/pt/plain.pt", "-o", folder.file("none/out")}, "none/out.json: cannot write: ");
   fs::create_directory(folder.file("out.safetensors"));
   expect_refused({"tests/data/pt/plain.pt", "-o", folder.file("out")}, "out.safetensors: cannot write: ");
-  EXPECT_EQ(files_in(folder), 1u) << "out.json without its weights, or a temporary";
+  EXPECT_EQ(files_in(folder), 1u) << "out.json without its weights, or a temporary file";
 }
 
 TEST(ConvertCommand, HelpsAndTellsItsVersion) {

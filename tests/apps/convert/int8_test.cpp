@@ -1,4 +1,4 @@
-// Models on 8-bit integers: made by convert, run by the CPU.
+// Tests of quantised models: written by convert, run on the CPU.
 #include "apps/convert/int8.h"
 
 #include <gtest/gtest.h>
@@ -33,7 +33,7 @@ using cudet::test::Outcome;
 using cudet::test::Picture;
 using cudet::test::TemporaryFolder;
 
-/// A folder with pictures of noise.
+/// A folder with three images of noise.
 struct Pictures {
   Pictures() {
     for (unsigned seed = 1; seed <= 3; ++seed) {
@@ -44,18 +44,18 @@ struct Pictures {
       std::ofstream(folder.file("p" + std::to_string(seed) + ".PNG"), std::ios::binary)
           .write(reinterpret_cast<const char*>(png.data()), static_cast<std::streamsize>(png.size()));
     }
-    std::ofstream(folder.file("notes.txt")) << "no picture";
+    std::ofstream(folder.file("notes.txt")) << "not an image";
   }
   std::string path() const { return folder.path().string(); }
   TemporaryFolder folder;
 };
 
-/// The int8 model of a tiny one.
+/// Quantises a model of tests/data/tiny. Returns the path of the result.
 std::string make_int8(const std::string& name, const Pictures& pictures, const TemporaryFolder& to) {
   const Outcome outcome = cudet::test::run_command(
       command, "convert", {"tests/data/tiny/" + name + ".json", "--int8", pictures.path(), "-o", to.file(name)});
   EXPECT_EQ(outcome.status, 0) << outcome.error;
-  EXPECT_NE(outcome.out.find("int8, ranges from 3 pictures"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("int8, ranges from 3 images"), std::string::npos) << outcome.out;
   return to.file(name + ".json");
 }
 
@@ -65,7 +65,7 @@ RawOutput raw_output(const std::string& model, const DetectorOptions& options, c
   return raw.at(0);
 }
 
-/// Of boxes, pixels, and scores alike.
+/// Mean absolute difference over box coordinates (pixels) and scores.
 double mean_difference(const std::vector<float>& a, const std::vector<float>& b) {
   double sum = 0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += std::abs(static_cast<double>(a[i]) - b[i]);
@@ -88,17 +88,17 @@ TEST_P(Int8Test, RunsNearlyAsInFloatingPoint) {
   EXPECT_EQ(Detector(Model::load(int8), cpu).precision(), Precision::int8);
   EXPECT_EQ(Detector(Model::load(plain), cpu).precision(), Precision::fp32);
   const RawOutput want = raw_output(plain, floats, picture.frame);
-  const RawOutput rounded = raw_output(int8, floats, picture.frame);  // weights of 8 bits alone
+  const RawOutput rounded = raw_output(int8, floats, picture.frame);  // quantised weights, float activations
   const RawOutput got = raw_output(int8, cpu, picture.frame);
   ASSERT_EQ(got.values.size(), want.values.size());
   EXPECT_EQ(got.pixels, want.pixels);
   EXPECT_NE(got.values, rounded.values);
-  // The weights of these networks are random, so that an anchor's box follows the last bit of its values: means tell.
+  // The weights are random, so a rounding error can move the box of a single anchor far. Compare means.
   EXPECT_LT(mean_difference(rounded.values, want.values), 0.5);
   EXPECT_LT(mean_difference(got.values, want.values), 1.2);
 }
 
-/// The network in 8 bits on a batch of noise.
+/// A quantised network with a batch of noise as its input.
 class Int8Network {
  public:
   Int8Network(const Model& model, const Graph& graph, PackedWeights weights)
@@ -137,8 +137,9 @@ TEST_P(Int8Test, IsTheSameForAnyNumberOfThreads) {
   EXPECT_EQ(output(3), output(1));
 }
 
-// From what the CPU's kernels made before, so that roundings do not add up.
-TEST_P(Int8Test, EachStepIsAsTheReference) {
+// The reference runs each step on the results of the CPU's kernels for the steps before it, so rounding errors do not
+// accumulate.
+TEST_P(Int8Test, EachStepMatchesTheReference) {
   const Pictures pictures;
   const TemporaryFolder folder;
   const Model model = Model::load(make_int8(GetParam(), pictures, folder));
@@ -170,7 +171,7 @@ TEST_P(Int8Test, EachStepIsAsTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Tiny, Int8Test, testing::ValuesIn(kTiny));
 
-TEST(Int8, TheShippedModelFindsTheSame) {
+TEST(Int8, TheShippedModelFindsTheSameObjects) {
   const TemporaryFolder folder;
   const Outcome outcome = cudet::test::run_command(
       command, "convert", {"weights/codes.json", "--int8", "weights/demo", "-o", folder.file("codes"), "--quiet"});
@@ -196,7 +197,7 @@ TEST(Int8, TheShippedModelFindsTheSame) {
   EXPECT_GT(found, 5u);
 }
 
-TEST(Int8, WeightsAreOfEightBitsBesideTheirScales) {
+TEST(Int8, WeightsHaveEightBitsAndScales) {
   const Pictures pictures;
   const TemporaryFolder folder;
   make_int8("plain", pictures, folder);
@@ -217,32 +218,31 @@ TEST(Int8, WeightsAreOfEightBitsBesideTheirScales) {
   EXPECT_EQ(description.rows.size(), read_description("tests/data/tiny/plain.json").rows.size());
 }
 
-TEST(Int8, SaysInOneLineWhatIsWrong) {
+TEST(Int8, ReportsErrorsInOneLine) {
   const Pictures pictures;
   const TemporaryFolder folder, empty;
   const std::string plain = "tests/data/tiny/plain.json", int8 = make_int8("plain", pictures, folder);
   const std::string out = folder.file("out");
-  std::ofstream(empty.file("broken.jpg")) << "no picture";
+  std::ofstream(empty.file("broken.jpg")) << "not an image";
   struct Refusal {
     std::vector<std::string> arguments;
     std::string why;
   };
-  const TemporaryFolder none, crossed;  // whose weights' file is called as a description would be
+  const TemporaryFolder none, crossed;  // crossed: a weights file named like a description
   fs::copy_file("tests/data/tiny/plain.safetensors", crossed.file("w.json"));
   std::ifstream description(plain);
   std::ofstream(crossed.file("d.json")) << with_weights(std::string(std::istreambuf_iterator<char>(description), {}),
                                                         "w.json");
   for (const auto& [arguments, why] :
-       {Refusal{{int8, "--int8", pictures.path(), "-o", out}, "quantised already"},
-        {{plain, "--int8", none.path().string(), "-o", out}, "no pictures"},
+       {Refusal{{int8, "--int8", pictures.path(), "-o", out}, "already quantised"},
+        {{plain, "--int8", none.path().string(), "-o", out}, "no images"},
         {{plain, "--int8", "nowhere", "-o", out}, "nowhere: "},
         {{plain, "--int8", empty.path().string(), "-o", out}, "broken.jpg"},
         {{plain, "--int8", pictures.path(), "-o", out, "--imgsz", "64"}, "--imgsz"},
-        {{plain, "-o", out}, "--int8 PICTURES"},
+        {{plain, "-o", out}, "--int8 FOLDER"},
         {{"tests/data/pt/plain.pt", "--int8", pictures.path(), "-o", out}, "plain.pt"},
         {{folder.file("plain.json"), "--int8", pictures.path(), "-o", folder.file("plain")}, "plain.json"},
-        {{crossed.file("d.json"), "--int8", pictures.path(), "-o", crossed.file("w")},
-         "w.json: would be written over"}}) {
+        {{crossed.file("d.json"), "--int8", pictures.path(), "-o", crossed.file("w")}, "w.json: would overwrite"}}) {
     const Outcome outcome = cudet::test::run_command(command, "convert", arguments);
     EXPECT_EQ(outcome.status, 2) << why;
     EXPECT_NE(outcome.error.find(why), std::string::npos) << outcome.error << ", expected: " << why;
@@ -252,7 +252,7 @@ TEST(Int8, SaysInOneLineWhatIsWrong) {
   EXPECT_FALSE(fs::exists(out + ".safetensors"));
 }
 
-TEST(Int8, RangesThatAreMissingOrNoneAreErrors) {
+TEST(Int8, RefusesMissingAndInvalidRanges) {
   const Pictures pictures;
   const TemporaryFolder folder;
   const std::string json = make_int8("plain", pictures, folder), path = folder.file("plain.safetensors");
@@ -278,8 +278,8 @@ TEST(Int8, RangesThatAreMissingOrNoneAreErrors) {
               std::string::npos);
 }
 
-// Of a bias that was of 8 bits no scale may stay: it would be a weight that no row has.
-TEST(Int8, ABiasOfEightBits) {
+// The scale of a bias that was stored in 8 bits must be removed: the runtime rejects weights that no row uses.
+TEST(Int8, ConvertsABiasOfEightBits) {
   const Pictures pictures;
   const TemporaryFolder folder;
   const Safetensors file = Safetensors::read("tests/data/tiny/folded.safetensors");
@@ -299,8 +299,8 @@ TEST(Int8, ABiasOfEightBits) {
   EXPECT_EQ(error_of([&] { Model::load(folder.file("i.json")); }), "no error");
 }
 
-// Values that are all zero have no range.
-TEST(Int8, AConvolutionThatIsDead) {
+// All outputs of a convolution are zero, so their range is empty.
+TEST(Int8, ConvertsAConvolutionWhoseOutputIsZero) {
   const Pictures pictures;
   const TemporaryFolder folder;
   const Safetensors file = Safetensors::read("tests/data/tiny/folded.safetensors");

@@ -7,7 +7,7 @@
 namespace cudet::convert::test {
 namespace {
 
-/// Bytes of a literal that may hold zeros.
+/// Returns the bytes of a literal, which may contain zeros.
 template <std::size_t N>
 std::vector<std::byte> pickle(const char (&text)[N]) {
   const auto* first = reinterpret_cast<const std::byte*>(text);
@@ -35,7 +35,7 @@ TEST(Pickle, ReadsEveryKindOfNumber) {
   EXPECT_EQ(v[13].number(), 1.5);
   EXPECT_EQ(v[14].boolean(), true);
   EXPECT_EQ(v[15].boolean(), false);
-  EXPECT_FALSE(v[16].integer()) << "beyond 64 bits";
+  EXPECT_FALSE(v[16].integer()) << "more than 64 bits";
   EXPECT_TRUE(v.integers().empty()) << "not all are integers";
 }
 
@@ -60,7 +60,7 @@ TEST(Pickle, ReadsTextsAndContainers) {
   EXPECT_EQ(v[7].integers(), (std::vector<std::int64_t>{1, 2}));
 }
 
-TEST(Pickle, OfEqualKeysTheLastCounts) {
+TEST(Pickle, UsesTheLastOfEqualKeys) {
   const Pickle p(
       pickle("}(U\x01"
              "aK\x01U\x01"
@@ -70,13 +70,13 @@ TEST(Pickle, OfEqualKeysTheLastCounts) {
   EXPECT_FALSE(p.root().find("c"));
 }
 
-TEST(Pickle, MakesInertRecordsOfObjects) {
+TEST(Pickle, RecordsObjectsWithoutConstructingThem) {
   const Pickle p(
       pickle("(cos\nsystem\n(U\x04"
-             "exittR"                                       // REDUCE: not run
+             "exittR"                                       // REDUCE: not executed
              "cpkg.deep\nOuter.Inner\n)\x81}U\x01xK\x05sb"  // NEWOBJ, BUILD
              "\x8c\x03pkg\x8c\x01K\x93)}\x92"               // STACK_GLOBAL, NEWOBJ_EX
-             "(iold\nStyle\n(cold\nOther\nK\x01o"           // INST takes the mark it was given
+             "(iold\nStyle\n(cold\nOther\nK\x01o"           // INST, OBJ
              "ccopyreg\n_reconstructor\n(cpkg\nSlow\ncbuiltins\nobject\nNtR}U\x01yK\x06sbt."));
   const PickleValue v = p.root();
   ASSERT_EQ(v.size(), 6u);
@@ -93,7 +93,7 @@ TEST(Pickle, MakesInertRecordsOfObjects) {
   EXPECT_EQ(v[5].attribute("y")->integer(), 6);
 }
 
-TEST(Pickle, KnowsPythonsContainers) {
+TEST(Pickle, ReadsBuiltInContainers) {
   const Pickle p(
       pickle("(ccollections\nOrderedDict\n)RU\x01"
              "aK\x01s}b"
@@ -111,7 +111,7 @@ TEST(Pickle, KnowsPythonsContainers) {
   EXPECT_EQ((*v[4].persistent())[0].text(), "storage");
 }
 
-TEST(Pickle, RemembersAndRecalls) {
+TEST(Pickle, StoresAndLoadsMemoEntries) {
   const Pickle p(
       pickle("(K\x01q\x05"
              "0h\x05K\x02r\x00\x01\x00\x00"
@@ -126,7 +126,7 @@ TEST(Pickle, RemembersAndRecalls) {
   EXPECT_TRUE(v[3].is_list());
 }
 
-TEST(Pickle, CyclesAndDepthCostNothing) {
+TEST(Pickle, HandlesCyclesAndDepth) {
   const Pickle self(
       pickle("]q\x00h\x00"
              "a."));
@@ -134,42 +134,42 @@ TEST(Pickle, CyclesAndDepthCostNothing) {
   std::string deep(1'000'000, ']');
   deep += std::string(999'999, 'a') + ".";
   EXPECT_EQ(Pickle(pickle(deep)).root().size(), 1u);
-  std::string doubled = "]q\x01";  // each holds the one before it twice: 2^1000 items, were they written out
+  std::string doubled = "]q\x01";  // each tuple contains the one before it twice: 2^1000 items if expanded
   for (int i = 0; i < 1000; ++i) doubled += "0(h\x01h\x01tq\x01";
   EXPECT_EQ(Pickle(pickle(doubled + ".")).root().size(), 2u);
   std::string copies = "(" + std::string(100'000, 'N') +
                        "lq\x01"
-                       "0(";  // a set of one list, over and over
+                       "0(";  // many sets of the same list
   for (int i = 0; i < 10'000; ++i) copies += "cbuiltins\nset\nh\x01\x85R";
   EXPECT_EQ(Pickle(pickle(copies + "t.")).root().size(), 10'000u);
 }
 
-TEST(Pickle, RefusesWhatIsDamaged) {
+TEST(Pickle, RefusesDamagedPickles) {
   const struct {
     std::vector<std::byte> bytes;
     const char* why;
   } cases[] = {
-      {pickle(""), "cut at byte 0"},
-      {pickle("K"), "cut"},
+      {pickle(""), "truncated at byte 0"},
+      {pickle("K"), "truncated"},
       {pickle("X\xff\xff\xff\xff"
               "a."),
-       "cut"},
+       "truncated"},
       {pickle("\x8d\xff\xff\xff\xff\xff\xff\xff\xff"
               "a."),
-       "cut"},
-      {pickle("cos\nsystem"), "cut"},
-      {pickle("."), "stack runs empty"},
-      {pickle("K\x01(."), "stack runs empty"},
-      {pickle("K\x01(R."), "stack runs empty"},
-      {pickle("t."), "a mark is missing"},
+       "truncated"},
+      {pickle("cos\nsystem"), "truncated"},
+      {pickle("."), "stack underflow"},
+      {pickle("K\x01(."), "stack underflow"},
+      {pickle("K\x01(R."), "stack underflow"},
+      {pickle("t."), "missing mark"},
       {pickle("(o."), "without a class"},
-      {pickle("NNR."), "arguments that are no tuple"},
+      {pickle("NNR."), "arguments are not a tuple"},
       {pickle("NN\x93."), "without a name"},
-      {pickle("NNa."), "no list"},
+      {pickle("NNa."), "not a list"},
       {pickle("}(Nu."), "a key without a value"},
-      {pickle("NNNs."), "no dict"},
+      {pickle("NNNs."), "not a dict"},
       {pickle("h\x01."), "never stored"},
-      {pickle("Ix\n."), "a number that is none"},
+      {pickle("Ix\n."), "invalid number"},
       {pickle("\x80\x06N."), "protocol"},
       {pickle("\x82\x01."), "unknown opcode 130 at byte 0"},
       {pickle(std::string(2'000'001, 'N') + "."), "more than 2,000,000 values"},

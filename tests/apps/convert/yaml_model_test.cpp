@@ -4,7 +4,7 @@
 
 #include <sstream>
 
-#include "apps/convert/check.h"
+#include "apps/convert/check_runnable.h"
 #include "kernels/error.h"
 #include "runtime/model/file.h"
 
@@ -22,7 +22,7 @@ Json parsed(const ModelTable& table) {
   return Json::parse(to_json(table, ""));
 }
 
-/// A sound table with one row, or another line, changed.
+/// Returns a valid table with one row, and an additional line before it.
 std::string table(const std::string& row, const std::string& line = "") {
   return line + "\nbackbone:\n  - [-1, 1, Conv, [16, 3, 2]]\nhead:\n  - " + row + "\n  - [[0, 1], 1, Detect, [nc]]\n";
 }
@@ -54,14 +54,14 @@ TEST(YamlModel, ReadsTheTableOfTutorials) {
   check_runnable(model, nullptr, "t");
 }
 
-TEST(YamlModel, WritesARowALine) {
+TEST(YamlModel, WritesOneRowPerLine) {
   const std::string json = to_json(read_yaml_model(file("yolov8-dysample.yaml"), "y.yaml", {}), "w.safetensors");
   EXPECT_NE(json.find("\n    [[-1, 6], 1, \"Concat\", [1]],\n"), std::string::npos) << json;
   EXPECT_NE(json.find("\"n\": [0.33, 0.25, 1024], "), std::string::npos) << json;
   EXPECT_NE(json.find("\"weights\": \"w.safetensors\"\n}\n"), std::string::npos) << json;
 }
 
-TEST(YamlModel, ReadsTheOlderForm) {
+TEST(YamlModel, ReadsTheOlderFormat) {
   const ModelTable model = read_yaml_model(file("older.yaml"), "older.yaml", {});
   EXPECT_EQ(model.names, (std::vector<std::string>{"cat", "dog: big"}));
   ASSERT_EQ(model.scales.size(), 1u);
@@ -111,22 +111,22 @@ TEST(YamlModel, RefusesWhatTheRuntimeCannotRun) {
   expect_refused(table("[-1, 1, Conv, [16]]", "reg_max: 1"), "reg_max");
 }
 
-TEST(YamlModel, RefusesWhatIsNoTable) {
-  expect_refused("", "is not a network's YAML");
-  expect_refused("- 1", "is not a network's YAML");
+TEST(YamlModel, RefusesOtherYaml) {
+  expect_refused("", "is not the YAML of a network");
+  expect_refused("- 1", "is not the YAML of a network");
   expect_refused("nc: 80", "backbone");
-  expect_refused("backbone: [[-1, 1, Conv, [16]]]\nhead: [[-1, 1, Conv, [16]]]", "its last row is not Detect");
-  expect_refused("a: [1\nb: 2", "not sound YAML at line");
+  expect_refused("backbone: [[-1, 1, Conv, [16]]]\nhead: [[-1, 1, Conv, [16]]]", "the last row is not Detect");
+  expect_refused("a: [1\nb: 2", "invalid YAML at line");
   expect_refused(table("[-1, 1, Conv]"), "head row 0 (Conv): a row must be");
   expect_refused(table("7"), "head row 0: a row must be");
   expect_refused(table("[-1, 0, Conv, [16]]"), "repeats");
-  expect_refused(table("[[], 1, Concat, [1]]"), "the first of its parts");
-  expect_refused(table("[x, 1, Conv, [16]]"), "the first of its parts");
-  expect_refused(table("[-1, 1, Conv, [{a: 1}]]"), "an argument that is neither");
+  expect_refused(table("[[], 1, Concat, [1]]"), "from must be");
+  expect_refused(table("[x, 1, Conv, [16]]"), "from must be");
+  expect_refused(table("[-1, 1, Conv, [{a: 1}]]"), "an argument must be");
   expect_refused(table("[-1, 1, Conv, [[a]]]"), "must hold numbers");
 }
 
-TEST(YamlModel, GoesNowhereDeep) {
+TEST(YamlModel, LimitsSizeAndNesting) {
   expect_refused(std::string(100'000, '['), "nested too deep");
   expect_refused(std::string(2'000'000, ' '), "larger than 1 MB");
   std::string stairs, dashes;
@@ -134,7 +134,7 @@ TEST(YamlModel, GoesNowhereDeep) {
   for (int i = 0; i < 100'000; ++i) dashes += "- ";
   expect_refused(stairs, "nested too deep");
   expect_refused(dashes + "x", "nested too deep");
-  std::ostringstream doubled;  // each twice the one before it: 2^60 numbers, were they written out
+  std::ostringstream doubled;  // each list contains the one before it twice: 2^60 numbers if expanded
   doubled << "a0: &a0 [1]\n";
   for (int i = 1; i < 60; ++i) doubled << "a" << i << ": &a" << i << " [*a" << i - 1 << ", *a" << i - 1 << "]\n";
   expect_refused(table("[-1, 1, Conv, *a59]", doubled.str()), "must hold numbers");
@@ -144,7 +144,7 @@ TEST(YamlModel, GoesNowhereDeep) {
   expect_refused(table("[*a, 1, Concat, [1]]", many + "]"), "more than 1000 inputs");
 }
 
-TEST(CheckRunnable, TellsTheStride) {
+TEST(CheckRunnable, ReturnsTheStride) {
   EXPECT_EQ(check_runnable(read_yaml_model(table("[-1, 1, Conv, [16, 3, 1]]"), "t", {}), nullptr, "t"), 32);
   const std::string text =
       "backbone: [[-1, 1, Conv, [8, 3, 3]]]\nhead: [[-1, 1, Conv, [8, 3, 2]], [[-1, 0], 1, Detect, [nc]]]\n";
@@ -154,7 +154,7 @@ TEST(CheckRunnable, TellsTheStride) {
 TEST(CheckRunnable, NamesTheRow) {
   try {
     check_runnable(read_yaml_model(table("[-1, 1, DySample, [2, lp, 3]]"), "t.yaml", {}), nullptr, "t.yaml");
-    FAIL() << "groups that don't divide the channels";
+    FAIL() << "accepted groups that do not divide the channels";
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "t.yaml: head row 0 (DySample): groups 3 does not divide 16 channels");
   }

@@ -10,7 +10,7 @@
 namespace cudet::convert::test {
 namespace {
 
-/// A zip archive written by hand, so that it can lie.
+/// Builds zip archives, including invalid ones.
 class Zip {
  public:
   Zip& add(const std::string& name, const std::string& data) {
@@ -67,15 +67,15 @@ TEST(ZipArchive, ReadsItsEntries) {
   EXPECT_EQ(archive.read("a").size(), 5u);
   EXPECT_EQ(std::memcmp(archive.read("a").data(), "hello", 5), 0);
   EXPECT_TRUE(archive.read("b/c").empty());
-  expect_refused([&] { archive.read("c"); }, "lacks c");
+  expect_refused([&] { archive.read("c"); }, "has no entry c");
 }
 
-TEST(ZipArchive, RefusesWhatLies) {
+TEST(ZipArchive, RefusesInvalidArchives) {
   expect_refused([] { ZipArchive::parse(std::vector<std::byte>(100)); }, "damaged zip archive");
-  expect_refused([] { ZipArchive::parse(Zip().add("a", "1").add("a", "2").bytes()); }, "two entries are called a");
-  expect_refused([] { ZipArchive::parse(Zip().add("a", "1", 0x7fffffff).bytes()); }, "claims 2147483647 bytes");
-  expect_refused([] { ZipArchive::parse(Zip().add("a", "1", 1033, 8).bytes()); }, "claims 1033 bytes");
-  expect_refused([] { ZipArchive::parse(Zip().add("a", "1", 1, 12).bytes()); }, "packed in a way");
+  expect_refused([] { ZipArchive::parse(Zip().add("a", "1").add("a", "2").bytes()); }, "two entries are named a");
+  expect_refused([] { ZipArchive::parse(Zip().add("a", "1", 0x7fffffff).bytes()); }, "size of 2147483647 bytes");
+  expect_refused([] { ZipArchive::parse(Zip().add("a", "1", 1033, 8).bytes()); }, "size of 1033 bytes");
+  expect_refused([] { ZipArchive::parse(Zip().add("a", "1", 1, 12).bytes()); }, "unsupported compression");
   expect_refused([] { ZipArchive::parse(Zip().add("a", "1", 1, 0, 1).bytes()); }, "encrypted");
   const auto cut = [](const std::string& packed, std::uint32_t claimed) {
     ZipArchive::parse(Zip().add("a", packed, claimed, 8).bytes()).read("a");
@@ -99,7 +99,7 @@ TEST(TorchFile, RefusesOtherArchives) {
   EXPECT_TRUE(TorchFile::parse(Zip().add("a/data.pkl", none).add("a/byteorder", "little").bytes()).root().none());
 }
 
-/// A tensor of f32 over a storage of 4 elements, with these sizes, strides and offset.
+/// Returns a file with an f32 tensor over a storage of 4 elements. offset, sizes, strides: as pickle opcodes.
 TorchFile tensor(const std::string& offset, const std::string& sizes, const std::string& strides) {
   const std::string pickle =
       "ctorch._utils\n_rebuild_tensor_v2\n((U\x07storagectorch\nFloatStorage\nU\x01"
@@ -112,29 +112,29 @@ TorchFile tensor(const std::string& offset, const std::string& sizes, const std:
   return TorchFile::assemble({first, first + pickle.size()}, {{"0", {bytes.begin(), bytes.end()}}});
 }
 
-std::vector<float> values_of(TorchFile file) {
+std::vector<float> values(TorchFile file) {
   return file.tensor(file.root(), "t").to_f32();
 }
 
 TEST(TorchFile, FollowsStridesAndOffsets) {
-  EXPECT_EQ(values_of(tensor("K\x01", "K\x03", "K\x01")), (std::vector<float>{2, 3, 4}));
-  EXPECT_EQ(values_of(tensor("I0\n", "K\x02K\x02", "K\x01K\x02")), (std::vector<float>{1, 3, 2, 4}));
-  EXPECT_EQ(values_of(tensor("K\x03", "K\x02K\x02", "I0\nI0\n")), (std::vector<float>{4, 4, 4, 4}));
-  EXPECT_EQ(values_of(tensor("K\x03", "", "")), std::vector<float>{4});
-  EXPECT_TRUE(values_of(tensor("I0\n", "K\x02I0\n", "K\x01K\x01")).empty());
+  EXPECT_EQ(values(tensor("K\x01", "K\x03", "K\x01")), (std::vector<float>{2, 3, 4}));
+  EXPECT_EQ(values(tensor("I0\n", "K\x02K\x02", "K\x01K\x02")), (std::vector<float>{1, 3, 2, 4}));
+  EXPECT_EQ(values(tensor("K\x03", "K\x02K\x02", "I0\nI0\n")), (std::vector<float>{4, 4, 4, 4}));
+  EXPECT_EQ(values(tensor("K\x03", "", "")), std::vector<float>{4});
+  EXPECT_TRUE(values(tensor("I0\n", "K\x02I0\n", "K\x01K\x01")).empty());
 }
 
-TEST(TorchFile, RefusesTensorsThatReachOut) {
+TEST(TorchFile, RefusesTensorsOutsideTheirStorage) {
   const auto refused = [](const char* offset, const char* sizes, const char* strides, const char* why) {
-    expect_refused([&] { values_of(tensor(offset, sizes, strides)); }, std::string("t: ") + why);
+    expect_refused([&] { values(tensor(offset, sizes, strides)); }, std::string("t: ") + why);
   };
   refused("K\x02", "K\x03", "K\x01", "reaches outside");
   refused("K\x05", "I0\n", "K\x01", "reaches outside");
-  refused("I-1\n", "K\x01", "K\x01", "its sizes are damaged");
+  refused("I-1\n", "K\x01", "K\x01", "has invalid sizes or strides");
   refused("I0\n", "I-1\n", "K\x01", "reaches outside");
   refused("I0\n", "K\x02", "I-1\n", "reaches outside");
-  refused("I0\n", "K\x02K\x02", "K\x01", "its sizes are damaged");
-  refused("I0\n", "N", "K\x01", "its sizes are damaged");
+  refused("I0\n", "K\x02K\x02", "K\x01", "has invalid sizes or strides");
+  refused("I0\n", "N", "K\x01", "has invalid sizes or strides");
   refused("I0\n", "I4611686018427387905\nK\x02", "K\x04K\x01", "reaches outside");
   refused("I0\n", "I4611686018427387904\nI4611686018427387904\n", "I0\nI0\n",
           "the tensors are larger than the file can hold");

@@ -1,4 +1,4 @@
-// The program as a user meets it: build/detect (or $CUDET_BIN/detect) on small models of random weights.
+// Runs the program build/detect (or $CUDET_BIN/detect) on small models with random weights.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -33,18 +33,20 @@ std::string program() {
 }
 
 struct Ended {
-  int status;  // of the exit; 128 and the signal where one ended it
+  int status;  // exit status; 128 + signal if a signal ended the program
   std::string out, err;
 };
 
 class Cli : public testing::Test {
  protected:
   void SetUp() override {
-    if (::access(program().c_str(), X_OK) != 0) GTEST_SKIP() << program() << " isn't there: build it, or set CUDET_BIN";
-    if (::access(kModel.c_str(), R_OK) != 0) GTEST_SKIP() << kModel << " isn't there";
+    if (::access(program().c_str(), X_OK) != 0)
+      GTEST_SKIP() << program() << " does not exist: build it, or set CUDET_BIN";
+    if (::access(kModel.c_str(), R_OK) != 0) GTEST_SKIP() << kModel << " does not exist";
   }
 
-  /// Starts the program with its standard streams from and to files of the folder; `input` and `out` name other ones.
+  /// Starts the program with its standard streams redirected to files of the folder; `input` and `out` name other
+  /// files.
   pid_t start(const Arguments& arguments, const std::string& input = "/dev/null", const std::string& out = "") const {
     Arguments all = arguments;
     all.insert(all.begin(), program());
@@ -71,13 +73,13 @@ class Cli : public testing::Test {
   Ended run(const Arguments& arguments, const std::string& input = "/dev/null", const std::string& out = "") const {
     return end(start(arguments, input, out));
   }
-  /// The model, no drawings, low scores, which random weights give.
+  /// Runs with kModel, without drawing, and with a low threshold, since random weights give low scores.
   Ended detect(Arguments arguments, const std::string& input = "/dev/null", const std::string& out = "") const {
     const Arguments first = {"--model", kModel, "--no-draw", "--conf", "0.001"};
     arguments.insert(arguments.begin(), first.begin(), first.end());
     return run(arguments, input, out);
   }
-  /// It did not start, and said so in one line that holds `word`.
+  /// Checks that the program did not start and printed one error line that contains `word`.
   void expect_refused(const Ended& ended, const std::string& word) const {
     EXPECT_EQ(ended.status, 2) << ended.err;
     EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 1) << ended.err;
@@ -128,7 +130,7 @@ TEST_F(Cli, RefusesWrongUsage) {
     expect_refused(run(all), word);
   }
   expect_refused(run({"--weights", "w.safetensors", kImages + "rgb.png"}), "--model");
-  expect_refused(run({"--model", kModel}), "pictures");
+  expect_refused(run({"--model", kModel}), "no images given");
   expect_refused(run({"--model", "no.json", kImages + "rgb.png"}), "no.json");
   expect_refused(run({"--model", kModel, "--weights", "no.safetensors", kImages + "rgb.png"}), "no.safetensors");
 }
@@ -143,7 +145,7 @@ TEST_F(Cli, RefusesSourcesWithoutPictures) {
 }
 
 TEST_F(Cli, WorksThroughEveryKindOfPicture) {
-  const std::string pattern = kImages + "[!c]*";  // all but the cut ones
+  const std::string pattern = kImages + "[!c]*";  // all except the truncated ones
   const Ended ended = detect({"--json", folder_.file("r.json"), pattern});
   EXPECT_EQ(ended.status, 0) << ended.err;
   EXPECT_EQ(ended.err, "");
@@ -160,7 +162,7 @@ TEST_F(Cli, GivesTheSameResultsInAnyBatch) {
   std::vector<json> results;
   for (const char* batch : {"1", "3", "64"}) {
     const Ended ended = detect({"--json", "-", "--square", "--batch", batch, kImages});
-    EXPECT_EQ(ended.status, 1) << "the cut ones fail";
+    EXPECT_EQ(ended.status, 1) << "the truncated images fail";
     results.push_back(json::parse(ended.out));
     for (json& image : results.back()["images"]) image.erase("ms");
   }
@@ -263,13 +265,13 @@ TEST_F(Cli, WritesNothingOverItsInputs) {
 }
 
 TEST_F(Cli, KeepsWhatIsFinishedWhenAFileMayNotGrow) {
-  constexpr rlim_t kMost = 20000;  // bytes
+  constexpr rlim_t kMaxBytes = 20000;
   Arguments pictures = {"--max-det", "5", "--json", folder_.file("r.json")};
   pictures.insert(pictures.end(), 200, kImages + "rgb.png");
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const rlimit small{kMost, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);  // of the program too, whose SIGXFSZ has its usual effect
+  const rlimit small{kMaxBytes, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);  // the program inherits it, with SIGXFSZ at its default
   const Ended ended = detect(pictures);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   EXPECT_EQ(ended.status, 1);
@@ -280,8 +282,9 @@ TEST_F(Cli, KeepsWhatIsFinishedWhenAFileMayNotGrow) {
   EXPECT_LT(all["images"].size(), 200u);
 }
 
-TEST_F(Cli, ADrawingThatCannotBeWrittenIsThatPicturesFailureAlone) {
-  std::filesystem::create_directories(folder_.path() / "drawn" / "grey.png");  // stands in the way
+TEST_F(Cli, GoesOnAfterAnImageThatCannotBeWritten) {
+  std::filesystem::create_directories(folder_.path() / "drawn" /
+                                      "grey.png");  // a folder where the image would be written
   const Ended ended =
       run({"--model", kModel, "--conf", "0.001", "--max-det", "5", "--out", folder_.file("drawn"), "--json",
            folder_.file("r.json"), "--batch", "3", kImages + "rgb.png", kImages + "grey.png", kImages + "rgba.png"});
@@ -309,7 +312,7 @@ TEST_F(Cli, RefusesPipesAndFoldersInLists) {
 }
 
 TEST_F(Cli, LeavesValidResultsWhenInterrupted) {
-  constexpr int kPictures = 100000;  // more than it can do before the signal
+  constexpr int kPictures = 100000;  // more than it can process before the signal
   {
     std::ofstream list(folder_.file("list.txt"));
     for (int i = 0; i < kPictures; ++i) list << kImages << "rgb.png\n";
@@ -323,7 +326,7 @@ TEST_F(Cli, LeavesValidResultsWhenInterrupted) {
   const Ended ended = end(child);
   EXPECT_EQ(ended.status, 1) << ended.err;
   EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 1) << ended.err;
-  EXPECT_NE(ended.err.find("of 100000 pictures are done"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("of 100000 images are done"), std::string::npos) << ended.err;
   const json all = json::parse(folder_.text("r.json"));
   EXPECT_GE(all["images"].size(), 1u);
   EXPECT_LT(all["images"].size(), static_cast<std::size_t>(kPictures));
@@ -331,7 +334,7 @@ TEST_F(Cli, LeavesValidResultsWhenInterrupted) {
 
 TEST_F(Cli, EndsAtATerminationWhileItWaitsForStandardInput) {
   ASSERT_EQ(::mkfifo(folder_.file("pipe").c_str(), 0600), 0);
-  const int open_end = ::open(folder_.file("pipe").c_str(), O_RDWR | O_CLOEXEC);  // so that the pipe never ends
+  const int open_end = ::open(folder_.file("pipe").c_str(), O_RDWR | O_CLOEXEC);  // keeps the pipe open
   const pid_t child =
       start({"--model", kModel, "--no-draw", "--json", folder_.file("r.json"), "-"}, folder_.file("pipe"));
   std::this_thread::sleep_for(std::chrono::milliseconds(1500));

@@ -1,4 +1,4 @@
-// Pictures read ahead, and how a run is ended early.
+// Tests of reading images ahead and of stopping early.
 #include "apps/detect/loader.h"
 
 #include <gtest/gtest.h>

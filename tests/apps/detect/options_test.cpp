@@ -1,4 +1,4 @@
-// The command line: what it means, and the line that each mistake gets.
+// Tests of command-line parsing and of its error messages.
 #include "apps/detect/options.h"
 
 #include <gtest/gtest.h>
@@ -108,7 +108,7 @@ TEST(ParseOptions, NamesTheOptionAtFault) {
       {"--precision", {"fp64"}}};
   for (const auto& [option, values] : kWrong)
     for (const char* value : values) {
-      if (*value == '\0' && std::string(option) == "--imgsz") continue;  // as if it weren't given
+      if (*value == '\0' && std::string(option) == "--imgsz") continue;  // the same as leaving it out
       EXPECT_NE(error_of({option, value}).find(option), std::string::npos) << option << " " << value;
     }
   EXPECT_NE(error_of({"--nonsense"}).find("--nonsense"), std::string::npos);
@@ -119,7 +119,7 @@ TEST(ParseOptions, NamesTheOptionAtFault) {
   EXPECT_NE(error_of({"--json", "-", "--csv", "/dev/stdout"}), "");
   EXPECT_NE(error_of({"-", "-"}), "");
   EXPECT_TRUE(parse({"a.jpg"})->model.ends_with("/weights/codes.json"));
-  EXPECT_THROW(parse({"--model", "m.json"}), Error);  // no picture
+  EXPECT_THROW(parse({"--model", "m.json"}), Error);  // no image
 }
 
 TEST(ParseClasses, TakesIndicesAndNames) {
@@ -130,9 +130,9 @@ TEST(ParseClasses, TakesIndicesAndNames) {
 }
 
 TEST(ProgressBar, TellsRateAndTimeLeft) {
-  EXPECT_EQ(progress_bar(5, 10, 2.5, 10), "[#####-----] 5 of 10, 2.0 pictures/s, 3 s left");
-  EXPECT_EQ(progress_bar(1, 301, 1, 4), "[----] 1 of 301, 1.0 pictures/s, 5 min 00 s left");
-  EXPECT_EQ(progress_bar(0, 10, 0, 2), "[--] 0 of 10, 0.0 pictures/s");
+  EXPECT_EQ(progress_bar(5, 10, 2.5, 10), "[#####-----] 5 of 10, 2.0 images/s, 3 s left");
+  EXPECT_EQ(progress_bar(1, 301, 1, 4), "[----] 1 of 301, 1.0 images/s, 5 min 00 s left");
+  EXPECT_EQ(progress_bar(0, 10, 0, 2), "[--] 0 of 10, 0.0 images/s");
 }
 
 }  // namespace

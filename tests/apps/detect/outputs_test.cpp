@@ -1,4 +1,4 @@
-// Results as files: read back, and compared with what other programs expect of them.
+// Tests of the output files: read back, and compared with the formats that other programs expect.
 #include "apps/detect/outputs.h"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ using nlohmann::json;
 
 const std::vector<std::string> kNames = {"person", "a \"quoted\", name", "caf\xe9"};
 
-/// A grey picture of 200 x 100 with two detections.
+/// A grey image of 200 x 100 pixels with two detections.
 struct Picture {
   explicit Picture(std::string path = "dir/000042.jpg", std::string stem = "000042")
       : source{std::move(path), std::move(stem)}, image(200, 100) {
@@ -71,7 +71,7 @@ TEST(JsonOutput, ReadsBack) {
   output.add(first.finished());
   output.add(second.finished());
   output.finish();
-  EXPECT_EQ(folder.files(), 1) << "the temporary is gone";
+  EXPECT_EQ(folder.files(), 1) << "the temporary file is removed";
 
   const json all = json::parse(folder.text("r.json"));
   EXPECT_EQ(all["model"], "m\"o.json");
@@ -110,12 +110,13 @@ TEST(JsonOutput, LeavesTheOldFileUnlessFinished) {
   EXPECT_EQ(folder.files(), 1);
 }
 
-TEST(JsonOutput, NeedsAPlace) {
+TEST(JsonOutput, RefusesPathsThatCannotBeWritten) {
   EXPECT_THROW(JsonOutput("/no/such/folder/r.json", "m", kNames), Error);
   EXPECT_THROW(JsonOutput("/dev/full", "m", kNames), Error);
 }
 
-// A limit on the size of files stands for a full disk. There is no room at all, so that closing the list needs none.
+// A limit on the file size simulates a full disk. The limit is the current size of the file, so closing the list must
+// not need more space.
 TEST(JsonOutput, KeepsWholeEntriesWhenTheDiskIsFull) {
   const TemporaryFolder folder;
   JsonOutput output(folder.file("r.json"), "m", kNames);
@@ -126,7 +127,7 @@ TEST(JsonOutput, KeepsWholeEntriesWhenTheDiskIsFull) {
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   const auto handler = ::signal(SIGXFSZ, SIG_IGN);
   rlimit small = before;
-  small.rlim_cur = std::filesystem::directory_iterator(folder.path())->file_size();  // of the temporary
+  small.rlim_cur = std::filesystem::directory_iterator(folder.path())->file_size();  // size of the temporary file
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
   EXPECT_THROW(output.add(picture.finished()), Error);
   output.finish();
@@ -195,7 +196,7 @@ TEST(TxtOutput, WritesUltralyticsLabels) {
             "0 0.1775 0.501875 0.25 0.59875 0.9\n1 0.62525 0.7485 0.2505 0.497 0.123456\n");
   picture.result.detections.clear();
   output.add(picture.finished());
-  EXPECT_EQ(folder.text("labels/000042.txt"), "") << "not the labels of an earlier run";
+  EXPECT_EQ(folder.text("labels/000042.txt"), "") << "the labels of an earlier run are removed";
   picture.source.stem = "new";
   output.add(picture.finished());
   EXPECT_FALSE(std::filesystem::exists(folder.file("labels/new.txt")));

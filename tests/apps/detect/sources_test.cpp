@@ -1,4 +1,4 @@
-// Which pictures a command line stands for, and what they are called.
+// Tests of the list of images, their order and their stems, and of the check against overwriting.
 #include "apps/detect/sources.h"
 
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "apps/detect/overwriting.h"
+#include "apps/detect/refuse_overwriting.h"
 #include "kernels/error.h"
 #include "tests/temporary.h"
 
@@ -17,17 +17,17 @@ namespace {
 
 using namespace cudet::detect;
 
-std::vector<std::string> names_of(const Sources& sources) {
+std::vector<std::string> file_names(const Sources& sources) {
   std::vector<std::string> names;
   for (const Source& picture : sources.pictures)
     names.push_back(std::filesystem::path(picture.path).filename().string());
   return names;
 }
 
-std::vector<std::string> stems_of(const Sources& sources) {
-  std::vector<std::string> stems;
-  for (const Source& picture : sources.pictures) stems.push_back(picture.stem);
-  return stems;
+std::vector<std::string> stems(const Sources& sources) {
+  std::vector<std::string> all;
+  for (const Source& picture : sources.pictures) all.push_back(picture.stem);
+  return all;
 }
 
 using Names = std::vector<std::string>;
@@ -46,14 +46,16 @@ TEST(FindPictures, TakesAFolderInNaturalOrder) {
   const TemporaryFolder folder;
   for (const char* name : {"img10.jpg", "img2.PNG", "img1.JPeG", "x.bmp", "notes.txt", "clip.gif"}) folder.write(name);
   std::filesystem::create_directory(folder.file("inner.jpg"));
-  EXPECT_EQ(names_of(find_pictures({folder.path().string()})), (Names{"img1.JPeG", "img2.PNG", "img10.jpg", "x.bmp"}));
+  EXPECT_EQ(file_names(find_pictures({folder.path().string()})),
+            (Names{"img1.JPeG", "img2.PNG", "img10.jpg", "x.bmp"}));
 }
 
 TEST(FindPictures, ExpandsGlobs) {
   const TemporaryFolder folder;
   for (const char* name : {"b12.jpg", "b3.jpg", "c1.jpg", "b4.txt", "b[1].png"}) folder.write(name);
-  EXPECT_EQ(names_of(find_pictures({folder.file("b*")})), (Names{"b3.jpg", "b12.jpg", "b[1].png"}));
-  EXPECT_EQ(names_of(find_pictures({folder.file("b[1].png")})), (Names{"b[1].png"})) << "a file of that very name";
+  EXPECT_EQ(file_names(find_pictures({folder.file("b*")})), (Names{"b3.jpg", "b12.jpg", "b[1].png"}));
+  EXPECT_EQ(file_names(find_pictures({folder.file("b[1].png")})), (Names{"b[1].png"}))
+      << "a file with exactly this name";
   const Sources none = find_pictures({folder.file("z*")});
   EXPECT_TRUE(none.pictures.empty());
   ASSERT_EQ(none.problems.size(), 1u);
@@ -67,14 +69,14 @@ TEST(FindPictures, ReadsLists) {
   std::ofstream(folder.file("list.TXT")) << "\xef\xbb\xbf" << folder.file("b.jpg") << "\r\n\n"
                                          << folder.file("a b.jpg") << "\nno.jpg";
   const Sources sources = find_pictures({folder.file("list.TXT")});
-  EXPECT_EQ(names_of(sources), (Names{"b.jpg", "a b.jpg"}));
+  EXPECT_EQ(file_names(sources), (Names{"b.jpg", "a b.jpg"}));
   ASSERT_EQ(sources.problems.size(), 1u);
   EXPECT_EQ(sources.problems[0].rfind("no.jpg: ", 0), 0u);
   std::ofstream(folder.file("empty.txt")) << "\n";
   EXPECT_EQ(find_pictures({folder.file("empty.txt")}).problems.size(), 1u);
 }
 
-TEST(FindPictures, NamesWhatHasNone) {
+TEST(FindPictures, NamesSourcesWithoutPictures) {
   const TemporaryFolder folder;
   const Sources sources = find_pictures({folder.path().string(), folder.file("missing.jpg")});
   EXPECT_TRUE(sources.pictures.empty());
@@ -86,7 +88,7 @@ TEST(FindPictures, GivesEachPictureAStemOfItsOwn) {
   const TemporaryFolder folder;
   for (const char* name : {"one/a.jpg", "two/a.jpg", "two/a.png", "a-2.jpg", "stdin.jpg"}) folder.write(name);
   const Sources sources = find_pictures({folder.file("one"), folder.file("two"), folder.path().string(), "-"});
-  EXPECT_EQ(stems_of(sources), (Names{"a", "a-2", "a-3", "a-2-2", "stdin", "stdin-2"}));
+  EXPECT_EQ(stems(sources), (Names{"a", "a-2", "a-3", "a-2-2", "stdin", "stdin-2"}));
   EXPECT_EQ(sources.pictures.back().name(), "stdin");
 }
 
@@ -112,18 +114,18 @@ class RefuseOverwriting : public testing::Test {
   Options options_;
 };
 
-TEST_F(RefuseOverwriting, ProtectsWhatIsRead) {
+TEST_F(RefuseOverwriting, ProtectsTheInputs) {
   EXPECT_EQ(error_of(options_), "");
   Options same = options_;
   same.out = folder_.path().string();
-  EXPECT_NE(error_of(same).find("would write over " + folder_.file("a.jpg")), std::string::npos) << error_of(same);
+  EXPECT_NE(error_of(same).find("would overwrite " + folder_.file("a.jpg")), std::string::npos) << error_of(same);
   same.draw = false;
   EXPECT_EQ(error_of(same), "");
   for (const char* input : {"./m.json", "w.safetensors", "list.txt", "a.jpg"})
     for (std::string Options::*output : {&Options::json, &Options::coco, &Options::csv, &Options::raw}) {
       Options over = options_;
       over.*output = folder_.file(input);
-      EXPECT_NE(error_of(over).find("would write over"), std::string::npos) << input;
+      EXPECT_NE(error_of(over).find("would overwrite"), std::string::npos) << input;
     }
   std::filesystem::create_symlink("w.safetensors", folder_.file("link"));
   same.raw = folder_.file("link");
@@ -138,7 +140,7 @@ TEST_F(RefuseOverwriting, KeepsOutputsApart) {
     options.*other = too;
     return error_of(options);
   };
-  const std::string clash = "another output goes to ";
+  const std::string clash = "another output is written to ";
   const auto file = [&](const std::string& name) { return folder_.file(name); };
   const auto csv = &Options::csv, txt = &Options::txt, json = &Options::json;
   EXPECT_NE(error_with(json, file("r"), csv, file("./r")).find(clash), std::string::npos);
@@ -151,7 +153,7 @@ TEST_F(RefuseOverwriting, KeepsOutputsApart) {
   EXPECT_NE(error_with(csv, file("link"), txt, file("lab")).find(clash), std::string::npos);
 }
 
-TEST_F(RefuseOverwriting, HasRawOutputGoToAFile) {
+TEST_F(RefuseOverwriting, RequiresAFileForRawOutput) {
   ASSERT_EQ(::mkfifo(folder_.file("pipe").c_str(), 0600), 0);
   for (const std::string& path : {folder_.file("pipe"), std::string("/dev/null"), folder_.path().string()}) {
     options_.raw = path;

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A limit on the size of files stands for a full disk: a write fails after a part of it.
+/// Simulates a full disk by a limit on the file size: a write beyond it fails after a part of the data is written.
 class FullDisk {
  public:
   explicit FullDisk(rlim_t bytes) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
@@ -30,7 +30,7 @@ class FullDisk {
     ::setrlimit(RLIMIT_FSIZE, &before_);
     ::signal(SIGXFSZ, handler_);
   }
-  FullDisk(const FullDisk&) = delete;  // there is one limit
+  FullDisk(const FullDisk&) = delete;  // the limit is per process
   FullDisk& operator=(const FullDisk&) = delete;
 
  private:
@@ -72,7 +72,7 @@ TEST(AtomicFile, KeepsASymbolicLink) {
   EXPECT_EQ(folder.text("f"), "through the link");
 }
 
-TEST(AtomicFile, IsAlwaysEnded) {
+TEST(AtomicFile, HasItsEndingAfterEachWrite) {
   const TemporaryFolder folder;
   AtomicFile file(folder.file("f"));
   file.write("[", "..]");
@@ -85,7 +85,7 @@ TEST(AtomicFile, IsAlwaysEnded) {
   EXPECT_EQ(folder.text("f"), "[1, 22222]");
 }
 
-TEST(AtomicFile, LeavesNothingOfWhatFindsTheDiskFull) {
+TEST(AtomicFile, KeepsNoPartOfAFailedWrite) {
   const TemporaryFolder folder;
   AtomicFile file(folder.file("f"));
   const FullDisk full(20);
@@ -98,7 +98,7 @@ TEST(AtomicFile, LeavesNothingOfWhatFindsTheDiskFull) {
   EXPECT_EQ(folder.text("f"), "0123456789abcdefghi]");
 }
 
-TEST(AtomicFile, PassesByTemporariesOfRunsThatWereKilled) {
+TEST(AtomicFile, SkipsTemporariesOfKilledProcesses) {
   const TemporaryFolder folder;
   const std::string stale = "f.part" + std::to_string(::getpid()) + "-0";
   folder.write(stale, "stale");
@@ -133,7 +133,7 @@ TEST(AtomicFile, NamesThePathThatCannotBeWritten) {
   } catch (const Error& error) {
     EXPECT_EQ(error.what(), folder.file("none/f") + ": cannot write: No such file or directory");
   }
-  if (!fs::exists("/dev/full")) GTEST_SKIP() << "NOT RUN, no /dev/full here: a full disk";
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "NOT RUN, there is no /dev/full: the test of a full disk";
   AtomicFile full("/dev/full");
   EXPECT_THROW(full.write("x"), Error);
 }

@@ -39,7 +39,7 @@ TEST(WriteSafetensors, WritesWhatIsRead) {
   EXPECT_EQ(read.find("none")->elements(), 0u);
   EXPECT_EQ(read.find("y"), nullptr);
   EXPECT_EQ((read.find("z")->data.data() - read.find("none")->data.data()) % 4, 0);
-  EXPECT_EQ(folder.files(), 1) << "a temporary was left";
+  EXPECT_EQ(folder.files(), 1) << "a temporary file was left";
 }
 
 TEST(WriteSafetensors, RefusesWrongShapesAndFullDisks) {
@@ -49,7 +49,7 @@ TEST(WriteSafetensors, RefusesWrongShapesAndFullDisks) {
   EXPECT_THROW(write_safetensors(folder.file("t"), {{"a\xff", tensor(Dtype::f32, {1000}, a)}}), Error);
   EXPECT_THROW(write_safetensors(folder.file("none/t"), {{"a", tensor(Dtype::f32, {1000}, a)}}), Error);
   EXPECT_TRUE(fs::is_empty(folder.path()));
-  if (!fs::exists("/dev/full")) GTEST_SKIP() << "NOT RUN, no /dev/full here: a full disk";
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "NOT RUN, there is no /dev/full: the test of a full disk";
   EXPECT_THROW(write_safetensors("/dev/full", {{"a", tensor(Dtype::f32, {1000}, a)}}), Error);
 }
 

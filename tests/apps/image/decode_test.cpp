@@ -1,4 +1,4 @@
-// Pictures of every kind against what OpenCV reads from them, and those that must be refused.
+// Compares decoded images of each kind with the output of OpenCV, and checks that invalid files are rejected.
 #include "apps/image/decode.h"
 
 #include <gtest/gtest.h>
@@ -11,13 +11,13 @@ namespace cudet::test {
 namespace {
 
 const std::string kImages = "tests/data/images/";
-constexpr std::size_t kPlenty = 1'000'000;
+constexpr std::size_t kMaxPixels = 1'000'000;
 
 DecodedImage decode_file(const std::string& name) {
-  return decode_image(read_file(kImages + name), name, kPlenty);
+  return decode_image(read_file(kImages + name), name, kMaxPixels);
 }
 
-std::string error_of(Bytes file, std::size_t max_pixels = kPlenty) {
+std::string error_of(Bytes file, std::size_t max_pixels = kMaxPixels) {
   try {
     decode_image(file, "x.img", max_pixels);
   } catch (const Error& error) {
@@ -26,7 +26,7 @@ std::string error_of(Bytes file, std::size_t max_pixels = kPlenty) {
   return "";
 }
 
-std::string error_of(const std::vector<unsigned char>& file, std::size_t max_pixels = kPlenty) {
+std::string error_of(const std::vector<unsigned char>& file, std::size_t max_pixels = kMaxPixels) {
   return error_of(std::as_bytes(std::span(file)), max_pixels);
 }
 
@@ -35,8 +35,8 @@ void put(std::vector<unsigned char>& file, std::size_t offset, int size, unsigne
     file[offset + i] = static_cast<unsigned char>(value >> 8 * (endian == Endian::little ? i : size - 1 - i));
 }
 
-/// `size` bytes that claim to be a BMP of 24 bits.
-std::vector<unsigned char> bmp_that_claims(std::size_t size, unsigned width, unsigned height) {
+/// Returns a file of `size` bytes with the header of a 24-bit BMP of width x height pixels.
+std::vector<unsigned char> bmp_with_header(std::size_t size, unsigned width, unsigned height) {
   std::vector<unsigned char> file(size);
   file[0] = 'B', file[1] = 'M';
   put(file, 10, 4, 54, Endian::little);
@@ -50,14 +50,14 @@ std::vector<unsigned char> bmp_that_claims(std::size_t size, unsigned width, uns
 
 class DecodeImage : public testing::TestWithParam<const char*> {};
 
-TEST_P(DecodeImage, GivesWhatOpenCvGives) {
+TEST_P(DecodeImage, MatchesOpenCv) {
   static const Safetensors all = Safetensors::read(kImages + "expected.safetensors");
   const StoredTensor* expected = all.find(GetParam());
   ASSERT_NE(expected, nullptr);
   const Image image = decode_file(GetParam()).image;
   ASSERT_EQ((std::vector<std::int64_t>{image.height, image.width, 3}), expected->shape);
   const bool jpeg = std::string(GetParam()).ends_with(".jpg");
-  const int tolerance = jpeg ? 3 : 0;  // decoders of JPEG may round differently
+  const int tolerance = jpeg ? 3 : 0;  // JPEG decoders can round differently
   for (std::size_t i = 0; i < expected->data.size(); ++i)
     ASSERT_LE(std::abs(image.pixels[i] - std::to_integer<int>(expected->data[i])), tolerance) << "byte " << i;
 }
@@ -82,7 +82,7 @@ TEST(DecodeImage, TellsTheFormat) {
   EXPECT_EQ(decode_file("rgb24.bmp").format, ImageFormat::bmp);
 }
 
-TEST(DecodeImage, RefusesWhatIsCutAnywhere) {
+TEST(DecodeImage, RefusesFilesTruncatedAnywhere) {
   for (const char* name : {"baseline.jpg", "progressive.jpg", "grey.jpg", "palette.png", "rgb.png", "palette4.bmp"}) {
     const std::vector<std::byte> file = read_file(kImages + name);
     for (std::size_t size = 0; size < file.size(); ++size) {
@@ -109,17 +109,17 @@ TEST(DecodeImage, SurvivesAnyByteChanged) {
   }
 }
 
-TEST(DecodeImage, RefusesSixtyBytesThatClaimABmpOf65535Squared) {
-  const std::string error = error_of(bmp_that_claims(60, 65535, 65535), SIZE_MAX);
+TEST(DecodeImage, RefusesSixtyBytesWithABmpHeaderOf65535Squared) {
+  const std::string error = error_of(bmp_with_header(60, 65535, 65535), SIZE_MAX);
   EXPECT_NE(error.find("65535x65535"), std::string::npos) << error;
 }
 
 TEST(DecodeImage, RefusesBmpsWithoutASize) {
-  EXPECT_NE(error_of(bmp_that_claims(60, 0, 1)), "");
-  EXPECT_NE(error_of(bmp_that_claims(60, 1, 0)), "");
-  EXPECT_NE(error_of(bmp_that_claims(60, 0x80000000u, 1)), "");
-  EXPECT_NE(error_of(bmp_that_claims(60, 1, 0x80000000u)), "");
-  EXPECT_EQ(error_of(bmp_that_claims(60, 1, 1)), "");
+  EXPECT_NE(error_of(bmp_with_header(60, 0, 1)), "");
+  EXPECT_NE(error_of(bmp_with_header(60, 1, 0)), "");
+  EXPECT_NE(error_of(bmp_with_header(60, 0x80000000u, 1)), "");
+  EXPECT_NE(error_of(bmp_with_header(60, 1, 0x80000000u)), "");
+  EXPECT_EQ(error_of(bmp_with_header(60, 1, 1)), "");
 }
 
 TEST(DecodeImage, RefusesAPngHeaderOf60000Squared) {
@@ -133,7 +133,7 @@ TEST(DecodeImage, RefusesAPngHeaderOf60000Squared) {
   EXPECT_NE(error.find("--max-pixels"), std::string::npos) << error;
 }
 
-TEST(DecodeImage, CapsPixelsOfEveryFormat) {
+TEST(DecodeImage, LimitsPixelsOfEveryFormat) {
   for (const char* name : {"baseline.jpg", "rgb.png", "rgb24.bmp"}) {
     const std::vector<std::byte> file = read_file(kImages + name);
     EXPECT_EQ(error_of(file, 29 * 37), "") << name;
@@ -141,14 +141,14 @@ TEST(DecodeImage, CapsPixelsOfEveryFormat) {
   }
 }
 
-TEST(DecodeImage, RefusesHuffmanTablesOfTooManyCodes) {
+TEST(DecodeImage, RefusesHuffmanTablesWithTooManyCodes) {
   std::vector<unsigned char> file{0xff, 0xd8, 0xff, 0xc4, 0, 19, 0};
   file.resize(6 + 17, 255);
   file.insert(file.end(), {0xff, 0xd9});
   EXPECT_NE(error_of(file).find("255 codes"), std::string::npos) << error_of(file);
 }
 
-TEST(DecodeImage, RefusesJpegsOfEndlessScans) {
+TEST(DecodeImage, RefusesJpegsWithTooManyScans) {
   std::vector<unsigned char> file{0xff, 0xd8};
   for (int i = 0; i < 101; ++i) file.insert(file.end(), {0xff, 0xda, 0, 2});
   file.insert(file.end(), {0xff, 0xd9});

@@ -1,4 +1,4 @@
-// What is drawn, and that it stays inside the picture.
+// Tests of drawing, and of clipping to the image.
 #include "apps/image/draw.h"
 
 #include <gtest/gtest.h>
@@ -44,9 +44,9 @@ TEST(DecodeUtf8, ReplacesWhatIsNotValid) {
   EXPECT_EQ(decode_utf8("aé€😀"), U"aé€😀");
   EXPECT_EQ(decode_utf8("a\tb\x7f"), U"a b ");
   EXPECT_EQ(decode_utf8("\xff z"), U"\xfffd z");
-  EXPECT_EQ(decode_utf8("\xc0\x80"), U"\xfffd");      // longer than need be
-  EXPECT_EQ(decode_utf8("\xed\xa0\x80"), U"\xfffd");  // half a surrogate pair
-  EXPECT_EQ(decode_utf8("\xe2\x82"), U"\xfffd");      // cut off
+  EXPECT_EQ(decode_utf8("\xc0\x80"), U"\xfffd");      // overlong encoding
+  EXPECT_EQ(decode_utf8("\xed\xa0\x80"), U"\xfffd");  // a single surrogate
+  EXPECT_EQ(decode_utf8("\xe2\x82"), U"\xfffd");      // truncated
 }
 
 TEST(Painter, OutlinesABox) {
@@ -56,17 +56,17 @@ TEST(Painter, OutlinesABox) {
   EXPECT_EQ(pixel(image, 20, 30), kRed);
   EXPECT_EQ(pixel(image, 119, 79), kRed);
   EXPECT_EQ(pixel(image, 21, 50), kRed);
-  EXPECT_EQ(pixel(image, 22, 50), kPaper);  // within a line of two pixels
-  EXPECT_EQ(pixel(image, 19, 50), kPaper);  // without
+  EXPECT_EQ(pixel(image, 22, 50), kPaper);  // inside of a line of two pixels
+  EXPECT_EQ(pixel(image, 19, 50), kPaper);  // outside
   EXPECT_EQ(pixel(image, 120, 50), kPaper);
 }
 
-TEST(Painter, DrawsWhatLiesInsideOfBoxesBeyondThePicture) {
+TEST(Painter, ClipsBoxesToTheImage) {
   Image image = paper(60, 40);
   const Painter painter(60, 40);
   painter.box(image, {-1e30f, -5, 1e30f, 20}, kRed);
   painter.box(image, {NAN, NAN, NAN, NAN}, kRed);
-  painter.box(image, {50, 30, 10, 5}, kRed);  // inside out
+  painter.box(image, {50, 30, 10, 5}, kRed);  // corners swapped
   EXPECT_EQ(pixel(image, 30, 0), kRed);
 }
 
@@ -74,7 +74,7 @@ TEST(Painter, WritesALegibleLabel) {
   Image image = paper(400, 300);
   Painter painter(400, 300);
   const Area area = painter.label(image, {50, 100, 200, 200}, "person 0.87", kRed);
-  EXPECT_EQ(area.bottom, 100);  // stands on the box
+  EXPECT_EQ(area.bottom, 100);  // the label touches the box
   EXPECT_EQ(area.left, 50);
   int ink = 0;
   for (int y = area.top; y < area.bottom; ++y)
@@ -87,8 +87,8 @@ TEST(Painter, WritesALegibleLabel) {
 }
 
 TEST(Painter, KeepsLabelsInsideThePicture) {
-  constexpr float kPlaces[][2] = {{-50, -50}, {395, 3}, {399, 299}, {0, 299}, {200, 0}, {1e9f, 1e9f}};
-  for (const auto& [x, y] : kPlaces) {
+  constexpr float kCorners[][2] = {{-50, -50}, {395, 3}, {399, 299}, {0, 299}, {200, 0}, {1e9f, 1e9f}};
+  for (const auto& [x, y] : kCorners) {
     Image image = paper(400, 300);
     Painter painter(400, 300);
     const Area area = painter.label(image, {x, y, x + 10, y + 10}, "giraffe 0.42", kRed);

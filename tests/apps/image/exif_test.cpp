@@ -1,4 +1,4 @@
-// Orientation from TIFF blocks, sound and unsound, and what it does to pixels.
+// Tests of reading the orientation from valid and invalid TIFF blocks, and of applying it to pixels.
 #include "apps/image/exif.h"
 
 #include <gtest/gtest.h>
@@ -11,36 +11,36 @@ std::vector<unsigned char> block(char order, unsigned char orientation) {
   return {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0};
 }
 
-int orientation_of(const std::vector<unsigned char>& bytes) {
+int read_orientation(const std::vector<unsigned char>& bytes) {
   return exif_orientation(std::as_bytes(std::span(bytes)));
 }
 
 TEST(ExifOrientation, IsReadInBothByteOrders) {
   for (unsigned char value = 1; value <= 8; ++value) {
-    EXPECT_EQ(orientation_of(block('I', value)), value);
-    EXPECT_EQ(orientation_of(block('M', value)), value);
+    EXPECT_EQ(read_orientation(block('I', value)), value);
+    EXPECT_EQ(read_orientation(block('M', value)), value);
   }
 }
 
-TEST(ExifOrientation, IsUprightWhereTheBlockIsUnsound) {
-  EXPECT_EQ(orientation_of({}), 1);
-  EXPECT_EQ(orientation_of(block('I', 0)), 1);
-  EXPECT_EQ(orientation_of(block('I', 9)), 1);
+TEST(ExifOrientation, IsUprightIfTheBlockIsInvalid) {
+  EXPECT_EQ(read_orientation({}), 1);
+  EXPECT_EQ(read_orientation(block('I', 0)), 1);
+  EXPECT_EQ(read_orientation(block('I', 9)), 1);
   std::vector<unsigned char> far = block('I', 6);
-  far[4] = far[5] = far[6] = far[7] = 0xff;  // the directory lies outside
-  EXPECT_EQ(orientation_of(far), 1);
+  far[4] = far[5] = far[6] = far[7] = 0xff;  // the directory is past the end
+  EXPECT_EQ(read_orientation(far), 1);
   std::vector<unsigned char> many = block('I', 6);
-  many[8] = many[9] = 0xff;  // entries that aren't there
+  many[8] = many[9] = 0xff;  // more entries than the block holds
   many[10] = 0;
-  EXPECT_EQ(orientation_of(many), 1);
+  EXPECT_EQ(read_orientation(many), 1);
   for (std::size_t size = 0; size < block('M', 6).size(); ++size) {
     std::vector<unsigned char> cut = block('M', 6);
     cut.resize(size);
-    EXPECT_EQ(orientation_of(cut), 1) << size;
+    EXPECT_EQ(read_orientation(cut), 1) << size;
   }
 }
 
-// Letters tell pixels apart: the stored picture is "abc / def", and each orientation has its own upright one.
+// Pixels are letters: the stored image is "abc / def"; `expected` is the upright image for each orientation.
 TEST(Upright, TurnsAndMirrors) {
   const char* const expected[8] = {"abc/def",  "cba/fed",  "fed/cba",  "def/abc",
                                    "ad/be/cf", "da/eb/fc", "fc/eb/da", "cf/be/ad"};
@@ -58,7 +58,7 @@ TEST(Upright, TurnsAndMirrors) {
   }
 }
 
-// More than one tile, in both directions.
+// The image is larger than one tile in both directions.
 TEST(Upright, TwiceMirroredIsTheSame) {
   for (const int orientation : {2, 3, 4, 5, 7}) {
     Image stored(71, 45);

@@ -103,7 +103,7 @@ TEST(InspectCommand, ReportsErrorsInOneLine) {
   expect_refused({}, "MODEL");
   expect_refused({kModel, "--no-such\noption"}, "--no-such?option");
   expect_refused({"none\n.json"}, "none?.json: no such file");
-  expect_refused({kModel, "--imgsz", "640x"}, "--imgsz 640x: N or HxW is needed");
+  expect_refused({kModel, "--imgsz", "640x"}, "--imgsz 640x: expected N or HxW");
   expect_refused({kModel, "--imgsz="}, "--imgsz");
   expect_refused({kModel, "--batch", "0"}, "--batch");
   expect_refused({kModel, "--scale", "q"}, kModel);

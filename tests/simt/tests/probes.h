@@ -8,7 +8,8 @@ constexpr int kWarpProbes = 12, kHalfProbes = 12, kAtomicProbes = 9;
 
 /// out[kWarpProbes][kThreads]: shuffles and votes over in[kThreads], in the order of `want` in the test.
 void probe_warp(const CudaStream&, const unsigned* in, unsigned* out);
-/// out[4][32]: result of ldmatrix x4 by lane, for in[32][8 words]. Each half of a row of `in` is one row of an 8x8 matrix.
+/// out[4][32]: result of ldmatrix x4 by lane, for in[32][8 words]. Each half of a row of `in` is one row of an 8x8
+/// matrix.
 void probe_ldmatrix(const CudaStream&, const unsigned* in, unsigned* out);
 /// d[blocks][16][8] += a[blocks][16][16] * b[blocks][8][16]. a and b are f16; b is stored by columns.
 void probe_mma(const CudaStream&, int blocks, const unsigned short* a, const unsigned short* b, float* d);

@@ -1,10 +1,10 @@
-"""Backgrounds of training pictures."""
+"""Backgrounds of training images."""
 from photos import cutout, photo, place
 from textures import texture
 
 
 def ground(rng, height, width):
-    """A background: a photo, a texture, or a texture with things lying on it, (H,W,3) uint8."""
+    """Returns a background, (H,W,3) uint8: a photo, a texture, or a texture with cut-out objects on it."""
     kind = rng.random()
     if kind < 0.3:
         return photo(rng, height, width)

@@ -1,17 +1,21 @@
-"""How a tile covers a picture."""
+"""Covers an image with a repeated tile."""
 import math
 
 import cv2
 import numpy as np
 
 
-def lay(rng, tile, height, width, scale=(0.8, 1.8), aslant=0.35, straight=0.3):
-    """Repeats a tile over the picture, turned, scaled and with the given chance aslant, (H,W) uint8."""
+def lay(rng, tile, height, width, scale=(0.8, 1.8), tilted=0.35, straight=0.3):
+    """Repeats a tile over an image, (H,W) uint8, randomly turned and scaled.
+
+    scale: range of the scale. tilted: probability of a perspective tilt. straight: probability of an angle near a
+    multiple of 90 degrees.
+    """
     scale = math.exp(rng.uniform(*np.log(scale)))
     angle = rng.uniform(-math.pi, math.pi)
     if rng.random() < straight:
         angle = rng.integers(4) * math.pi / 2 + rng.normal(0, 0.03)
-    away = rng.uniform(-0.45, 0.45, 2) if rng.random() < aslant else (0.0, 0.0)
+    away = rng.uniform(-0.45, 0.45, 2) if rng.random() < tilted else (0.0, 0.0)
     reach = math.hypot(height, width) / scale * (1 + max(map(abs, away)) * 0.8) + 4
     big = np.tile(tile, [math.ceil(reach / n) + 1 for n in tile.shape])
     cosine, sine = math.cos(angle) / scale, math.sin(angle) / scale

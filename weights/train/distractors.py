@@ -1,8 +1,8 @@
-"""Things that look like codes and are none, to be drawn onto labels, documents and scenes.
+"""Distractors: prints that look similar to codes but are none, drawn onto labels, documents and scenes.
 
     distract(rng, paper, count)    draws some of them onto an image (H,W,3) uint8
 
-Each is drawn by a function of rng, the image `paper`, and `unit`, the image's shorter side in pixels.
+Each distractor is a function of rng, the image `paper`, and `unit`, the shorter side of the image in pixels.
 """
 import math
 
@@ -17,43 +17,46 @@ from textures import texture
 
 
 def spot(rng, paper, w, h):
-    """A corner for a thing of w by h pixels, mostly wholly on the paper and where the paper is rather empty."""
-    best, least = (0, 0), math.inf
+    """Returns an upper left corner (x, y) for an object of w by h pixels, usually inside the paper and where the paper
+    is rather empty."""
+    best, lowest = (0, 0), math.inf
     for _ in range(4):
         out = 0.2 if rng.random() < 0.15 else 0
         x, y = (int(rng.integers(-int(n * out), max(have - n, 0) + 1)) for n, have in zip((w, h), paper.shape[1::-1]))
         part = paper[max(y, 0):y + h:max(1, h // 12), max(x, 0):x + w:max(1, w // 12), 1]
         busy = part.std() if part.size else 0.0
-        if busy < least:
-            best, least = (x, y), busy
+        if busy < lowest:
+            best, lowest = (x, y), busy
     return best
 
 
-def type_on(rng, paper, mask, high, place=None):
-    """Puts a mask onto the paper as print of a given height in pixels, narrower than the paper, sometimes turned."""
+def print_mask(rng, paper, mask, high, position=None):
+    """Prints a mask onto the paper, `high` pixels high and at most about as wide as the paper, sometimes turned.
+    position: upper left corner (x, y); random if None."""
     scale = min(high / mask.shape[0], paper.shape[1] * rng.uniform(0.9, 1.1) / mask.shape[1])
     size = tuple(max(3, round(n * scale)) for n in mask.shape[::-1])
     mask = cv2.resize(mask, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    if place is None and rng.random() < 0.15:
+    if position is None and rng.random() < 0.15:
         mask = cv2.rotate(mask, int(rng.integers(3)))
-    blend(paper, mask, *(place or spot(rng, paper, mask.shape[1], mask.shape[0])), contrasting(rng, paper))
+    blend(paper, mask, *(position or spot(rng, paper, mask.shape[1], mask.shape[0])), contrasting(rng, paper))
 
 
 def prose(rng, paper, unit):
-    """A block of lines."""
+    """A block of text lines."""
     block = paragraphs()[rng.integers(len(paragraphs()))]
     lines = block.shape[0] // 16
-    type_on(rng, paper, block, min(lines * rng.uniform(5, 16), 1.1 * paper.shape[0]))
+    print_mask(rng, paper, block, min(lines * rng.uniform(5, 16), 1.1 * paper.shape[0]))
 
 
 def word(rng, paper, unit):
     """A line, a word or a number, small or large."""
     lines = strips()[("short", "number", "number", "words")[rng.integers(4)]]
     high = min(unit * math.exp(rng.uniform(math.log(0.03), math.log(0.3))), 90)
-    type_on(rng, paper, lines[rng.integers(len(lines))], max(6.0, high))
+    print_mask(rng, paper, lines[rng.integers(len(lines))], max(6.0, high))
 
 
 def table(rng, paper, unit):
+    """A table with words and numbers in its cells."""
     rows, columns = int(rng.integers(2, 8)), int(rng.integers(2, 6))
     h = max(9, int(unit * rng.uniform(0.04, 0.1)))
     widths = (unit * rng.uniform(0.08, 0.3, columns)).astype(int) + 6
@@ -78,9 +81,9 @@ def table(rng, paper, unit):
 
 
 def stripes(rng, paper, unit):
-    """A few unequal lines from rim to rim, or a grating of equal bars.
+    """A few lines of different widths across the paper, or a grating of equal bars.
 
-    Many unequal bars side by side would be a code without its quiet zones, which is still one to be found.
+    Many bars of different widths would be a barcode without quiet zones, which the detector must find.
     """
     height, width = paper.shape[:2]
     lying = rng.random() < 0.5
@@ -100,7 +103,7 @@ def stripes(rng, paper, unit):
 
 
 def hatching(rng, paper, unit):
-    """An area of slanting or crossed lines."""
+    """An area of slanted or crossed lines."""
     h, w = (unit * rng.uniform(0.12, 0.6, 2)).astype(int) + 4
     mask, gap, thick = np.zeros((h, w), np.uint8), int(rng.integers(4, 14)), int(rng.integers(1, 3))
     lean = int(rng.integers(-h, h + 1))
@@ -116,7 +119,7 @@ def hatching(rng, paper, unit):
 
 
 def squares(rng, paper, unit):
-    """Some black squares or discs, seldom with a frame round them, thinner than that of a QR code's finder."""
+    """Some squares or discs, rarely with a frame that is thinner than that of a QR code's finder pattern."""
     for _ in range(rng.integers(1, 6)):
         side = max(4, int(unit * rng.uniform(0.02, 0.12)))
         (x, y), paint = spot(rng, paper, side, side), contrasting(rng, paper)
@@ -130,7 +133,7 @@ def squares(rng, paper, unit):
 
 
 def logo(rng, paper, unit):
-    """Discs, rings, polygons and arcs over one another in a few colours."""
+    """Overlapping discs, rings, polygons and arcs in a few colours."""
     size = unit * rng.uniform(0.06, 0.25)
     x, y = spot(rng, paper, int(2 * size), int(2 * size))
     middle = np.array([x + size, y + size])
@@ -156,7 +159,7 @@ def logo(rng, paper, unit):
 
 
 def arrows(rng, paper, unit):
-    """An arrow, a pair of them as on cartons, or three round a triangle."""
+    """One arrow, a pair of arrows as on cartons, or three arrows around a triangle."""
     size, paint, kind = unit * rng.uniform(0.06, 0.25), contrasting(rng, paper), rng.integers(3)
     x, y = spot(rng, paper, int(2 * size), int(2 * size))
     thick, middle = max(1, int(size * 0.12)), np.array([x + size, y + size])
@@ -186,11 +189,11 @@ def checkboxes(rng, paper, unit):
         if rng.random() < 0.4:
             tick = [(x + side // 5, top + side // 2), (x + side // 2, top + side * 4 // 5), (x + side, top)]
             cv2.polylines(paper, [np.int32(tick)], False, paint, 1 + side // 8, cv2.LINE_AA)
-        type_on(rng, paper, lines[rng.integers(len(lines))], side, (x + side * 3 // 2, top))
+        print_mask(rng, paper, lines[rng.integers(len(lines))], side, (x + side * 3 // 2, top))
 
 
 def dot_rows(rng, paper, unit):
-    """A regular grid of equal dots, of a loudspeaker's or a form's kind."""
+    """A regular grid of equal dots, as on a loudspeaker or a form."""
     gap = max(3, int(unit * rng.uniform(0.012, 0.05)))
     rows, columns = rng.integers(2, 14, 2).tolist()
     cell = np.zeros((gap * 4, gap * 4), np.uint8)
@@ -200,7 +203,7 @@ def dot_rows(rng, paper, unit):
 
 
 def puzzle(rng, paper, unit):
-    """A crossword, a ruler, keys or another patterned patch of the textures' tiles."""
+    """A crossword, a ruler, piano keys, windows or a keyboard, from the texture tiles."""
     make = (tiles.crossword, tiles.ruler, tiles.piano, tiles.windows, tiles.keyboard)[rng.integers(5)]
     tile = make(rng)
     tile = fit(tile, max(24, int(unit * rng.uniform(0.25, 0.7))))
@@ -210,7 +213,7 @@ def puzzle(rng, paper, unit):
 
 
 def picture(rng, paper, unit):
-    """A photo or a texture, sometimes framed."""
+    """A photo or a texture, sometimes with a frame."""
     h, w = (unit * rng.uniform(0.15, 0.6, 2)).astype(int).tolist()
     h, w = max(h, 12), max(w, 12)
     made = photo(rng, h, w) if rng.random() < 0.7 else texture(rng, h, w)
@@ -221,12 +224,12 @@ def picture(rng, paper, unit):
 
 
 def sticker(rng, paper, unit):
-    """A cut-out thing."""
+    """A cut-out object."""
     place(rng, paper, cutout(rng), unit * rng.uniform(0.12, 0.55))
 
 
 def box(rng, paper, unit):
-    """An empty or filled frame or a rule from rim to rim."""
+    """An empty or filled rectangle, or a horizontal line across the paper."""
     h, w = (unit * rng.uniform(0.08, 0.7, 2)).astype(int).tolist()
     (x, y), paint = spot(rng, paper, w, h), contrasting(rng, paper)
     if rng.random() < 0.3:
@@ -236,16 +239,16 @@ def box(rng, paper, unit):
         cv2.rectangle(paper, (x, y), (x + w, y + h), paint, -1 if filled else int(rng.integers(1, 5)))
 
 
-THINGS = {prose: 4, word: 5, table: 1.5, stripes: 1.5, hatching: 1, squares: 1, logo: 1.5, arrows: 1, checkboxes: 1,
-          dot_rows: 1, puzzle: 1, picture: 1.5, sticker: 1.5, box: 1.5}
-ODDS = np.array(list(THINGS.values())) / sum(THINGS.values())
+DISTRACTORS = {prose: 4, word: 5, table: 1.5, stripes: 1.5, hatching: 1, squares: 1, logo: 1.5, arrows: 1,
+               checkboxes: 1, dot_rows: 1, puzzle: 1, picture: 1.5, sticker: 1.5, box: 1.5}  # function: weight
+PROBABILITIES = np.array(list(DISTRACTORS.values())) / sum(DISTRACTORS.values())
 
 
 def distract(rng, paper, count=None):
-    """Draws `count` things (1 to 6 if not told) that are no codes onto an (H,W,3) uint8 image, in place."""
+    """Draws `count` distractors (default: 1 to 6) onto an image (H,W,3) uint8, in place."""
     unit = float(min(paper.shape[:2]))
     if unit < 8:
         return
-    things = list(THINGS)
-    for pick in rng.choice(len(things), int(rng.integers(1, 7)) if count is None else count, p=ODDS):
-        things[pick](rng, paper, unit)
+    draw = list(DISTRACTORS)
+    for pick in rng.choice(len(draw), int(rng.integers(1, 7)) if count is None else count, p=PROBABILITIES):
+        draw[pick](rng, paper, unit)

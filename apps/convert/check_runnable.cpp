@@ -1,4 +1,4 @@
-#include "apps/convert/check.h"
+#include "apps/convert/check_runnable.h"
 
 #include <algorithm>
 
@@ -9,12 +9,13 @@
 namespace cudet::convert {
 namespace {
 
-/// Names and sizes, without values.
-class Sizes final : public WeightSource {
+/// The names and shapes of weights, without values.
+class Shapes final : public WeightSource {
  public:
-  explicit Sizes(const std::map<std::string, StoredTensor>& tensors) : tensors_(tensors) {}
+  explicit Shapes(const std::map<std::string, StoredTensor>& tensors) : tensors_(tensors) {}
 
-  /// Without DFL's constants: of all weights only their values are looked at, and reading the checkpoint did that.
+  /// Hides the constants of DFL: they are the only weights whose values the runtime checks when it loads a model, and
+  /// read_checkpoint() has checked them already.
   bool has(const std::string& name) const override {
     return tensors_.contains(name) && !name.ends_with(".dfl.conv.weight");
   }
@@ -23,7 +24,7 @@ class Sizes final : public WeightSource {
     const auto found = tensors_.find(name);
     if (found == tensors_.end()) throw Error(name + " is missing");
     if (!std::equal(shape.begin(), shape.end(), found->second.shape.begin(), found->second.shape.end()))
-      throw Error(name + " does not fit the rows that come before it");
+      throw Error(name + " has a shape that does not fit the rows before it");
     return {};
   }
 
@@ -36,7 +37,7 @@ class Sizes final : public WeightSource {
 int check_runnable(const ModelTable& table, const std::map<std::string, StoredTensor>* weights,
                    const std::string& path) {
   const Description description = parse_description(to_json(table, ""), path);
-  const Graph graph = weights ? build_graph(description, Sizes(*weights)) : build_graph(description, NoWeights());
+  const Graph graph = weights ? build_graph(description, Shapes(*weights)) : build_graph(description, NoWeights());
   return graph.stride;
 }
 

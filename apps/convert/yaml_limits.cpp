@@ -1,4 +1,4 @@
-#include "apps/convert/yaml_guard.h"
+#include "apps/convert/yaml_limits.h"
 
 #include <algorithm>
 #include <string_view>
@@ -8,11 +8,11 @@
 namespace cudet::convert {
 namespace {
 
-constexpr std::size_t kMostBytes = 1 << 20;
-constexpr int kMostDepth = 64;
-constexpr std::size_t kMostIndent = 2 * kMostDepth;
+constexpr std::size_t kMaxBytes = 1 << 20;
+constexpr int kMaxDepth = 64;
+constexpr std::size_t kMaxIndent = 2 * kMaxDepth;
 
-/// Blanks, and the "- " and "? " that each open a level, at a line's start.
+/// Returns the start of a line: white space, and each "- " and "? ", which open a level.
 std::string_view line_start(std::string_view line) {
   const std::size_t end = line.find_first_not_of(" \t-?");
   return line.substr(0, end);
@@ -20,8 +20,8 @@ std::string_view line_start(std::string_view line) {
 
 }  // namespace
 
-void check_yaml_size(const std::string& text) {
-  if (text.size() > kMostBytes) throw Error("larger than 1 MB: not a network's YAML");
+void check_yaml_limits(const std::string& text) {
+  if (text.size() > kMaxBytes) throw Error("is larger than 1 MB: not the YAML of a network");
   int depth = 0;
   std::string_view rest = text;
   while (!rest.empty()) {
@@ -30,11 +30,11 @@ void check_yaml_size(const std::string& text) {
     rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
     const std::string_view start = line_start(line);
     if (start.size() == line.size()) continue;  // blank, or "---"
-    if (start.size() > kMostIndent) throw Error("nested too deep for a network's YAML");
+    if (start.size() > kMaxIndent) throw Error("is nested too deeply for the YAML of a network");
     for (const char c : line) {
       if (c == '[' || c == '{') ++depth;
       if (c == ']' || c == '}') depth = std::max(0, depth - 1);
-      if (depth > kMostDepth) throw Error("nested too deep for a network's YAML");
+      if (depth > kMaxDepth) throw Error("is nested too deeply for the YAML of a network");
     }
   }
 }
