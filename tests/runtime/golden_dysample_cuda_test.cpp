@@ -155,7 +155,8 @@ class GoldenDySampleCuda : public testing::TestWithParam<int> {
   void expect(Type type) {
     const GoldenCase golden(GetParam());
     const PackedWeights weights = pack_for_cuda(golden.graph, type);
-    Program program = golden.compiled(weights, {type, true});
+    const Target target{type, true, 1, default_stream().multiprocessors};
+    Program program = golden.compiled(weights, target);
     const auto as_expected = [&] {
       const std::vector<float> got = run(program, weights, golden.values(type));
       expect_near(got, golden.y->to_f32(), type == Type::f32 ? 1e-5 : 0.02);
@@ -169,7 +170,8 @@ class GoldenDySampleCuda : public testing::TestWithParam<int> {
     }
     EXPECT_EQ(program.steps.size(), 1u);
     SCOPED_TRACE("as two steps");
-    program.steps = {{fused->conv, golden.name, 0}, {fused->sample, golden.name, 0}};
+    const Step conv = fused->conv, sample = fused->sample;
+    program.steps = {{conv, plan_step(conv, target), golden.name, 0}, {sample, {}, golden.name, 0}};
     as_expected();
   }
 };

@@ -32,9 +32,9 @@ TEST(CudaMemory, Yolov8nInHalfPrecisionFitsIn32Mb) {
   for (const char* name : {"yolov8", "yolov8-dysample"}) {
     Graph graph = build_graph(read_description(std::string("weights/") + name + ".json", "n"), NoWeights());
     optimise(graph);
-    const Program program = compile(graph, no_weights(graph), 1, {640, 640}, false, {Type::f16, true});
     for (const int multiprocessors : {1, 8, 16, 132}) {
-      const CudaMemory memory = cuda_memory(program, multiprocessors);
+      const CudaMemory memory =
+          cuda_memory(compile(graph, no_weights(graph), 1, {640, 640}, false, {Type::f16, true, 1, multiprocessors}));
       EXPECT_LE(memory.total(), std::size_t{32'000'000}) << name << " " << multiprocessors;
       EXPECT_GT(memory.weights, std::size_t{6'000'000}) << name;
     }
