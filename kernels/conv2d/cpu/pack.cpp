@@ -5,9 +5,6 @@
 
 #include "kernels/conv2d/cpu/tiling.h"
 
-// SVE's vectors cannot be in arrays: NEON serves those machines.
-#undef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/conv2d/cpu/pack.cpp"
 #include "hwy/foreach_target.h"
