@@ -5,9 +5,6 @@
 
 #include "kernels/conv2d/cpu/kernels.h"
 
-// The register tile is an array of vectors, and SVE's vectors cannot be in arrays: those machines run the NEON version.
-#undef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/conv2d/cpu/winograd.cpp"
 #include "hwy/foreach_target.h"

@@ -1,0 +1,14 @@
+#!/bin/sh
+# sizes.sh MEGABYTES FILE...: prints the files' sizes. Fails if one is larger than MEGABYTES.
+set -eu
+limit=$1 status=0
+shift
+for file; do
+  bytes=$(stat -L -c %s "$file")
+  printf '%s: %d.%d MB\n' "$file" $((bytes / 1000000)) $((bytes / 100000 % 10))
+  if [ "$bytes" -gt $((limit * 1000000)) ]; then
+    echo "$file is larger than $limit MB (SIZE_LIMIT): are the CUDA kernels compressed?" >&2
+    status=1
+  fi
+done
+exit $status
