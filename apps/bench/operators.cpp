@@ -18,10 +18,10 @@
 namespace cudet::bench {
 namespace {
 
-constexpr double kMostReferenceMs = 1000;       // for all of its runs
-constexpr double kMostReferenceFlops = 1e9;     // of one: about a second
-constexpr double kMostComparisons = 2e10;       // of a pooling's, which is not cut: half a minute
-constexpr double kMostMatrixFloats = 64 << 20;  // of im2col
+constexpr double kMaxReferenceMs = 1000;       // for all runs of the reference
+constexpr double kMaxReferenceFlops = 1e9;     // of one run: about a second
+constexpr double kMaxComparisons = 2e10;       // of a pooling, which is run as a whole: half a minute
+constexpr double kMaxMatrixFloats = 64 << 20;  // of im2col
 
 std::size_t element_count(const Tensor& t) {
   return t.pixel(t.n, 0, 0);
@@ -30,7 +30,7 @@ std::size_t end(const Tensor& t) {
   return t.offset + element_count(t) * sizeof(float);
 }
 
-/// Values of (-1, 1), quickly.
+/// A fast generator of values in (-1, 1).
 class Random {
  public:
   void fill(float* values, std::size_t count, float scale = 1) {
@@ -44,7 +44,7 @@ class Random {
   std::uint32_t state_ = 1;
 };
 
-/// A step's memory: its inputs, and its weights in the order of the reference and of each of the CPU's kernels.
+/// A step's memory: inputs, outputs, and weights packed for the reference and for each of the CPU's kernels.
 class Operands {
  public:
   explicit Operands(const Step& step) : outputs_(step_info(step).outputs) {
@@ -59,16 +59,16 @@ class Operands {
   }
 
   Memory plain() const { return {arena_.data(), plain_.data()}; }
-  /// For what the CPU's executor runs: the first kernel that supports the convolution.
+  /// For the kernel that the CPU executor uses: the first that supports the convolution.
   Memory packed() const { return {arena_.data(), packed_.empty() ? nullptr : packed_.front().weights.data()}; }
   /// For one of the kernels that support the convolution.
   Memory packed(const Conv2dCpuKernel& kernel) const {
-    const auto is_its = [&](const Packed& packed) { return packed.kernel == &kernel; };
-    return {arena_.data(), std::find_if(packed_.begin(), packed_.end(), is_its)->weights.data()};
+    const auto matches = [&](const Packed& packed) { return packed.kernel == &kernel; };
+    return {arena_.data(), std::find_if(packed_.begin(), packed_.end(), matches)->weights.data()};
   }
-  /// So that what a kernel does not write is seen.
-  void forget_outputs() const {
-    for (const Tensor& t : outputs_) std::memset(arena_.data() + t.offset, 0xff, end(t) - t.offset);  // NaN
+  /// Fills the outputs with NaN, so that elements that a kernel does not write are noticed.
+  void clear_outputs() const {
+    for (const Tensor& t : outputs_) std::memset(arena_.data() + t.offset, 0xff, end(t) - t.offset);
   }
 
  private:
@@ -84,7 +84,7 @@ class Operands {
     };
     const float depth = static_cast<float>(element_count(conv.weight)) / static_cast<float>(conv.weight.n);
     random.fill(floats(plain_, conv.weight), element_count(conv.weight),
-                std::sqrt(3 / depth));  // outputs as large as inputs
+                std::sqrt(3 / depth));  // outputs have the magnitude of inputs
     random.fill(floats(plain_, conv.bias), element_count(conv.bias));
     for (const Conv2dCpuKernel* kernel : conv2d_cpu_kernels()) {
       if (!kernel->supports(conv)) continue;
@@ -124,8 +124,8 @@ Kernel make_im2col(const Conv2d& op, const Operands& operands, CpuExecutor& exec
   };
 }
 
-bool suits_im2col(const Conv2d& op) {
-  return op.groups == 1 && im2col_floats(op) <= kMostMatrixFloats;
+bool im2col_supports(const Conv2d& op) {
+  return op.groups == 1 && im2col_floats(op) <= kMaxMatrixFloats;
 }
 
 struct Candidate {
@@ -141,36 +141,37 @@ std::vector<Candidate> candidates(const Step& step, const Operands& operands, Cp
   for (const Conv2dCpuKernel* kernel : conv2d_cpu_kernels())
     if (kernel->supports(*conv)) all.push_back({kernel->name, make_conv2d(*kernel, *conv, operands, executor)});
   std::reverse(all.begin(), all.end());  // general kernels first
-  if (suits_im2col(*conv)) all.push_back({"im2col", make_im2col(*conv, operands, executor)});
+  if (im2col_supports(*conv)) all.push_back({"im2col", make_im2col(*conv, operands, executor)});
   return all;
 }
 
-/// As much of a convolution as the reference does in time: all, or its first rows, or pixels of its first row.
+/// Returns the part of a convolution that the reference computes in about a second: all of it, its first rows, or the
+/// first pixels of its first row.
 Step reference_part(const Step& step) {
   const auto* conv = std::get_if<Conv2d>(&step);
   const double flops = step_info(step).flops;
-  if (!conv || flops <= kMostReferenceFlops) return step;
+  if (!conv || flops <= kMaxReferenceFlops) return step;
   Conv2d part = *conv;
-  const double of_pixel = flops / part.y.n / part.y.h / part.y.w;
-  const int pixels = static_cast<int>(std::max(kMostReferenceFlops / of_pixel, 1.0));
+  const double flops_per_pixel = flops / part.y.n / part.y.h / part.y.w;
+  const int pixels = static_cast<int>(std::max(kMaxReferenceFlops / flops_per_pixel, 1.0));
   part.y.n = 1;
   part.y.h = std::min(std::max(pixels / part.y.w, 1), part.y.h);
   if (part.y.h == 1) part.y.w = std::min(pixels, part.y.w);
   return part;
 }
 
-/// Throws Error for a pooling whose window is so large that the reference would not end.
+/// Throws Error for a pooling whose window is so large that the reference would take more than half a minute.
 void check_window(const Step& step) {
   const auto check = [&](const Tensor& y, double windows, int kernel) {
-    if (windows * static_cast<double>(element_count(y)) * kernel * kernel > kMostComparisons)
+    if (windows * static_cast<double>(element_count(y)) * kernel * kernel > kMaxComparisons)
       throw Error(std::string(step_name(step)) + " " + shape_text(step) +
-                  ": too large a window for the reference, which compares all of it");
+                  ": the window is too large for the reference, which compares all of its values");
   };
   if (const auto* pool = std::get_if<MaxPool>(&step)) check(pool->y, 1, pool->kernel);
   if (const auto* chain = std::get_if<MaxPoolChain>(&step)) check(chain->y[0], chain->count, chain->kernel);
 }
 
-/// What the reference makes of a step, and its times.
+/// The reference's outputs of a step, and its times.
 struct Reference {
   Reference(const Step& step, const Operands& operands, int runs) {
     const auto start = Clock::now();
@@ -178,7 +179,7 @@ struct Reference {
       const auto run = Clock::now();
       run_reference_step(step, operands.plain());
       samples_ms.push_back(milliseconds_since(run));
-    } while (static_cast<int>(samples_ms.size()) < runs && milliseconds_since(start) < kMostReferenceMs);
+    } while (static_cast<int>(samples_ms.size()) < runs && milliseconds_since(start) < kMaxReferenceMs);
     tensors = step_info(step).outputs;
     for (const Tensor& t : tensors) {
       values.emplace_back(element_count(t) * sizeof(float));
@@ -188,8 +189,9 @@ struct Reference {
   double error(const Memory& got) const {
     double error = 0;
     for (std::size_t i = 0; i < tensors.size(); ++i)
-      error = std::max(error, error_of(arena_data<float>(got, tensors[i]),
-                                       reinterpret_cast<const float*>(values[i].data()), element_count(tensors[i])));
+      error =
+          std::max(error, relative_error(arena_data<float>(got, tensors[i]),
+                                         reinterpret_cast<const float*>(values[i].data()), element_count(tensors[i])));
     return error;
   }
 
@@ -200,13 +202,13 @@ struct Reference {
 
 }  // namespace
 
-double error_of(const float* got, const float* want, std::size_t count) {
+double relative_error(const float* got, const float* want, std::size_t count) {
   constexpr double infinite = std::numeric_limits<double>::infinity();
   double difference = 0, magnitude = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const double apart = std::abs(static_cast<double>(got[i]) - want[i]);
-    if (std::isnan(apart)) return infinite;
-    difference = std::max(difference, apart);
+    const double distance = std::abs(static_cast<double>(got[i]) - want[i]);
+    if (std::isnan(distance)) return infinite;
+    difference = std::max(difference, distance);
     magnitude = std::max(magnitude, std::abs(static_cast<double>(want[i])));
   }
   return difference == 0 ? 0 : magnitude == 0 ? infinite : difference / magnitude;
@@ -220,9 +222,9 @@ std::vector<Measurement> measure_operator(const Step& step, int threads, int war
   const Reference reference(part, operands, runs);
   std::vector<Measurement> measured;
   if (step_info(part).flops == step_info(step).flops)
-    measured.push_back(measurement_of("reference", step, summarize(reference.samples_ms), machine));
+    measured.push_back(make_measurement("reference", step, summarize(reference.samples_ms), machine));
   for (const Candidate& candidate : candidates(step, operands, executor)) {
-    operands.forget_outputs();
+    operands.clear_outputs();
     candidate.run();
     const double error = reference.error(operands.packed());
     std::vector<double> samples;
@@ -232,7 +234,7 @@ std::vector<Measurement> measure_operator(const Step& step, int threads, int war
       const double time = milliseconds_since(start);
       if (run >= 0) samples.push_back(time);
     }
-    measured.push_back(measurement_of(candidate.name, step, summarize(std::move(samples)), machine));
+    measured.push_back(make_measurement(candidate.name, step, summarize(std::move(samples)), machine));
     measured.back().error = error;
   }
   return measured;

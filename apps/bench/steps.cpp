@@ -9,7 +9,7 @@
 
 namespace cudet::bench {
 
-Measurement measurement_of(std::string name, const Step& step, Times times, const Machine& machine) {
+Measurement make_measurement(std::string name, const Step& step, Times times, const Machine& machine) {
   const StepInfo info = step_info(step);
   const double gflop = info.flops * 1e-9, gbytes = info.bytes * 1e-9, seconds = times.p50_ms * 1e-3;
   const double arithmetic_seconds = gflop / machine.peak_gflops, memory_seconds = gbytes / machine.bandwidth_gbs;
@@ -51,7 +51,7 @@ std::vector<Measurement> measure_steps(const Model& model, Precision precision, 
   std::vector<Measurement> steps;
   for (std::size_t i = 0; i < program.steps.size(); ++i)
     steps.push_back(
-        measurement_of(program.steps[i].name, program.steps[i].step, summarize(std::move(samples[i])), machine));
+        make_measurement(program.steps[i].name, program.steps[i].step, summarize(std::move(samples[i])), machine));
   return steps;
 }
 

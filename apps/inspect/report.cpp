@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr double kMega = 1e6, kGiga = 1e9;
 
-/// A number with its thousands apart: 3,157,200.
+/// Formats a number with separated thousands: 3,157,200.
 std::string grouped(std::size_t number) {
   std::string digits = std::to_string(number);
   for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<std::size_t>(at), ",");
@@ -171,7 +171,7 @@ void print_program(const Report& report, std::ostream& out) {
 }
 
 void print_shapes(const Report& report, std::ostream& out) {
-  std::vector<std::pair<std::string, int>> shapes;  // and how many times
+  std::vector<std::pair<std::string, int>> shapes;  // and the number of occurrences
   std::size_t width = 0;
   for (const Program::NamedStep& named : report.program.steps) {
     const std::string line = std::string(step_name(named.step)) + " " + shape_text(named.step);

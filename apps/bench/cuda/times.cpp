@@ -147,7 +147,7 @@ CudaStepTimes measure_cuda_steps(const Model& model, const CudaRun& how, const M
   CudaStepTimes times;
   for (std::size_t i = 0; i < session.program().steps.size(); ++i) {
     const Program::NamedStep& named = session.program().steps[i];
-    Measurement& step = times.steps.emplace_back(measurement_of(
+    Measurement& step = times.steps.emplace_back(make_measurement(
         named.name, named.step, times_in_graph(session.stream(), how, [&] { session.launch_step(i); }), machine));
     if (const auto* conv = std::get_if<Conv2d>(&named.step)) step.cudnn = cudnn.time(*conv, step.shape);
   }

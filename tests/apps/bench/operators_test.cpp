@@ -85,21 +85,21 @@ TEST(BenchOperators, LargeConvolutionsAreComparedInPart) {
 }
 
 TEST(BenchOperators, WindowsThatTheReferenceCannotEndAreRefused) {
-  EXPECT_EQ(cudet::test::error_of([] { measure("max_pool", "1x2000x2000x1 k1001 p500"); }),
+  EXPECT_EQ(cudet::test::relative_error([] { measure("max_pool", "1x2000x2000x1 k1001 p500"); }),
             "max_pool 1x2000x2000x1 k1001 p500: too large a window for the reference, which compares all of it");
-  EXPECT_NE(cudet::test::error_of([] { measure("max_pool_chain", "1x1000x1000x1 k3001 x3"); }), "");
+  EXPECT_NE(cudet::test::relative_error([] { measure("max_pool_chain", "1x1000x1000x1 k3001 x3"); }), "");
 }
 
 TEST(BenchOperators, ErrorIsRelativeToTheLargest) {
   constexpr float nan = std::numeric_limits<float>::quiet_NaN();
   const float want[] = {1, -4, 0}, near[] = {1, -3, 0.5f}, broken[] = {1, nan, 0}, zeros[] = {0, 0, 0};
-  EXPECT_EQ(error_of(want, want, 3), 0);
-  EXPECT_EQ(error_of(near, want, 3), 0.25);
-  EXPECT_TRUE(std::isinf(error_of(broken, want, 3)));
-  EXPECT_TRUE(std::isinf(error_of(want, broken, 3)));
-  EXPECT_TRUE(std::isinf(error_of(broken, broken, 3)));
-  EXPECT_TRUE(std::isinf(error_of(want, zeros, 3)));
-  EXPECT_EQ(error_of(zeros, zeros, 3), 0);
+  EXPECT_EQ(relative_error(want, want, 3), 0);
+  EXPECT_EQ(relative_error(near, want, 3), 0.25);
+  EXPECT_TRUE(std::isinf(relative_error(broken, want, 3)));
+  EXPECT_TRUE(std::isinf(relative_error(want, broken, 3)));
+  EXPECT_TRUE(std::isinf(relative_error(broken, broken, 3)));
+  EXPECT_TRUE(std::isinf(relative_error(want, zeros, 3)));
+  EXPECT_EQ(relative_error(zeros, zeros, 3), 0);
 }
 
 }  // namespace

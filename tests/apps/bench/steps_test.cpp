@@ -19,7 +19,7 @@ Machine machine(double gflops, double gbs) {
 TEST(BenchSteps, PlaceOnTheRoofline) {
   const Step conv = parse_step("conv2d", "1x16x16x32 -> 64 k3x3 p1x1");
   const StepInfo work = step_info(conv);
-  const Measurement m = measurement_of("model.0.conv", conv, summarize({2}), machine(100, 1e3));
+  const Measurement m = make_measurement("model.0.conv", conv, summarize({2}), machine(100, 1e3));
   EXPECT_EQ(m.name, "model.0.conv");
   EXPECT_EQ(m.op, "conv2d");
   EXPECT_EQ(m.shape, "1x16x16x32 -> 64 k3x3 p1x1");
@@ -32,7 +32,7 @@ TEST(BenchSteps, PlaceOnTheRoofline) {
   EXPECT_DOUBLE_EQ(m.share_of_peak, m.gflops / 100);
   EXPECT_FALSE(m.error);
 
-  const Measurement slow_memory = measurement_of("", conv, summarize({2}), machine(1e5, 1));
+  const Measurement slow_memory = make_measurement("", conv, summarize({2}), machine(1e5, 1));
   EXPECT_TRUE(slow_memory.memory_bound);
   EXPECT_DOUBLE_EQ(slow_memory.share_of_peak, m.gbs);
 }
