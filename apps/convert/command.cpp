@@ -88,9 +88,8 @@ Conversion convert(const Options& options) {
   return result;
 }
 
-/// Returns the path of the output files without extension: from --output, or the stem of the input in the folder given
-/// by
-/// --output or in the working directory.
+/// Returns the path of the output files without extension: from --output, or the stem of the input in the folder that
+/// --output gives, by default the working directory.
 std::string output_stem(const Options& options) {
   std::string stem = fs::path(options.input).stem().string();
   if (options.output.empty()) return stem;

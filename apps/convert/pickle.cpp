@@ -86,12 +86,12 @@ bool PickleValue::is_object() const {
   return node().kind == Kind::object;
 }
 std::string_view PickleValue::module() const {
-  const Pickle::Node& maker = is_object() ? pickle_->nodes_[node().callee] : node();
-  return maker.kind == Kind::global ? maker.module : std::string_view();
+  const Pickle::Node& callee = is_object() ? pickle_->nodes_[node().callee] : node();
+  return callee.kind == Kind::global ? callee.module : std::string_view();
 }
 std::string_view PickleValue::name() const {
-  const Pickle::Node& maker = is_object() ? pickle_->nodes_[node().callee] : node();
-  return maker.kind == Kind::global ? last_part(maker.text) : std::string_view();
+  const Pickle::Node& callee = is_object() ? pickle_->nodes_[node().callee] : node();
+  return callee.kind == Kind::global ? last_part(callee.text) : std::string_view();
 }
 PickleValue PickleValue::arguments() const {
   return {pickle_, is_object() ? node().arguments : index_};

@@ -149,7 +149,7 @@ bool natural_less(std::string_view a, std::string_view b) {
     }
   }
   if (a.empty() != b.empty()) return a.empty();
-  return all_a < all_b;  // equal but for leading zeros: 01 and 1
+  return all_a < all_b;  // differ only in leading zeros: 01 and 1
 }
 
 }  // namespace cudet::detect
