@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/error.h"
 #include "layers/arguments.h"
 #include "layers/graph.h"
 

@@ -89,7 +89,7 @@ TorchFile TorchFile::open(const std::string& path) {
   std::error_code ignored;  // opening the file reports the reason
   const auto status = std::filesystem::status(path, ignored);
   if (status.type() == std::filesystem::file_type::not_found) throw Error("no such file");
-  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) throw Error("not an ordinary file");
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) throw Error("not a regular file");
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error(std::string("cannot open: ") + std::strerror(errno));
   char start[16];

@@ -32,7 +32,7 @@ class Input {
     if (known && S_ISREG(status.st_mode)) return;
     ::close(owned_);
     throw Error(source.name() +
-                (known && S_ISDIR(status.st_mode) ? ": is a folder, not an image" : ": not an ordinary file"));
+                (known && S_ISDIR(status.st_mode) ? ": is a folder, not an image" : ": not a regular file"));
   }
   ~Input() {
     if (owned_ >= 0) ::close(owned_);

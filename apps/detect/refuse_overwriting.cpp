@@ -68,7 +68,7 @@ fs::path resolve_links(const fs::path& folder) {
 
 void refuse_overwriting(const Options& options, const Sources& sources, const std::string& weights) {
   if (const auto raw = status_of(options.raw); raw && !S_ISREG(raw->st_mode))
-    throw Error("--dump-raw " + options.raw + ": not an ordinary file");
+    throw Error("--dump-raw " + options.raw + ": not a regular file");
   RunFiles files;
   files.add_input(options.model);
   files.add_input(weights);

@@ -91,7 +91,7 @@ class Finder {
     std::ifstream file;
     if (is_small) file.open(list);
     if (!file.is_open()) {
-      result.problems.push_back(list + (!is_file    ? ": not an ordinary file"
+      result.problems.push_back(list + (!is_file    ? ": not a regular file"
                                         : !is_small ? ": the list is larger than 256 MiB"
                                                     : ": cannot read the file"));
       return;

@@ -9,7 +9,7 @@ namespace cudet {
 
 /// A file that appears under its name only when commit() succeeds. Until then the data go to a temporary file in the
 /// same folder, which the destructor removes if commit() was not called. A failed write (full disk) leaves no partial
-/// data, so that earlier writes can still be committed. "-" (standard output) and paths that are not ordinary files (a
+/// data, so that earlier writes can still be committed. "-" (standard output) and paths that are not regular files (a
 /// device, a pipe) are written directly, without a temporary. A symbolic link stays a link; its target is replaced. All
 /// functions throw Error with the path and the system's reason.
 class AtomicFile {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/buffer.h"
+
 namespace cudet {
 
 CandidateLayout::CandidateLayout(const Program& program)

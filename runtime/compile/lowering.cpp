@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "kernels/shape_text.h"
 #include "runtime/compile/fusion.h"
 #include "runtime/compile/quantize.h"
 #include "runtime/program.h"
@@ -11,8 +12,9 @@
 namespace cudet {
 namespace {
 
-// Elements per tensor. Byte offsets stay far below the limit of size_t. CUDA kernels index one image with int.
-constexpr double kMaxElements = 1e13;
+// Limits per tensor, so that int counts pixels and the tiles of every plan. CUDA kernels index one image with int.
+constexpr double kMaxElements = 5e11;
+constexpr double kMaxBatchPixels = 1 << 30;
 
 /// Lowers an optimised graph: assigns every value a buffer, plans the buffers' memory, and turns nodes into steps.
 class Lowering {
@@ -31,6 +33,7 @@ class Lowering {
     program.batch = batch_;
     program.input_size = input;
     plan(program, keep_rows);
+    check_size(program);
     for (const Node& node : graph_.nodes) {
       node_ = &node;
       std::optional<Step> step = std::visit([&](const auto& op) { return lower(op); }, node.op);
@@ -62,6 +65,16 @@ class Lowering {
     const int channels = graph_.channels[index(root)];
     if (!target_.cuda || root == graph_.output) return channels;
     return round_up(channels, channels <= 4 ? 4 : static_cast<int>(16 / size_of(types_[index(root)])));
+  }
+
+  /// Throws Error if the arena exceeds the target's memory, or if a batch has too many pixels.
+  void check_size(const Program& program) const {
+    const std::string batch = "a batch of " + std::to_string(batch_) + (batch_ == 1 ? " image of " : " images of ") +
+                              to_text(program.input_size) + " pixels";
+    if (program.memory.bytes > target_.max_bytes)
+      throw Error("out of memory: " + std::to_string(program.memory.bytes >> 20) + " MB are needed for " + batch);
+    for (const Extent& e : extents_)
+      if (static_cast<double>(batch_) * e.h * e.w > kMaxBatchPixels) throw Error(batch + " is too large");
   }
 
   /// Follows each value's slices up to its root, the value that owns the buffer.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/error.h"
+
 namespace cudet {
 namespace {
 

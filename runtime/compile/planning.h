@@ -1,5 +1,6 @@
 // Plans: how an executor divides each step's work. Made once per Program, so that running it only reads them.
 #pragma once
+#include <limits>
 #include <variant>
 
 #include "kernels/conv2d/cpu/kernels.h"
@@ -18,8 +19,9 @@ struct Target {
   /// For CUDA: steps are fused (fusion.h), and every pixel but the output's starts at a multiple of 16 bytes, or of 4
   /// elements if it has at most 4 channels.
   bool cuda = false;
-  int threads = 1;          // of the CPU
-  int multiprocessors = 1;  // of the CUDA device
+  int threads = 1;                                                  // of the CPU
+  int multiprocessors = 1;                                          // of the CUDA device
+  std::size_t max_bytes = std::numeric_limits<std::size_t>::max();  // of the arena
 };
 
 /// The plan of a step whose kernel needs one; std::monostate for the others, whose tiles follow from their sizes.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "kernels/conv2d_int8/conv2d_int8.h"
 #include "runtime/compile/packing.h"
 
 namespace cudet {

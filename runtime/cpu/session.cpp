@@ -23,12 +23,10 @@ CpuSession::CpuSession(const Model& model, const Options& options)
 
 const Program& CpuSession::program(int batch, Extent input) {
   if (const Program* cached = programs_.find(batch, input)) return *cached;
-  auto compiled = std::make_unique<Program>(compile(model_.impl().graph, *weights_, batch, input, options_.keep_rows,
-                                                    {options_.type, false, options_.threads}));
+  auto compiled = std::make_unique<Program>(
+      compile(model_.impl().graph, *weights_, batch, input, options_.keep_rows,
+              {.type = options_.type, .threads = options_.threads, .max_bytes = physical_memory()}));
   const std::size_t bytes = compiled->memory.bytes;
-  if (bytes > physical_memory())
-    throw Error("out of memory: " + std::to_string(bytes >> 20) + " MB are needed for " + std::to_string(batch) +
-                " pictures of " + std::to_string(input.h) + "x" + std::to_string(input.w));
   if (bytes > arena_.bytes()) {
     programs_.clear();  // if the allocation below fails, no Program may keep using the old arena
     arena_ = Buffer();  // frees the old arena before the new one is allocated

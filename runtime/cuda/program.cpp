@@ -70,30 +70,30 @@ GraphExec capture_graph(cudaStream_t stream, const std::function<void()>& work) 
   return GraphExec(exec);
 }
 
-void CudaProgram::run(const Memory& memory, std::byte* candidates, const CudaStream& stream, bool all_outputs) const {
-  for (std::size_t i = 0; i + 1 < steps.size(); ++i) launch_step(steps[i], memory, stream);
-  if (all_outputs) launch_step(steps.back(), memory, stream);
-  find_detections(memory, candidates, stream);
+void CudaProgram::run(const Memory& base, std::byte* candidates, const CudaStream& stream, bool all_outputs) const {
+  for (std::size_t i = 0; i + 1 < steps.size(); ++i) launch_step(steps[i], base, stream);
+  if (all_outputs) launch_step(steps.back(), base, stream);
+  find_detections(base, candidates, stream);
 }
 
-void CudaProgram::run_step(std::size_t index, const Memory& memory, std::byte* candidates,
+void CudaProgram::run_step(std::size_t index, const Memory& base, std::byte* candidates,
                            const CudaStream& stream) const {
   if (index + 1 < steps.size())
-    launch_step(steps[index], memory, stream);
+    launch_step(steps[index], base, stream);
   else
-    find_detections(memory, candidates, stream);
+    find_detections(base, candidates, stream);
 }
 
-void CudaProgram::capture(const Memory& memory, std::byte* candidates, const CudaStream& stream) {
-  graph = capture_graph(stream.stream, [&] { run(memory, candidates, stream, false); });
+void CudaProgram::capture(const Memory& base, std::byte* candidates, const CudaStream& stream) {
+  graph = capture_graph(stream.stream, [&] { run(base, candidates, stream, false); });
   check(cudaGraphUpload(graph.get(), stream.stream), "a graph");
 }
 
-void CudaProgram::find_detections(const Memory& memory, std::byte* candidates, const CudaStream& stream) const {
+void CudaProgram::find_detections(const Memory& base, std::byte* candidates, const CudaStream& stream) const {
   const NamedStep& head = steps.back();
   const NmsBatch nms = layout.batch(candidates);
   try {
-    detect_candidates_cuda(std::get<DetectDecode>(head.step), memory, nms.parameters,
+    detect_candidates_cuda(std::get<DetectDecode>(head.step), base, nms.parameters,
                            reinterpret_cast<const std::uint8_t*>(candidates + layout.wanted),
                            reinterpret_cast<Candidate*>(candidates + layout.candidates),
                            reinterpret_cast<int*>(candidates + layout.found), stream);

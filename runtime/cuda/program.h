@@ -22,17 +22,17 @@ struct CudaProgram : Program {
 
   /// Queues all steps. Instead of DetectDecode, queues the search for candidates and NMS, which compute no score that
   /// is below the threshold; with `all_outputs`, queues both.
-  void run(const Memory& memory, std::byte* candidates, const CudaStream& stream, bool all_outputs) const;
+  void run(const Memory& base, std::byte* candidates, const CudaStream& stream, bool all_outputs) const;
   /// Queues one step; for the last one, the search for candidates and NMS.
-  void run_step(std::size_t index, const Memory& memory, std::byte* candidates, const CudaStream& stream) const;
+  void run_step(std::size_t index, const Memory& base, std::byte* candidates, const CudaStream& stream) const;
   /// Captures run() into `graph`, which holds the addresses given here.
-  void capture(const Memory& memory, std::byte* candidates, const CudaStream& stream);
+  void capture(const Memory& base, std::byte* candidates, const CudaStream& stream);
 
   CandidateLayout layout;
   GraphExec graph;  // null before capture()
 
  private:
-  void find_detections(const Memory& memory, std::byte* candidates, const CudaStream& stream) const;
+  void find_detections(const Memory& base, std::byte* candidates, const CudaStream& stream) const;
 };
 
 }  // namespace cudet

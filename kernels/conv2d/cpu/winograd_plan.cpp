@@ -1,6 +1,7 @@
 #include "kernels/conv2d/cpu/winograd_plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace cudet {
@@ -32,7 +33,7 @@ double time_of(const Conv2dWinogradPlan& plan, const Conv2d& op, int threads) {
   const double weights = per_pass / winograd_variant(op.stride.h).points_per_pass();
   const double tile = plan.patches_per_tile * plan.ranges.blocks + weights * plan.ranges.blocks +
                       kTransformedPatch * plan.patches_per_tile;
-  return tile * ceil_div(op.y.n * plan.runs * plan.ranges.count, threads);
+  return tile * std::ceil(static_cast<double>(op.y.n) * plan.runs * plan.ranges.count / threads);
 }
 
 }  // namespace
@@ -53,7 +54,8 @@ Conv2dWinogradPlan winograd_plan(const Conv2d& op, int threads) {
     if (fitting < kMinPatches) continue;
     const int fewest = ceil_div(plan.patches, fitting);
     // A multiple of so many runs gives every thread the same number of tiles.
-    const int balanced = threads / std::gcd(threads, op.y.n * plan.ranges.count);
+    const int balanced =
+        threads / static_cast<int>(std::gcd<long long>(threads, static_cast<long long>(op.y.n) * plan.ranges.count));
     for (const int runs : {fewest, ceil_div(fewest, balanced) * balanced}) {
       plan.patches_per_tile = std::max(ceil_div(plan.patches, runs), std::min(plan.patches, kMinPatches));
       plan.runs = ceil_div(plan.patches, plan.patches_per_tile);

@@ -153,8 +153,8 @@ TEST_F(BenchCommand, ReportsErrorsInOneLine) {
   other.setting.batch = 8;
   const std::string cut = folder_.file("cut.json"), good = stored("good.json", small_report());
   expect_refused({"none\n.json"}, "none?.json: no such file");
-  expect_refused({"--from", cut}, "cut.json: no JSON: error at byte 1001");
-  expect_refused({"--from", good, "--compare", cut}, "cut.json: no JSON");
+  expect_refused({"--from", cut}, "cut.json: not JSON: error at byte 1001");
+  expect_refused({"--from", good, "--compare", cut}, "cut.json: not JSON");
   expect_refused({"--from", good, "--compare", stored("other.json", other)}, "batch 8, not 1");
   expect_refused({"--from", good, "--compare", kModel}, "not a result of bench");
   expect_refused({"--from", good, "--json", folder_.file("no/such/folder/r.json")}, "no/such/folder/r.json");

@@ -107,7 +107,7 @@ TEST(BenchJson, ReplacesInvalidUtf8) {
 }
 
 TEST(BenchJson, RefusesFilesThatAreNoResults) {
-  EXPECT_NE(error_of("").find("no JSON"), std::string::npos);
+  EXPECT_NE(error_of("").find("not JSON"), std::string::npos);
   EXPECT_NE(error_of("[]").find("not a result of bench"), std::string::npos);
   EXPECT_NE(error_of("{\"model\": \"m.json\", \"images\": []}").find("not a result of bench"), std::string::npos);
   EXPECT_NE(error_of(std::string(100000, '[')).find("deep"), std::string::npos);
