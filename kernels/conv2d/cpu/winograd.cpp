@@ -66,17 +66,26 @@ HWY_INLINE void transform_channels(const PatchInput<float>& patch, int c, float*
   }
 }
 
+template <class Variant, int kPass>
+struct TransformChannels {
+  float* values;
+  std::size_t channels, point;
+
+  template <class Inside>
+  HWY_INLINE void operator()(Inside, const PatchInput<float>& patch, int t, int c) const {
+    transform_channels<Variant, kPass, Inside::value>(patch, c, values + t * channels, point);
+  }
+};
+
 // Transforms the chunk of each patch: a pass's points of Bᵀ d B. Values are point, patch, channel.
 template <class Variant, int kPass>
 void transform_patches(const Patches& patches, const Memory& memory, float* values) {
   const Tensor& x = patches.op.x;
   const float* image = arena_data<float>(memory, x) + x.pixel(patches.run.image, 0, 0) + patches.c;
-  const std::size_t channels = patches.channels, point = patches.point;
+  const std::size_t channels = patches.channels;
   for_each_input<Variant::kIn, Variant::kStride, kLanes>(
       patches.run, patches.op, image, patches.channels,
-      [=](auto inside, const PatchInput<float>& patch, int t, int c) HWY_ATTR {
-        transform_channels<Variant, kPass, decltype(inside)::value>(patch, c, values + t * channels, point);
-      });
+      TransformChannels<Variant, kPass>{values, channels, patches.point});
 }
 
 // A pass's weights for a chunk, per block: weight, channel, kConv2dBlock.

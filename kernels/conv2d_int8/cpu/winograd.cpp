@@ -84,16 +84,25 @@ HWY_INLINE void transform_channels(const PatchInput<std::uint8_t>& patch, Values
   }
 }
 
+struct TransformChannels {
+  Values zero;
+  std::int16_t* values;
+  std::size_t channels, point;
+
+  template <class Inside>
+  HWY_INLINE void operator()(Inside, const PatchInput<std::uint8_t>& patch, int t, int c) const {
+    transform_channels<Inside::value>(patch, zero, c, values + t * channels, point);
+  }
+};
+
 // Transforms all patches: Bᵀ d B. Values are point, patch, C.
 void transform_patches(const Patches& patches, const Memory& memory, std::int16_t* values) {
   const Tensor& x = patches.op.conv.x;
   const Values zero = hn::Set(kValues, static_cast<std::int16_t>(patches.op.x.zero));
   const std::uint8_t* image = arena_data<std::uint8_t>(memory, x) + x.pixel(patches.run.image, 0, 0);
-  const std::size_t channels = x.c, point = patches.point;
-  for_each_input<kIn, 1, kValueLanes>(
-      patches.run, patches.op.conv, image, x.c,
-      [=](auto inside, const PatchInput<std::uint8_t>& patch, int t, int c)
-          HWY_ATTR { transform_channels<decltype(inside)::value>(patch, zero, c, values + t * channels, point); });
+  const std::size_t channels = x.c;
+  for_each_input<kIn, 1, kValueLanes>(patches.run, patches.op.conv, image, x.c,
+                                      TransformChannels{zero, values, channels, patches.point});
 }
 
 struct Product {
