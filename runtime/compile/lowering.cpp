@@ -12,9 +12,10 @@
 namespace cudet {
 namespace {
 
-// Limits per tensor, so that int counts pixels and the tiles of every plan. CUDA kernels index one image with int.
-constexpr double kMaxElements = 5e11;
-constexpr double kMaxBatchPixels = 1 << 30;
+// Limits per tensor. Byte offsets stay far below the limit of size_t; CUDA kernels index one image with int.
+constexpr double kMaxElements = 1e13;
+// Limits per tensor so that int counts the pixels and the tiles of every plan.
+constexpr double kMaxPlannedElements = 5e11, kMaxPlannedPixels = 1 << 30;
 
 /// Lowers an optimised graph: assigns every value a buffer, plans the buffers' memory, and turns nodes into steps.
 class Lowering {
@@ -73,8 +74,11 @@ class Lowering {
                               to_text(program.input_size) + " pixels";
     if (program.memory.bytes > target_.max_bytes)
       throw Error("out of memory: " + std::to_string(program.memory.bytes >> 20) + " MB are needed for " + batch);
-    for (const Extent& e : extents_)
-      if (static_cast<double>(batch_) * e.h * e.w > kMaxBatchPixels) throw Error(batch + " is too large");
+    for (std::size_t v = 0; v < extents_.size(); ++v) {
+      const double pixels = static_cast<double>(batch_) * extents_[v].h * extents_[v].w;
+      if (pixels > kMaxPlannedPixels || pixels * graph_.channels[v] > kMaxPlannedElements)
+        throw Error(batch + " is too large");
+    }
   }
 
   /// Follows each value's slices up to its root, the value that owns the buffer.

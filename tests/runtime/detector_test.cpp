@@ -267,8 +267,8 @@ TEST(Detector, CollectsInOrderOfSubmission) {
     EXPECT_EQ(error_of([&] {
                 detector.submit({&a.frame, 1}, kLow);
               }),
-              "submit: two batches have been submitted and not collected");
-    EXPECT_EQ(error_of([&] { detector.detect(a.frame); }), "detect: a batch that was submitted has not been collected");
+              "submit: two batches are in flight: collect one first");
+    EXPECT_EQ(error_of([&] { detector.detect(a.frame); }), "detect: collect the submitted batch first");
     const std::vector<Result> first = detector.collect();
     ASSERT_EQ(first.size(), 1u);
     expect_equal(first[0], want_a);
@@ -278,7 +278,7 @@ TEST(Detector, CollectsInOrderOfSubmission) {
     expect_equal(second[1], want_b);
     expect_equal(third.at(0), want_a);
   }
-  EXPECT_EQ(error_of([&] { detector.submit({}); }), "submit: a batch without frames");
+  EXPECT_EQ(error_of([&] { detector.submit({}); }), "submit: the batch has no frames");
   EXPECT_EQ(error_of([&] { detector.submit(two, {.iou = 2}); }), "iou must be from 0 to 1");
   EXPECT_EQ(error_of([&] { detector.collect(); }), "collect: nothing was submitted");
 }
@@ -301,7 +301,7 @@ TEST(Detector, RejectsInvalidArgumentsInOneLine) {
   const Model model = Model::load(kPlain);
   const auto make = [&](DetectorOptions options) { return error_of([&] { Detector(model, options); }); };
   EXPECT_EQ(make({.device = Device::cpu, .precision = Precision::fp16}),
-            "precision fp16: the CPU executor has fp32 and int8 alone");
+            "precision fp16: the CPU supports fp32 and int8 only");
   EXPECT_NE(make({.device = Device::cpu, .threads = -1}).find("threads must be"), std::string::npos);
   EXPECT_NE(make({.device = Device::cpu, .threads = 100000}).find("threads must be"), std::string::npos);
   EXPECT_NE(make({.device = Device::cpu, .input = {-3, 64}}).find("an input of -3x64"), std::string::npos);
@@ -319,17 +319,17 @@ TEST(Detector, RejectsInvalidArgumentsInOneLine) {
   EXPECT_EQ(error_of([&] { detector.detect(two); }), "frame 1: a frame without data");
   EXPECT_EQ(with_frame([](Frame& f) { f.width = 0; }), "a frame of 0x10 pixels");
   EXPECT_EQ(with_frame([](Frame& f) { f.height = -1; }), "a frame of 20x-1 pixels");
-  EXPECT_EQ(with_frame([](Frame& f) { f.format = static_cast<PixelFormat>(9); }), "a frame of an unknown pixel format");
-  EXPECT_EQ(with_frame([](Frame& f) { f.stride = -59; }), "a frame whose row stride is less than a row");
-  EXPECT_EQ(with_frame([](Frame& f) { f.stride = 59; }), "a frame whose row stride is less than a row");
+  EXPECT_EQ(with_frame([](Frame& f) { f.format = static_cast<PixelFormat>(9); }), "a frame with an unknown pixel format");
+  EXPECT_EQ(with_frame([](Frame& f) { f.stride = -59; }), "a frame whose row stride is smaller than a row");
+  EXPECT_EQ(with_frame([](Frame& f) { f.stride = 59; }), "a frame whose row stride is smaller than a row");
   EXPECT_EQ(with_frame([](Frame& f) { f.on_device = true; }),
-            "a frame on the CUDA device, but the CPU runs the network");
+            "a frame is on the CUDA device, but the network runs on the CPU");
   const auto with_nv12 = [&](int width, std::ptrdiff_t stride) {
     return with_frame([=](Frame& f) { f = {f.data, width, 10, stride, PixelFormat::nv12}; });
   };
   EXPECT_EQ(with_nv12(13, 14), "no error");
-  EXPECT_EQ(with_nv12(13, 13), "a frame whose row stride is less than a row");  // a row of chroma pairs has 14 bytes
-  EXPECT_EQ(with_nv12(12, -12), "a frame of NV12 that is bottom up, without a pointer to its chroma");
+  EXPECT_EQ(with_nv12(13, 13), "a frame whose row stride is smaller than a row");  // a row of chroma pairs has 14 bytes
+  EXPECT_EQ(with_nv12(12, -12), "a bottom-up NV12 frame needs a pointer to its chroma");
 
   const auto with_options = [&](DetectOptions options) {
     return error_of([&] { detector.detect(picture.frame, options); });
