@@ -1,20 +1,21 @@
 #!/bin/bash
-# bench-check.sh baseline|check BENCH [MODEL]: stores how fast the network and its steps are, or compares with that.
+# bench-check.sh baseline|check BENCH [MODEL]: times the network and its steps and stores the times, or compares with them.
 #
-# Five runs of the program before and five after: what a process happens to get (pages, caches, a neighbour's traffic)
-# lasts as long as it, so that one process is often a few per cent slower throughout than the next of the same program,
-# which no number of samples within it tells. Slower is what is slower in each of the five than in each of the others,
-# which chance alone makes of a step once in 252 times; and by more than SLOWER=5 per cent, which is more than moving
-# code about does to a step, and less than a lost optimisation.
+# Runs the program five times for the baseline and five times for the check. Page placement, caches and other processes
+# affect a whole process, so one run is often a few per cent slower throughout than the next run of the same program, and
+# more samples within a run do not show that. A step counts as slower if it is slower in each of the five new runs than in
+# each of the old, which happens by chance once in 252 times, and by more than SLOWER=5 per cent, which is more than the
+# effect of moved code and less than a lost optimisation.
 #
-# Exit status: 0 nothing is slower; 1 something is; 2 not judged, and why: no baseline, another machine's, a busy machine.
+# Exit status: 0 nothing is slower; 1 something is; 2 not judged, with the reason: no baseline, a baseline of another
+# machine, or a busy machine.
 set -euo pipefail
 mode=$1 bench=$2
 model=("${@:3}")
 folder=$(dirname "$bench")/bench-results
 runs=5 attempts=3
 
-# Results of this program, none on a busy machine: as comparing a result with itself tells.
+# Times the program, again if the machine was busy. Comparing a result with itself fails if it was.
 measure() {  # NAME
   mkdir -p "$folder"
   for run in $(seq $runs); do
@@ -39,7 +40,7 @@ fi
 results=()
 for run in $(seq $runs); do
   if [ ! -f "$folder/baseline-$run.json" ]; then
-    echo "bench-check: there is no baseline in $folder: run make bench-baseline on what to compare with" >&2
+    echo "bench-check: no baseline in $folder: run make bench-baseline on the version to compare with" >&2
     exit 2
   fi
   results+=(--compare "$folder/baseline-$run.json" --from "$folder/now-$run.json")

@@ -1,12 +1,12 @@
 #!/bin/sh
-# deps.sh PACKAGE...: installs the Debian packages that are missing, with sudo where we are not root.
-# deps.sh --missing PACKAGE...: only names them.
+# deps.sh PACKAGE...: installs missing Debian packages, with sudo unless run as root.
+# deps.sh --missing PACKAGE...: only names the missing packages.
 set -eu
 only_name=
 [ "$1" = --missing ] && only_name=yes && shift
 
 if ! command -v dpkg-query >/dev/null; then
-  echo "This is not Debian: cudet needs what Debian calls $*." >&2
+  echo "This is not Debian: cudet needs the equivalents of the Debian packages $*." >&2
   exit 0
 fi
 missing=
@@ -22,16 +22,16 @@ if [ -n "$only_name" ]; then
   exit 0
 fi
 
-echo "Installing Debian packages (DEPS=no leaves it to you):$missing"
+echo "Installing Debian packages (DEPS=no: install nothing):$missing"
 sudo=
 if [ "$(id -u)" != 0 ]; then
   sudo=sudo
   if ! command -v sudo >/dev/null; then
-    echo "Not root, and there is no sudo: have someone run apt-get install$missing" >&2
+    echo "Not root, and sudo is not installed: run as root: apt-get install$missing" >&2
     exit 1
   fi
   [ -t 0 ] || sudo="sudo -n"
 fi
 install() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $missing </dev/null; }
-# Package lists that are absent or old are brought up to date; others are left alone.
+# Update the package lists only if the installation fails with the present ones.
 install >/dev/null 2>&1 || { $sudo apt-get update -qq && install >/dev/null; }

@@ -1,21 +1,21 @@
 #!/bin/bash
-# emulator.sh: what nvcc makes of the kernels, on the emulated CUDA device of the shared folder, which interprets PTX and
-# reports races between warps and between blocks, and reads of what nobody wrote. Compute capability 8.0, and 7.5, whose
-# kernels are without cp.async.
+# emulator.sh: runs the kernels compiled by nvcc on the emulated CUDA device of the shared folder, which interprets PTX and
+# reports races between warps and between blocks, and reads of uninitialized memory. Compute capability 8.0, and 7.5,
+# whose kernels do not use cp.async.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 shared=${CUDET_SHARED:-../shared}
 not_run() { echo "NOT RUN: $*"; }
-# Its own jobs, not one of the make that calls this; what was said on that one's command line is in the environment.
+# Do not share the jobs of the make that calls this. Variables from its command line are in the environment.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
 nvcc=${NVCC:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}
 if [ ! -f "$shared/emulator/Makefile" ]; then
-  not_run "the kernels on the emulated device: $shared/emulator is not there (CUDET_SHARED)"
+  not_run "the kernels on the emulated device: $shared/emulator does not exist (CUDET_SHARED)"
   exit
 fi
 if [ ! -x "$nvcc" ]; then
-  not_run "the kernels on the emulated device: nvcc is not there"
+  not_run "the kernels on the emulated device: nvcc is not installed"
   exit
 fi
 
@@ -28,8 +28,8 @@ if ! make -s -j"$(nproc)" -C "$shared/emulator" NVCC="$nvcc" B="$device" >"$devi
   exit 1
 fi
 took "the device is built"
-# A configuration of its own, without code of a GPU's, which nobody would run, and with a CPU's part that need not be
-# quick; EMULATED=build: the release, built with this PTX already.
+# A separate configuration with PTX only, without machine code, and with less optimized host code, to compile faster.
+# EMULATED=build: use the release, which is already built with this PTX.
 programs=${EMULATED:-build/emulated}
 export CUDA_PTX="75 80" CUDART=shared
 if [ "$programs" = build ]; then
@@ -44,7 +44,7 @@ export LD_LIBRARY_PATH=$device${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} EMU_CC=8.0 E
 EMU_THREADS=$(nproc)
 EMU_CHECK=race,init,grace $programs/tests-of-cuda --gtest_brief=1 --gtest_filter='-*WholeNetwork*'
 took "tests, every check"
-# Quietly, as each test of fp16 is skipped there.
+# Quietly, because all tests of fp16 are skipped there.
 if ! EMU_CC=7.5 $programs/tests-of-cuda --gtest_brief=1 --gtest_filter='-*WholeNetwork*' >"$device/log" 2>&1; then
   cat "$device/log" >&2
   exit 1
@@ -52,8 +52,8 @@ fi
 tail -n 1 "$device/log"
 took "tests, capability 7.5"
 
-# near CPU CUDA PIXELS SCORE: whether two tables of detections have the same boxes, but for those that the threshold of
-# 0.25 may decide either way.
+# near CPU CUDA PIXELS SCORE: succeeds if two tables of detections have the same boxes within PIXELS and SCORE. A box with a
+# score below 0.28 may be missing in one of them, since the threshold is 0.25.
 near() {
   awk -F, -v pixels="$3" -v score="$4" '
     function apart(a, b) { return a > b ? a - b : b - a }
@@ -61,7 +61,7 @@ near() {
     { count[file]++ }
     { for (f = 2; f <= 8; f++) value[file, count[file], f] = $f }
     { for (f = 4; f <= 8; f++) broken += $f !~ /^-?[0-9]+(\.[0-9]+)?(e[-+][0-9]+)?$/ }
-    function strangers(of, among,  i, j, f, found, many) {
+    function unmatched(of, among,  i, j, f, found, many) {
       for (i = 1; i <= count[of]; i++) {
         found = value[of, i, 4] < 0.28
         for (j = 1; j <= count[among] && !found; j++) {
@@ -72,7 +72,7 @@ near() {
       }
       return many + 0
     }
-    END { exit !(count[1] >= 5 && !broken && strangers(1, 2) + strangers(2, 1) == 0) }' "$1" "$2"
+    END { exit !(count[1] >= 5 && !broken && unmatched(1, 2) + unmatched(2, 1) == 0) }' "$1" "$2"
 }
 tables=build/emulator/tables
 mkdir -p $tables
@@ -101,5 +101,5 @@ if [ -f "$shared/weights/yolov8n.pt" ]; then
   $programs/tests-of-cuda --gtest_brief=1 --gtest_filter='*WholeNetworkCuda.RawOutput/0:*WholeNetworkCuda.HalfPrecision/1'
   took "real networks"
 else
-  not_run "real networks on the emulated device: $shared/weights is not there (CUDET_SHARED)"
+  not_run "real networks on the emulated device: $shared/weights does not exist (CUDET_SHARED)"
 fi

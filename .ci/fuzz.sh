@@ -1,7 +1,7 @@
 #!/bin/bash
-# fuzz.sh PROGRAM SECONDS: runs a fuzz target and says in one line how it went. NAME_fuzz starts from the files in
-# tests/data whose extension is NAME, or a word of it, or whose folder's name begins so. What it finds is kept beside the
-# program: its corpus, its log, and the inputs that fail.
+# fuzz.sh PROGRAM SECONDS: runs a fuzz target and prints the result in one line. The seeds of NAME_fuzz are the files in
+# tests/data whose extension is NAME or a word of NAME, or whose folder's name starts with one. The corpus, the log and
+# failing inputs are kept beside the program.
 set -euo pipefail
 program=$1 seconds=$2
 name=$(basename "$program" _fuzz)
@@ -14,7 +14,7 @@ start=$SECONDS
 if ! "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -print_final_stats=1 \
   -artifact_prefix="$program." "$program.corpus" "$program.seeds" >"$program.log" 2>&1 </dev/null; then
   tail -n 60 "$program.log" >&2
-  echo "fuzz: $name FAILED; the input is beside $program" >&2
+  echo "fuzz: $name FAILED; the failing input is beside $program" >&2
   exit 1
 fi
 runs=$(awk '/stat::number_of_executed_units/ {print $2}' "$program.log")

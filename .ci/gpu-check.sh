@@ -1,8 +1,8 @@
 #!/bin/bash
-# gpu-check.sh: all that only a GPU can prove: every test on it, compute-sanitizer over the tests of kernels, and times,
-# of each convolution beside cuDNN's where that is. Builds for that GPU alone, in build/. Goes on after a part that
-# failed; exits with 2 where there is no GPU. CUDET_SHARED: where real weights and golden values are; without them, tests
-# say what is not proved.
+# gpu-check.sh: the checks that need a GPU: all tests, compute-sanitizer on the tests of kernels, and the time of each
+# network and convolution, with cuDNN's for comparison if it is installed. Builds for this GPU only, in build/. Continues
+# after a failed part; exits with 2 if there is no GPU. CUDET_SHARED is the folder of real weights and golden values;
+# without it, the tests that need them are skipped and say so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec </dev/null
@@ -12,12 +12,12 @@ export CUDET_SHARED=${CUDET_SHARED:-../shared}
 gpu=$(nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader 2>/dev/null | head -n 1) || gpu=
 capability=${gpu##*, }
 if [[ ! $capability =~ ^[0-9]+\.[0-9]$ ]]; then
-  echo "gpu-check: there is no GPU here (nvidia-smi names none)"
+  echo "gpu-check: no GPU found (nvidia-smi names none)"
   exit 2
 fi
 nvcc=${NVCC:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}
 if [ ! -x "$nvcc" ]; then
-  echo "gpu-check: there is a GPU ($gpu), but no nvcc to build for it"
+  echo "gpu-check: found a GPU ($gpu), but no nvcc"
   exit 2
 fi
 export NVCC=$nvcc CUDA=yes CUDA_ARCHS=${capability/./}
@@ -25,7 +25,7 @@ echo "gpu-check: $gpu"
 
 table="" status=0
 line() { table+=$(printf '%-22s %-8s %6s  %s' "$@")$'\n'; }
-# What goes into the table of what a program says: counts of tests, or the network's times.
+# The part of a program's output that goes into the table: counts of tests, or the network's times.
 summary() {
   awk '/^[0-9]+ passed, [0-9]+ failed/ { said = $0 }
     /^network +[0-9.]+ ms/ { said = "p50 " $2 ", p90 " $7 " ms" }
@@ -58,7 +58,7 @@ for tool in memcheck racecheck initcheck synccheck; do
     part $tool "$sanitizer" --tool $tool --error-exitcode 9 \
       build/tests-of-cuda --gtest_brief=1 --gtest_filter='-*WholeNetwork*'
   else
-    not_run $tool "compute-sanitizer is not there"
+    not_run $tool "compute-sanitizer is not installed"
   fi
 done
 

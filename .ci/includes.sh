@@ -1,16 +1,16 @@
 #!/bin/bash
-# includes.sh FILE...: whether each include of ours is written from the root, names a file that is there, and points one
-# way: apps -> runtime -> layers -> kernels. An app sees its own folder and those that have no main; detect, which shows
-# what the public API can do, sees only that of the runtime.
+# includes.sh FILE...: fails unless each include of a project header is a path from the root, names an existing file, and
+# keeps the order apps -> runtime -> layers -> kernels. An app may include its own folder and app folders without a
+# main.cpp. detect is an example of the public API, so of the runtime it may include only that.
 set -euo pipefail
 status=0
 complain() { echo "$1:$2: #include \"$3\" $4"; status=1; }
 while IFS=: read -r file line text; do
   [[ $text =~ ^[[:space:]]*#[[:space:]]*include[[:space:]]*\"([^\"]+)\" ]] || continue
   header=${BASH_REMATCH[1]}
-  [[ $header != hwy/* ]] || continue  # as Highway's own manual has it
+  [[ $header != hwy/* ]] || continue  # written with quotes, as in Highway's manual
   if [[ ! -f $header ]]; then
-    complain "$file" "$line" "$header" "names no file, seen from the root"
+    complain "$file" "$line" "$header" "is not the path of a file from the root"
     continue
   fi
   may="" to="${header%%/*}/"
@@ -25,7 +25,7 @@ while IFS=: read -r file line text; do
   [[ " $may " == *" $to "* || " $may " == *" $header "* ]] || complain "$file" "$line" "$header" "points the wrong way"
   if [[ $file == apps/* && $header == apps/* ]]; then
     from=$(cut -d/ -f2 <<<"$file") app=$(cut -d/ -f2 <<<"$header")
-    [[ $from == "$app" || ! -f apps/$app/main.cpp ]] || complain "$file" "$line" "$header" "is another program's"
+    [[ $from == "$app" || ! -f apps/$app/main.cpp ]] || complain "$file" "$line" "$header" "belongs to another program"
   fi
 done < <(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$@" /dev/null)
 exit $status
