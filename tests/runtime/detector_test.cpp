@@ -319,7 +319,8 @@ TEST(Detector, RejectsInvalidArgumentsInOneLine) {
   EXPECT_EQ(error_of([&] { detector.detect(two); }), "frame 1: a frame without data");
   EXPECT_EQ(with_frame([](Frame& f) { f.width = 0; }), "a frame of 0x10 pixels");
   EXPECT_EQ(with_frame([](Frame& f) { f.height = -1; }), "a frame of 20x-1 pixels");
-  EXPECT_EQ(with_frame([](Frame& f) { f.format = static_cast<PixelFormat>(9); }), "a frame with an unknown pixel format");
+  EXPECT_EQ(with_frame([](Frame& f) { f.format = static_cast<PixelFormat>(9); }),
+            "a frame with an unknown pixel format");
   EXPECT_EQ(with_frame([](Frame& f) { f.stride = -59; }), "a frame whose row stride is smaller than a row");
   EXPECT_EQ(with_frame([](Frame& f) { f.stride = 59; }), "a frame whose row stride is smaller than a row");
   EXPECT_EQ(with_frame([](Frame& f) { f.on_device = true; }),

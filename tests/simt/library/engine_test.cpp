@@ -158,7 +158,7 @@ TEST_F(CudaEngineOnFibers, ReportsWhyCudaCannotRun) {
   EXPECT_EQ(fails(cudaErrorInsufficientDriver, cuda),
             "the CUDA driver is for CUDA 12.0, this build needs that for 12.0: install a newer driver");
   EXPECT_EQ(fails(cudaErrorNoDevice, half),
-            "precision fp16: there is no CUDA device, and the CPU executor has fp32 and int8 alone");
+            "precision fp16: there is no CUDA device, and the CPU supports fp32 and int8 only");
   simt::fail_at(simt::calls() + 1, cudaErrorNoDevice);
   const Detector silent(model_);
   EXPECT_EQ(silent.device(), Device::cpu);
