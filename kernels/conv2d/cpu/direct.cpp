@@ -172,7 +172,7 @@ void pack(const Conv2d& op, const float* weight, float* packed) {
   }
 }
 
-Conv2dStrides strides_of(const Conv2d& op) {
+Conv2dStrides make_strides(const Conv2d& op) {
   const int c = op.x.c / op.groups;
   const std::ptrdiff_t pitch = op.x.pitch, row_pitch = op.x.w * pitch;
   const bool dense = pitch == c && op.dilation.w == 1;  // then a kernel row's taps are one run
@@ -221,7 +221,7 @@ Conv2dCpuPlan plan(const Conv2d& op, int threads) {
   const int runs = ceil_div(pixels, pixels_per_tile);
 
   return {&conv2d_cpu_direct, block_ranges.count * op.y.n * runs,
-          Conv2dDirectPlan{blocks, block_ranges, pixels, pixels_per_tile, runs, strides_of(pointwise_as_row(op))}};
+          Conv2dDirectPlan{blocks, block_ranges, pixels, pixels_per_tile, runs, make_strides(pointwise_as_row(op))}};
 }
 
 void run(const Conv2d& op, const Conv2dCpuPlan& plan, const Memory& memory, int first, int last) {

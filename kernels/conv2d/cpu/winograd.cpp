@@ -195,7 +195,7 @@ void transform_back(const Patches& patches, const Memory& memory, const float* p
 
 // The packed weights of a pass, which are transformed into `transformed` if the packed ones are plain taps.
 template <class Variant, int kPass, int kB>
-HWY_INLINE Weights weights_of_pass(const Patches& patches, const Memory& memory, int block, float* transformed) {
+HWY_INLINE Weights pass_weights(const Patches& patches, const Memory& memory, int block, float* transformed) {
   const Conv2d& op = patches.op;
   const std::size_t point = static_cast<std::size_t>(op.x.c) * kConv2dBlock;
   const std::size_t chunk = static_cast<std::size_t>(patches.c) * kConv2dBlock;
@@ -229,7 +229,7 @@ void run_pass(Patches& patches, const Memory& memory, int first, int last, Scrat
       constexpr int kB = decltype(width)::value;
       const std::size_t before = (block - first) * outputs;
       float* block_products = plan.one_chunk(op) ? scratch.products : products + before * kPoints;
-      const Weights weights = weights_of_pass<Variant, kPass, kB>(patches, memory, block, scratch.weights);
+      const Weights weights = pass_weights<Variant, kPass, kB>(patches, memory, block, scratch.weights);
       multiply<kB>(patches, Variant::kVariant, kPass, scratch.room, weights, block_products);
       if (patches.c + patches.channels == op.x.c)
         transform_back<Variant, kPass, kB>(patches, memory, block_products, BlockChannels(op, plan.blocks, block, kB),

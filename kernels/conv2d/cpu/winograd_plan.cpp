@@ -28,7 +28,7 @@ constexpr bool minimum_fits(int stride) {
 static_assert(minimum_fits(1) && minimum_fits(2), "a few patches by the smallest range of blocks always have room");
 
 /// Estimated time on `threads` threads: every tile transforms its input, and reads or transforms its weights.
-double time_of(const Conv2dWinogradPlan& plan, const Conv2d& op, int threads) {
+double estimate_time(const Conv2dWinogradPlan& plan, const Conv2d& op, int threads) {
   const double per_pass = winograd_keeps_taps(op) ? kTransformedWeights : kReadWeights;
   const double weights = per_pass / winograd_variant(op.stride.h).points_per_pass();
   const double tile = plan.patches_per_tile * plan.ranges.blocks + weights * plan.ranges.blocks +
@@ -59,7 +59,7 @@ Conv2dWinogradPlan winograd_plan(const Conv2d& op, int threads) {
     for (const int runs : {fewest, ceil_div(fewest, balanced) * balanced}) {
       plan.patches_per_tile = std::max(ceil_div(plan.patches, runs), std::min(plan.patches, kMinPatches));
       plan.runs = ceil_div(plan.patches, plan.patches_per_tile);
-      const double time = time_of(plan, op, threads);
+      const double time = estimate_time(plan, op, threads);
       if (least != 0 && time >= least) continue;
       least = time;
       best = plan;

@@ -27,16 +27,16 @@ constexpr int kWinogradWeightRows = 3;                                          
 
 /// The transforms' dimensions for one stride.
 struct WinogradVariant {
-  int in;                // input pixels, and points, along an axis
-  int rows;              // rows of points per pass
-  int weight_of_row[9];  // index of the weight, below kWinogradSide, of each row (and column) of points
-  int weight_row[3];     // of each pass: its first row of weights. Two passes share the row of the middle tap
-  int weight_rows[3];    // of each pass: how many
+  int in;               // input pixels, and points, along an axis
+  int rows;             // rows of points per pass
+  int weight_index[9];  // of each row, and column, of points: which of the kWinogradSide weights along the axis
+  int weight_row[3];    // of each pass: its first row of weights. Two passes share the row of the middle tap
+  int weight_rows[3];   // of each pass: how many
 
   constexpr int points_per_pass() const { return rows * in; }
   /// Index of a point's weight among the weights of its pass.
   constexpr int weight(int pass, int point) const {
-    return (weight_of_row[pass * rows + point / in] - weight_row[pass]) * kWinogradSide + weight_of_row[point % in];
+    return (weight_index[pass * rows + point / in] - weight_row[pass]) * kWinogradSide + weight_index[point % in];
   }
 };
 constexpr WinogradVariant winograd_variant(int stride) {
