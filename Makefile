@@ -56,6 +56,7 @@ else ifneq ($(filter default undefined,$(origin CXX)),)
 CXX := g++
 endif
 
+.DEFAULT_GOAL := all
 OPTIMIZE := -O3
 # g++ 12 reports false -Wrestrict warnings in std::string (GCC bug 105651).
 WARNINGS := -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wno-restrict -Werror

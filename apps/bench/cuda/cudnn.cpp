@@ -61,7 +61,7 @@ DeviceBuffer random_values(std::size_t count, Type type) {
   return buffer;
 }
 
-std::size_t elements(const Tensor& t) {
+std::size_t element_count(const Tensor& t) {
   return static_cast<std::size_t>(t.n) * t.h * t.w * t.c;
 }
 
@@ -113,9 +113,9 @@ std::string Cudnn::prepare(const Conv2d& op) {
         op.dilation.w, CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT);
   CUDNN(i.library, cudnnSetConvolutionGroupCount, i.conv, op.groups);
   CUDNN(i.library, cudnnSetConvolutionMathType, i.conv, op.x.type == Type::f16 ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH);
-  i.x_data = random_values(elements(op.x), op.x.type);
+  i.x_data = random_values(element_count(op.x), op.x.type);
   i.weight_data = random_values(static_cast<std::size_t>(op.y.c) * op.kernel.h * op.kernel.w * c, op.x.type);
-  i.y_data = DeviceBuffer(elements(op.y) * size_of(op.x.type));
+  i.y_data = DeviceBuffer(element_count(op.y) * size_of(op.x.type));
   cudnnConvolutionFwdAlgoPerf_t found[CUDNN_CONVOLUTION_FWD_ALGO_COUNT] = {};  // the fastest first
   int count = 0;
   CUDNN(i.library, cudnnFindConvolutionForwardAlgorithmEx, i.handle, i.x, i.x_data.data(), i.weight,
