@@ -115,3 +115,8 @@ GPU=12.1 run CUDA_ARCHS=native build/obj/release/runtime/cuda/probe.o
 [ "$(archs)" = "code=sm_121 " ] || fail "nvcc compiled for '$(archs)'"
 if GPU="" make CUDA_ARCHS=native build/detect >"$work/log" 2>&1; then fail "it was accepted without a GPU"; fi
 grep -q 'CUDA_ARCHS=native: nvidia-smi names no GPU' "$work/log" || fail "the error does not say so"
+
+case="make without a target"
+cd "$root"
+make -pq DEPS=no 2>/dev/null >"$work/log" || true
+grep -qx '.DEFAULT_GOAL := all' "$work/log" || fail "does not build all programs"
