@@ -43,8 +43,8 @@ struct GoldenCase {
     context.arguments = Arguments(
         {static_cast<double>(scale), std::string(pl ? "pl" : "lp"), static_cast<double>(groups), dyscope}, {});
     graph.rows[0].output = dysample_layer(context);
-    graph.output = graph.add_value(
-        1);  // the graph's output is always f32, but the module's result must have the type of the network
+    // A separate output: that of the graph is always f32, but the module's result must have the type of the network.
+    graph.output = graph.add_value(1);
     slice_concats(graph);
   }
   static int side(const StoredTensor& t, std::size_t axis) { return static_cast<int>(t.shape[axis]); }
