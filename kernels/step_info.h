@@ -2,7 +2,7 @@
 //
 //   static constexpr const char* kName;           in the struct: its name in tables, shape texts and errors
 //   StepInfo describe(const Operator&);
-//   void parse_shape(ShapeParser&, Operator&);    inverse of describe().shape
+//   void parse_shape(ShapeParser&, Operator&);    inverse of describe(): reads its sizes and attributes
 //
 // inspect, bench and errors print it through runtime/step.h.
 #pragma once

@@ -83,11 +83,4 @@ std::vector<Extent> infer_extents(const Graph& graph, Extent input);
 /// Counts the nodes that read each value.
 std::vector<int> count_readers(const Graph& graph);
 
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
-
 }  // namespace cudet

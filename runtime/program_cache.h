@@ -15,9 +15,8 @@ class ProgramCache {
  public:
   /// Returns the Program for this batch and input size and marks it as used, or returns null.
   Kept* find(int batch, Extent size) {
-    const auto found = std::find_if(programs_.begin(), programs_.end(), [&](const auto& p) {
-      return p->batch == batch && p->input_size.h == size.h && p->input_size.w == size.w;
-    });
+    const auto found = std::find_if(programs_.begin(), programs_.end(),
+                                    [&](const auto& p) { return p->batch == batch && p->input_size == size; });
     if (found == programs_.end()) return nullptr;
     std::rotate(programs_.begin(), found, found + 1);  // most recently used first
     return programs_.front().get();

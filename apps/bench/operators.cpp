@@ -86,7 +86,7 @@ class Operands {
     random.fill(floats(plain_, conv.weight), element_count(conv.weight),
                 std::sqrt(3 / depth));  // outputs have the magnitude of inputs
     random.fill(floats(plain_, conv.bias), element_count(conv.bias));
-    for (const Conv2dCpuKernel* kernel : conv2d_cpu_kernels()) {
+    for (const Conv2dCpuKernel* kernel : kConv2dCpuKernels) {
       if (!kernel->supports(conv)) continue;
       const Buffer& weights = packed_.emplace_back(Packed{kernel, Buffer(end(conv.bias))}).weights;
       kernel->pack(conv, floats(plain_, conv.weight), floats(weights, conv.weight));
@@ -102,7 +102,7 @@ class Operands {
 using Kernel = std::function<void()>;
 
 Kernel make_cpu(const Step& step, const Operands& operands, CpuExecutor& executor) {
-  const StepPlan plan = plan_step(step, {Type::f32, false, executor.pool().threads()});
+  const StepPlan plan = plan_step(step, {.threads = executor.pool().threads()});
   return [&step, &executor, plan, memory = operands.packed()] { executor.run(step, plan, memory); };
 }
 
@@ -128,17 +128,17 @@ bool im2col_supports(const Conv2d& op) {
   return op.groups == 1 && im2col_floats(op) <= kMaxMatrixFloats;
 }
 
-struct Candidate {
+struct NamedKernel {
   std::string name;
   Kernel run;
 };
 
 /// The kernels to compare with the reference.
-std::vector<Candidate> candidates(const Step& step, const Operands& operands, CpuExecutor& executor) {
+std::vector<NamedKernel> candidates(const Step& step, const Operands& operands, CpuExecutor& executor) {
   const auto* conv = std::get_if<Conv2d>(&step);
   if (!conv) return {{"cpu", make_cpu(step, operands, executor)}};
-  std::vector<Candidate> all;
-  for (const Conv2dCpuKernel* kernel : conv2d_cpu_kernels())
+  std::vector<NamedKernel> all;
+  for (const Conv2dCpuKernel* kernel : kConv2dCpuKernels)
     if (kernel->supports(*conv)) all.push_back({kernel->name, make_conv2d(*kernel, *conv, operands, executor)});
   std::reverse(all.begin(), all.end());  // general kernels first
   if (im2col_supports(*conv)) all.push_back({"im2col", make_im2col(*conv, operands, executor)});
@@ -223,7 +223,7 @@ std::vector<Measurement> measure_operator(const Step& step, int threads, int war
   std::vector<Measurement> measured;
   if (step_info(part).flops == step_info(step).flops)
     measured.push_back(make_measurement("reference", step, summarize(reference.samples_ms), machine));
-  for (const Candidate& candidate : candidates(step, operands, executor)) {
+  for (const NamedKernel& candidate : candidates(step, operands, executor)) {
     operands.clear_outputs();
     candidate.run();
     const double error = reference.error(operands.packed());

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "apps/convert/conv_module.h"
+#include "layers/layer.h"
 
 namespace cudet::convert {
 namespace {
@@ -234,9 +235,13 @@ ModelRow sequential_row(const TorchModule& module, TorchWeights& weights) {
   const std::vector<TorchModule> children = module.children();
   std::optional<ModelRow> row;
   for (const TorchModule& child : children) {
-    if (child.kind() == "Sequential" || child.kind() == "C2f" || child.kind() == "Detect")
-      throw child.fault("a Sequential of " + std::string(child.kind()) + " is not supported");
+    const auto unsupported = [&] {
+      return child.fault("a Sequential of " + std::string(child.kind()) + " is not supported");
+    };
+    if (child.kind() == "Sequential") throw unsupported();
     const ModelRow next = read_checkpoint_row(child, weights);
+    const LayerType* layer = find_layer(next.module);
+    if (!layer || layer->repeats == Repeats::inside || next.module == "Detect") throw unsupported();
     if (row && !(*row == next))
       throw child.fault("differs from the module before it: a Sequential of different modules is not supported");
     row = next;

@@ -107,9 +107,9 @@ Report make_report(const std::string& path, const std::string& scale, int batch,
           (conv2d_cpu_kernel(*conv).packed_floats(*conv) + static_cast<std::size_t>(conv->y.c)) * sizeof(float);
   const auto on_cuda = [&](Type type) {
     try {
-      return cuda_memory(
-          compile(graph, no_weights(graph), batch, report.input, false, {type, true, 1, Report::kMultiprocessors}));
-    } catch (const Error&) {
+      return cuda_memory(compile(graph, no_weights(graph), batch, report.input, false,
+                                 {.type = type, .cuda = true, .multiprocessors = Report::kMultiprocessors}));
+    } catch (const TooLarge&) {
       return CudaMemory{};  // too large for CUDA, though not for the CPU
     }
   };

@@ -36,7 +36,7 @@ void lay_out(ShapeParser& shape, long channels, Conv2d& op) {
   op.weight = shape.weights(channels, op.kernel.h, op.kernel.w, op.x.c / op.groups);
   const std::size_t floats = op.weight.pixel(op.weight.n, 0, 0);
   std::size_t packed = 0;  // maximum over the CPU's kernels
-  for (const Conv2dCpuKernel* kernel : conv2d_cpu_kernels())
+  for (const Conv2dCpuKernel* kernel : kConv2dCpuKernels)
     if (kernel->supports(op)) packed = std::max(packed, kernel->packed_floats(op));
   if (packed > floats) shape.weights(1, 1, 1, static_cast<long>(packed - floats));
   op.bias = shape.weights(1, 1, 1, channels);

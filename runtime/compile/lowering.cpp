@@ -55,9 +55,9 @@ class Lowering {
     const Extent e = extents_[index(v)];
     const double image_elements = static_cast<double>(e.h) * e.w * pitch(v);
     if (batch_ * image_elements > kMaxElements || (target_.cuda && image_elements > std::numeric_limits<int>::max()))
-      throw Error("a tensor of " + std::to_string(e.h) + "x" + std::to_string(e.w) + " pixels of " +
-                  std::to_string(graph_.channels[index(v)]) + " channels is too large" +
-                  (target_.cuda ? " for CUDA" : ""));
+      throw TooLarge("a tensor of " + std::to_string(e.h) + "x" + std::to_string(e.w) + " pixels of " +
+                     std::to_string(graph_.channels[index(v)]) + " channels is too large" +
+                     (target_.cuda ? " for CUDA" : ""));
     return index(batch_) * index(e.h) * index(e.w) * index(pitch(v)) * size_of(types_[index(v)]);
   }
 
@@ -77,7 +77,7 @@ class Lowering {
     for (std::size_t v = 0; v < extents_.size(); ++v) {
       const double pixels = static_cast<double>(batch_) * extents_[v].h * extents_[v].w;
       if (pixels > kMaxPlannedPixels || pixels * graph_.channels[v] > kMaxPlannedElements)
-        throw Error(batch + " is too large");
+        throw TooLarge(batch + " is too large");
     }
   }
 
@@ -147,6 +147,12 @@ class Lowering {
   Tensor x(std::size_t i = 0) const { return tensor(node_->inputs[i]); }
   Tensor y() const { return tensor(node_->output); }
 
+  std::size_t weight_offset(ParameterId id) const {
+    const std::size_t offset = weights_.offsets[index(id)];
+    if (offset == PackedWeights::kNotPacked) throw Error(node_->name + ": its weights are not packed");
+    return offset;
+  }
+
   std::optional<Step> lower(const ConvOp& op) const {
     Conv2d step = describe_conv(graph_, op);
     step.x = x();
@@ -155,9 +161,8 @@ class Lowering {
     step.add = op.add;
     if (op.add) step.residual = x(1);
     const int c = step.x.c / op.groups;
-    step.weight = {
-        Space::weights, target_.type, weights_.offsets[index(op.weight)], step.y.c, op.kernel.h, op.kernel.w, c, c};
-    step.bias = {Space::weights, Type::f32, weights_.offsets[index(op.bias)], 1, 1, 1, step.y.c, step.y.c};
+    step.weight = {Space::weights, target_.type, weight_offset(op.weight), step.y.c, op.kernel.h, op.kernel.w, c, c};
+    step.bias = {Space::weights, Type::f32, weight_offset(op.bias), 1, 1, 1, step.y.c, step.y.c};
     if (target_.type != Type::u8) return step;
     return Conv2dInt8{step, quantization(node_->inputs[0]), quantization(node_->output),
                       op.add ? quantization(node_->inputs[1]) : Quantization{}};

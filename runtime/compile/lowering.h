@@ -5,9 +5,14 @@
 
 namespace cudet {
 
+/// The batch or the input is too large for the executor.
+class TooLarge : public Error {
+  using Error::Error;
+};
+
 /// Compiles an optimised graph to run on `batch` images of `input` pixels: infers shapes, assigns every value a place
 /// in the arena, and orders the steps. With `keep_rows`, the rows' results stay valid until the end. Throws Error with
-/// the label of the row that the size does not suit, or if the batch is too large.
+/// the label of the row that the size does not suit, and TooLarge.
 Program compile(const Graph& graph, const PackedWeights& weights, int batch, Extent input, bool keep_rows = false,
                 Target target = {});
 

@@ -54,12 +54,12 @@ PackedWeights pack_convolutions(const Graph& graph, ThreadPool* pool, Bytes weig
                                 Pack pack) {
   const auto parameter = [&](ParameterId id) -> const Parameter& { return graph.parameters[id]; };
   PackedWeights packed;
-  packed.offsets.assign(graph.parameters.size(), 0);
-  std::size_t bytes = 0, most = 0;
+  packed.offsets.assign(graph.parameters.size(), PackedWeights::kNotPacked);
+  std::size_t bytes = 0, max_elements = 0;
   const auto reserve = [&](ParameterId id, std::size_t size) {
     packed.offsets[id] = bytes;
     bytes += align_up(size);
-    most = std::max(most, element_count(parameter(id).shape));
+    max_elements = std::max(max_elements, element_count(parameter(id).shape));
   };
   std::vector<const Node*> convolutions;
   for (const Node& node : graph.nodes)
@@ -70,14 +70,13 @@ PackedWeights pack_convolutions(const Graph& graph, ThreadPool* pool, Bytes weig
     }
   packed.bytes = Buffer(bytes);
   const auto at = [&](ParameterId id) { return packed.bytes.data() + packed.offsets[id]; };
-  std::vector<Buffer> scratches(pool ? static_cast<std::size_t>(pool->threads())
-                                     : 1);  // each is allocated by its thread
+  std::vector<Buffer> scratches(pool ? pool->threads() : 1);  // each is allocated by its thread
   for_each_index(pool, static_cast<int>(convolutions.size()), [&](int i, int thread) {
     const Node& node = *convolutions[i];
     const ConvOp& op = std::get<ConvOp>(node.op);
     const Parameter &weight = parameter(op.weight), &bias = parameter(op.bias);
     Buffer& scratch = scratches[thread];
-    if (!scratch.data()) scratch = Buffer(most * sizeof(float));
+    if (!scratch.data()) scratch = Buffer(max_elements * sizeof(float));
     const std::span values(reinterpret_cast<float*>(scratch.data()), element_count(weight.shape));
     weight.values(values);
     to_channels_last(weight.shape, values);

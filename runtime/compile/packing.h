@@ -10,7 +10,8 @@ namespace cudet {
 
 struct PackedWeights {
   Buffer bytes;
-  std::vector<std::size_t> offsets;  // bytes, per parameter of the graph; 0 for parameters that are not packed
+  static constexpr std::size_t kNotPacked = static_cast<std::size_t>(-1);
+  std::vector<std::size_t> offsets;  // bytes, per parameter of the graph; kNotPacked if no kernel reads it
 };
 
 /// Returns a convolution without its tensors' addresses and sizes: what packing and planning of weights depend on.

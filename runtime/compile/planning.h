@@ -27,6 +27,7 @@ struct Target {
 /// The plan of a step whose kernel needs one; std::monostate for the others, whose tiles follow from their sizes.
 using StepPlan = std::variant<std::monostate, Conv2dCpuPlan, Conv2dInt8CpuPlan, Conv2dCudaPlan, ConvDySamplePlan>;
 
+/// Plans a step for the target's executor, which reads the plan in every run.
 StepPlan plan_step(const Step& step, const Target& target);
 
 }  // namespace cudet

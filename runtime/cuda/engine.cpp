@@ -167,10 +167,7 @@ void CudaEngine::send_images(const CudaProgram& program, Flight& flight, cudaStr
   check(cudaStreamWaitEvent(network, flight.letterboxed.get(), 0), "pictures");
   check(cudaEventRecord(flight.started.get(), network), "pictures");
   if (idle) return;
-  check(cudaMemcpyAsync(session_.memory().arena + program.input.offset, target.arena,
-                        program.input.pixel(program.batch, 0, 0) * size_of(input.type), cudaMemcpyDeviceToDevice,
-                        network),
-        "pictures");
+  session_.copy_next_input(program);
   check(cudaEventRecord(input_taken_.get(), network), "pictures");
 }
 

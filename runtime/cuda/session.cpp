@@ -20,10 +20,19 @@ CudaSession::CudaSession(const Model& model, Precision precision)
 
 CudaProgram& CudaSession::program(int batch, Extent input) {
   if (CudaProgram* cached = programs_.find(batch, input)) return *cached;
-  auto compiled = std::make_unique<CudaProgram>(
-      compile(model_.impl().graph, packed_, batch, input, false, {type_, true, 1, device_.multiprocessors}));
+  auto compiled =
+      std::make_unique<CudaProgram>(compile(model_.impl().graph, packed_, batch, input, false,
+                                            {.type = type_, .cuda = true, .multiprocessors = device_.multiprocessors}));
   reserve(cuda_memory(*compiled));
   return programs_.add(std::move(compiled));
+}
+
+void CudaSession::copy_next_input(const CudaProgram& program) {
+  const Tensor& input = program.input;
+  check(cudaMemcpyAsync(arena_.data() + input.offset, input_.data(),
+                        input.pixel(program.batch, 0, 0) * size_of(input.type), cudaMemcpyDeviceToDevice,
+                        network_stream()),
+        "pictures");
 }
 
 void CudaSession::reserve(const CudaMemory& needed) {

@@ -9,7 +9,8 @@
 namespace cudet {
 
 /// Packed weights, device memory, and the Programs of the batches and input sizes used last, on the calling thread's
-/// current device. Images are letterboxed on one stream and the network runs on another. Not thread-safe.
+/// current device, which must be current in every call. Images are letterboxed on one stream and the network runs on
+/// another. Not thread-safe.
 class CudaSession {
  public:
   /// Packs the weights and sends them to the device. Throws Error if the device or the precision is not available.
@@ -27,6 +28,8 @@ class CudaSession {
   void letterbox(const Frame& frame, const LetterboxFit& fit, const Tensor& input, int image, const Memory& memory) {
     sender_.letterbox({frame, fit, input, image}, memory, image_launches());
   }
+  /// Queues the copy of next_input() to the network's input in the arena, on the network's stream.
+  void copy_next_input(const CudaProgram& program);
   /// Queues the network, the search for candidates and NMS on the network's stream; with `all_outputs`, the whole
   /// output too.
   void run(const CudaProgram& program, bool all_outputs = false) {
@@ -48,7 +51,7 @@ class CudaSession {
   cudaStream_t image_stream() const { return image_stream_.get(); }
   cudaStream_t network_stream() const { return network_stream_.get(); }
   Memory memory() const { return {arena_.data(), weights_.data()}; }
-  /// The network's input for the next batch, while the network still reads the arena (DeviceMemory::input).
+  /// The network's input for the next batch, while the network still reads the arena (CudaMemory::input).
   Memory next_input() const { return {input_.data(), nullptr}; }
   std::byte* candidates() const { return candidates_.data(); }
   std::size_t device_bytes() const {

@@ -162,7 +162,7 @@ Size read_input(const Json& json) {
   if (!json.contains("input")) return {640, 640};
   const Json& size = json["input"].is_object() ? member(json["input"], "size") : json["input"];
   if (!size.is_array() || size.size() != 2) throw Error("\"input\" must be {\"size\": [height, width]}");
-  return {whole(size[0], "the input's height", 1, 8192), whole(size[1], "the input's width", 1, 8192)};
+  return {whole(size[0], "the input's height", 1, kMaxInput), whole(size[1], "the input's width", 1, kMaxInput)};
 }
 
 Description interpret(const Json& json, const std::string& path, const std::string& scale) {

@@ -14,7 +14,7 @@ std::vector<RowStatistics> count_rows(const Graph& graph, Extent input) {
     rows.push_back({graph.channels[v], extents[v], row.parameters, 0, 0});
   }
   for (const Node& node : graph.nodes) {
-    RowStatistics& row = rows[node.row];
+    RowStatistics& row = rows[node.row];  // other operators than these count nothing, as in Ultralytics
     if (const auto* conv = std::get_if<ConvOp>(&node.op)) {
       const std::vector<int>& shape = graph.parameters[conv->weight].shape;
       const double flops = 2 * pixels(node.output) * shape[0] * shape[1] * shape[2] * shape[3];

@@ -17,7 +17,7 @@ double tolerance(const Conv2dCpuKernel& kernel) {
 
 std::vector<const Conv2dCpuKernel*> kernels_for(const Conv2d& op) {
   std::vector<const Conv2dCpuKernel*> kernels;
-  for (const Conv2dCpuKernel* kernel : conv2d_cpu_kernels())
+  for (const Conv2dCpuKernel* kernel : kConv2dCpuKernels)
     if (kernel->supports(op)) kernels.push_back(kernel);
   return kernels;
 }

@@ -2,27 +2,32 @@
 #pragma once
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "runtime/compile/lowering.h"
 #include "runtime/compile/passes.h"
-#include "runtime/cpu/executor.h"
+#include "runtime/cpu/session.h"
 #include "runtime/model/model.h"
 #include "runtime/model/safetensors.h"
 
 namespace cudet::test {
 
-/// A compiled program with its arena and weights.
+/// A compiled program with its memory: a session's, or for the reference one of its own.
 class Network {
  public:
   enum class Kernels { reference, cpu };
 
-  Network(const Model& model, Kernels kernels, int batch, Extent input, bool keep_rows = false)
-      : kernels_(kernels),
-        weights_(pack(model, kernels)),
-        program(compile(model.impl().graph, weights_, batch, input, keep_rows)),
-        arena_(program.memory.bytes) {
-    std::memset(arena_.data(), 0xff, arena_.bytes());  // NaN, so that reading what no step has written shows
+  Network(const Model& model, Kernels kernels, int batch, Extent input, bool keep_rows = false, int threads = 2) {
+    if (kernels == Kernels::cpu) {
+      session_.emplace(model, CpuSession::Options{.threads = threads, .keep_rows = keep_rows});
+      program = session_->program(batch, input);
+    } else {
+      weights_ = pack_for_reference(model.impl().graph);
+      program = compile(model.impl().graph, weights_, batch, input, keep_rows);
+      arena_ = Buffer(program.memory.bytes);
+    }
+    std::memset(memory().arena, 0xff, program.memory.bytes);  // NaN, so that reading what no step has written shows
   }
 
   /// Writes an image (H, W, 3, RGB, u8) to the input, scaled to 0..1.
@@ -31,12 +36,7 @@ class Network {
     for (std::size_t i = 0; i < picture.data.size(); ++i)
       x[i] = static_cast<float>(std::to_integer<int>(picture.data[i])) / 255.0f;
   }
-  void run(int threads = 2) {
-    if (kernels_ == Kernels::reference)
-      run_reference(program, memory());
-    else
-      CpuExecutor(threads).run(program, memory());
-  }
+  void run() { session_ ? session_->run(program) : run_reference(program, memory()); }
   /// Values of one image of a tensor in the layout of the reference: C, H, W.
   std::vector<float> channels_first(const Tensor& t, int image = 0) const {
     std::vector<float> values;
@@ -46,21 +46,13 @@ class Network {
         for (int x = 0; x < t.w; ++x) values.push_back(data[t.pixel(image, y, x) + c]);
     return values;
   }
-  Memory memory() const { return {arena_.data(), weights_.bytes.data()}; }
+  Memory memory() const { return session_ ? session_->memory() : Memory{arena_.data(), weights_.bytes.data()}; }
 
- private:
-  static PackedWeights pack(const Model& model, Kernels kernels) {
-    const Graph& graph = model.impl().graph;
-    return kernels == Kernels::cpu ? pack_for_cpu(graph) : pack_for_reference(graph);
-  }
-
-  Kernels kernels_;
-  PackedWeights weights_;
-
- public:
   Program program;
 
  private:
+  std::optional<CpuSession> session_;
+  PackedWeights weights_;
   Buffer arena_;
 };
 

@@ -63,21 +63,21 @@ TEST(Network, BatchAndSharedMemoryDoNotChangeResults) {
   const StoredTensor other{picture.dtype, picture.shape, reversed};
   const Extent size{static_cast<int>(picture.shape[0]), static_cast<int>(picture.shape[1])};
 
-  Network apart(model, Network::Kernels::cpu, 1, size, true);
+  Network apart(model, Network::Kernels::cpu, 1, size, true, 1);
   apart.set_input(0, picture);
-  apart.run(1);
+  apart.run();
   const std::vector<float> first = apart.channels_first(apart.program.output);
   apart.set_input(0, other);
-  apart.run(1);
+  apart.run();
   const std::vector<float> second = apart.channels_first(apart.program.output);
   ASSERT_NE(first, second);
 
-  Network together(model, Network::Kernels::cpu, 3, size);
+  Network together(model, Network::Kernels::cpu, 3, size, false, 3);
   ASSERT_LT(together.program.memory.bytes, together.program.activation_bytes);
   together.set_input(0, other);
   together.set_input(1, picture);
   together.set_input(2, other);
-  together.run(3);
+  together.run();
   EXPECT_EQ(together.channels_first(together.program.output, 0), second);
   EXPECT_EQ(together.channels_first(together.program.output, 1), first);
   EXPECT_EQ(together.channels_first(together.program.output, 2), second);

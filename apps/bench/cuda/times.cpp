@@ -44,12 +44,7 @@ class BenchSession {
   cudaStream_t stream() const { return session_.network_stream(); }
   const CudaProgram& program() const { return *program_; }
   /// Copies the image to the network's input again, since later values overwrite it.
-  void copy_input() {
-    const Tensor& input = program_->input;
-    check(cudaMemcpyAsync(session_.memory().arena + input.offset, session_.next_input().arena,
-                          input.pixel(program_->batch, 0, 0) * size_of(input.type), cudaMemcpyDeviceToDevice, stream()),
-          "picture");
-  }
+  void copy_input() { session_.copy_next_input(*program_); }
   void launch_graph() { check(cudaGraphLaunch(program_->graph.get(), stream()), "network"); }
   void launch_steps() { session_.run(*program_); }
   void launch_step(std::size_t i) { session_.run_step(*program_, i); }

@@ -1,7 +1,7 @@
 // The CPU's convolution kernels: one table, which the executor, the tests and bench use.
 #pragma once
 #include <cstddef>
-#include <span>
+#include <type_traits>
 #include <variant>
 
 #include "kernels/conv2d/cpu/blocks.h"
@@ -44,6 +44,8 @@ struct Conv2dCpuPlan {
 /// A kernel for f32 on N, H, W, C, compiled for every instruction set; the best one is picked at run time.
 struct Conv2dCpuKernel {
   const char* name;
+  /// Depends on the channels, kernel, stride, dilation and groups alone: it is asked before sizes are known, to pack
+  /// weights, and again when a Program is compiled.
   bool (*supports)(const Conv2d&);
 
   /// Floats of the packed weights. The size and the order depend on the channels, kernel, stride, dilation and groups
@@ -70,11 +72,19 @@ extern const Conv2dCpuKernel conv2d_cpu_direct;
 /// taps (winograd_plan.h), a quarter of that: block, C, 9 taps, channel of the block.
 extern const Conv2dCpuKernel conv2d_cpu_winograd;
 
-/// All kernels, specialised ones before general ones.
-std::span<const Conv2dCpuKernel* const> conv2d_cpu_kernels();
-/// The kernel that the executor uses: the first that supports the convolution.
-const Conv2dCpuKernel& conv2d_cpu_kernel(const Conv2d& op);
-/// That kernel's plan.
-Conv2dCpuPlan conv2d_cpu_plan(const Conv2d& op, int threads);
+/// All kernels, specialised ones before general ones. The last one supports every convolution.
+inline constexpr const Conv2dCpuKernel* kConv2dCpuKernels[] = {&conv2d_cpu_winograd, &conv2d_cpu_direct};
+
+/// Returns the kernel that the executor uses: the first that supports the convolution.
+inline const Conv2dCpuKernel& conv2d_cpu_kernel(const Conv2d& op) {
+  for (const Conv2dCpuKernel* kernel : kConv2dCpuKernels)
+    if (kernel->supports(op)) return *kernel;
+  return conv2d_cpu_direct;
+}
+/// Returns that kernel's plan.
+inline Conv2dCpuPlan conv2d_cpu_plan(const Conv2d& op, int threads) {
+  return conv2d_cpu_kernel(op).plan(op, threads);
+}
+static_assert(std::is_trivially_copyable_v<Conv2dCpuPlan>);
 
 }  // namespace cudet

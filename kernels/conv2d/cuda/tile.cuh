@@ -1,5 +1,5 @@
-// A tile of the convolution, computed by one block: load, multiply, and the exchange of sums between blocks that share
-// a tile.
+// A tile's sums, computed by one block: load and multiply. kernel.cuh exchanges the sums of blocks that share a tile,
+// and stores them.
 //
 // Implicit GEMM: rows are output pixels, columns are output channels, and the depth is summed over chunks of input
 // channels and their taps. A chunk of the input with its border (the patch) is copied to shared memory once and serves

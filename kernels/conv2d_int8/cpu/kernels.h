@@ -68,6 +68,8 @@ struct Conv2dInt8CpuPlan {
 /// As Conv2dCpuKernel.
 struct Conv2dInt8CpuKernel {
   const char* name;
+  /// Depends on the channels, kernel, stride, dilation and groups alone: it is asked before sizes are known, to pack
+  /// weights, and again when a Program is compiled.
   bool (*supports)(const Conv2d&);
 
   /// Bytes of the packed weights. The size depends on the channels, kernel, stride, dilation and groups alone.
