@@ -19,9 +19,6 @@ HIGHWAY ?= $(if $(filter yes,$(STATIC)),headers)
 # and CUDA_LIB, the folder of the target's libcudart.
 CUDART ?= $(if $(CROSS),static,shared)
 NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
-# With CI=true, make fails if detect or libcudet.so has more megabytes than this: 10, and one per compute capability or PTX.
-# nvcc compresses kernels well enough from CUDA 13 on.
-SIZE_LIMIT ?= $(if $(filter yes,$(PROFILE)),,$(if $(call nvcc_from,13),$(shell expr 10 + $(words $(CUDA_ARCHS) $(CUDA_PTX)))))
 # Linked into the programs, which label boxes with it.
 FONT ?= /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 
@@ -112,8 +109,7 @@ FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(TARGETS) $(CROSS_INCLUDES) -std=c+
   $(if $(HIGHWAY),-DHWY_COMPILE_ONLY_STATIC $(patsubst %,-isystem %,$(filter-out headers,$(HIGHWAY))))
 HIGHWAY_LIBS := $(if $(HIGHWAY),,-lhwy)
 COMPILE = $(CXX) $(FLAGS) $(OWN_FLAGS) $(CPPFLAGS) $(CXXFLAGS)
-# -gz compresses debug information, which makes the programs half as large.
-LINK = $(CXX) -pthread -gz $(INSTRUMENT) $(CROSS_LIBRARIES) $(LDFLAGS)
+LINK = $(CXX) -pthread $(INSTRUMENT) $(CROSS_LIBRARIES) $(LDFLAGS)
 
 # The major version of nvcc; nvcc's list of compute capabilities, and those of them that nvidia-smi names here.
 NVCC_MAJOR := $(if $(NVCC),$(shell $(NVCC) --version 2>/dev/null | sed -n 's/.*release \([0-9]*\)\..*/\1/p'))
@@ -184,25 +180,11 @@ CUDA_TESTS := $(call objects,$(shell find tests -name '*_cuda_test.cpp') tests/m
 # Optimize less where speed does not matter, to compile faster. In apps, speed matters in images and measurements only.
 APP_FLAGS := $(if $(filter asan,$(CONFIG)),-O0,$(if $(filter -O3,$(OPTIMIZE)),-O1 -Wno-maybe-uninitialized))
 TEST_FLAGS := $(if $(filter asan,$(CONFIG)),-O0,-O1 -Wno-maybe-uninitialized)
-FAST_APPS := $(if $(filter asan,$(CONFIG)),,$(filter $O/apps/image/% $O/apps/bench/%,$(APPS)))
-$(filter-out $(FAST_APPS),$(APPS)): OWN_FLAGS := $(APP_FLAGS)
-# Precompiled headers, since parsing headers takes a third of the compile time. tidy compiles the library and the apps
-# without them, so a missing include is found. That of tests is GoogleTest's header alone, which all tests include. Kernels
-# compiled for several instruction sets go without: they take longest, and start at once.
-precompiled = -include $O/pch/$1.h -Winvalid-pch
-PRECOMPILED_tests := gtest/gtest.h
-PRECOMPILED_library := algorithm array cmath cstdint cstring filesystem functional map memory mutex numeric optional set span \
-  string string_view thread variant vector
-PRECOMPILED_apps := $(PRECOMPILED_library) charconv chrono fstream iomanip iostream sstream CLI/CLI.hpp nlohmann/json.hpp
-$(TESTS) $(CUDA_TESTS): OWN_FLAGS := $(TEST_FLAGS) $(call precompiled,tests)
+$(if $(filter asan,$(CONFIG)),$(APPS),$(filter-out $O/apps/image/% $O/apps/bench/%,$(APPS))): OWN_FLAGS := $(APP_FLAGS)
+# GoogleTest's header is precompiled: parsing it takes longer than most tests. It hides no missing include, since it is the
+# only one there, and nearly all tests include it.
+$(TESTS) $(CUDA_TESTS): OWN_FLAGS := $(TEST_FLAGS) -include $O/pch/tests.h -Winvalid-pch
 $(TESTS) $(CUDA_TESTS): $O/pch/tests.h.gch
-ifeq ($(CONFIG),release)
-PRECOMPILED_LIBRARY := $(filter-out $(call objects,$(shell grep -rl foreach_target --include=*.cpp kernels)),$(LIBRARY))
-$(PRECOMPILED_LIBRARY): OWN_FLAGS := $(call precompiled,library)
-$(PRECOMPILED_LIBRARY): $O/pch/library.h.gch
-$(filter-out $(FAST_APPS),$(APPS)): OWN_FLAGS := $(APP_FLAGS) $(call precompiled,apps)
-$(filter-out $(FAST_APPS),$(APPS)): $O/pch/apps.h.gch
-endif
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$D/%,$(sort $(wildcard tests/fuzz/*_fuzz.cpp)))
 SOURCES := $(sort $(shell find apps kernels layers runtime tests -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh'))
 HEADERS := runtime/cudet.h kernels/error.h kernels/frame.h
@@ -212,7 +194,7 @@ EMULATOR := $(abspath build/emulator)
 # Records of a build: its flags, its source files, and the CUDA settings of detect. Objects and programs depend on the
 # first two, so a change makes them again. Rules write them, so only a make that builds objects does, and only if the text
 # changes.
-FLAGS_RECORD := $(strip $(COMPILE) $(APP_FLAGS) $(TEST_FLAGS) $(PRECOMPILED_apps) $(NVCC_FLAGS) $(LINK) $(LDLIBS) $(CUDA_LIBS) $(FONT))
+FLAGS_RECORD := $(strip $(COMPILE) $(APP_FLAGS) $(TEST_FLAGS) $(NVCC_FLAGS) $(LINK) $(LDLIBS) $(CUDA_LIBS) $(FONT))
 SOURCES_RECORD := $(strip $(LIBRARY) $(APPS) $(TESTS) $(CUDA_TESTS))
 CUDA_RECORD := $(if $(filter yes,$(CUDA)),CUDA=yes CUDA_ARCHS="$(strip $(CUDA_ARCHS))" CUDA_PTX="$(strip $(CUDA_PTX))",CUDA=no)
 # record(FILE,TEXT): write TEXT to FILE unless it is there already. strip also removes a newline that $(file <) can leave.
@@ -220,7 +202,7 @@ record = $(if $(findstring |$2|,|$(strip $(file <$1))|),,$(shell mkdir -p $(dir 
 
 # ---- Targets for users
 all: $(PROGRAMS) $D/libcudet.a $D/libcudet.so  ## build programs and libraries in build/, with CUDA if nvcc is installed
-	@$(if $(and $(filter yes,$(CUDA)),$(SIZE_LIMIT)),.ci/sizes.sh $(SIZE_LIMIT) $D/detect $D/libcudet.so)
+	@$(if $(SIZE_LIMIT),.ci/sizes.sh $(SIZE_LIMIT) $D/detect $D/libcudet.so)
 
 help:  ## list the targets
 	@echo 'make [TARGET] [CROSS=aarch64-linux-gnu-] [DEPS=no] [V=1]'
@@ -362,13 +344,10 @@ $O/%.o: %.S $(FONT) $O/flags
 $(FONT):
 	@echo '$(FONT) is missing: `make deps` installs it (fonts-dejavu-core), FONT=FILE.ttf names another' >&2; false
 
-$O/pch/tests.h.gch: OWN_FLAGS := $(TEST_FLAGS)
-$O/pch/library.h.gch: OWN_FLAGS :=
-$O/pch/apps.h.gch: OWN_FLAGS := $(APP_FLAGS)
-$O/pch/%.h.gch: $O/flags
+$O/pch/tests.h.gch: $O/flags
 	@mkdir -p $(@D)
-	@printf '#include <%s>\n' $(PRECOMPILED_$*) >$(@:.gch=)
-	$Q$(COMPILE) -x c++-header $(@:.gch=) -o $@
+	@echo '#include <gtest/gtest.h>' >$(@:.gch=)
+	$Q$(CXX) $(FLAGS) $(TEST_FLAGS) $(CPPFLAGS) $(CXXFLAGS) -x c++-header $(@:.gch=) -o $@
 
 # Append (q), because objects of different folders can have the same name.
 $D/libcudet.a: $(LIBRARY) $O/flags $O/sources
