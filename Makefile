@@ -98,8 +98,8 @@ export UBSAN_OPTIONS := log_path=$D/report:print_stacktrace=1
 endif
 
 # Highway compiles each kernel for the baseline (SSE2 on x86-64), AVX2 and AVX-512; the best one is chosen at run time.
-# SSSE3 and SSE4 are left out: they take a quarter of the compile time and help only processors without AVX2. SVE is left
-# out because kernels keep vectors in arrays, and SVE's vectors have no fixed size; those processors use NEON.
+# SSSE3 and SSE4 are left out: they take a quarter of the compile time and help only processors without AVX2. SVE is
+# left out because kernels keep vectors in arrays, and SVE's vectors have no fixed size; those processors use NEON.
 TARGETS := -DHWY_DISABLED_TARGETS='(HWY_SSSE3|HWY_SSE4|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)'
 
 # CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS are reserved for the user.
@@ -110,7 +110,7 @@ HIGHWAY_LIBS := $(if $(HIGHWAY),,-lhwy)
 COMPILE = $(CXX) $(FLAGS) $(OWN_FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK = $(CXX) -pthread $(INSTRUMENT) $(CROSS_LIBRARIES) $(LDFLAGS)
 
-# The major version of nvcc; the compute capabilities that nvcc supports, and those of them that this machine's GPUs have.
+# The major version of nvcc, the compute capabilities that it supports, and those of them that this machine's GPUs have.
 NVCC_MAJOR := $(if $(NVCC),$(shell $(NVCC) --version 2>/dev/null | sed -n 's/.*release \([0-9]*\)\..*/\1/p'))
 nvcc_from = $(if $(NVCC_MAJOR),$(shell [ $(NVCC_MAJOR) -ge $1 ] && echo yes))
 NVCC_ARCHS = $(patsubst sm_%,%,$(shell $(NVCC) --list-gpu-code))
@@ -326,8 +326,8 @@ includes-check:  ## fail if an include breaks the order apps, runtime, layers, k
 	@.ci/includes.sh $(SOURCES)
 
 # ---- Rules
-# These rules always run, but a record is new only if its text changed. Because of the +, `make -n` runs them too, so that
-# it lists the right commands.
+# These rules always run, but a record is new only if its text changed. Because of the +, `make -n` runs them too and
+# lists the right commands.
 $O/flags: FORCE
 	+@:$(call record,$@,$(FLAGS_RECORD))
 $O/sources: FORCE
