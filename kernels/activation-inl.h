@@ -19,8 +19,9 @@ template <class D, class V = hwy::HWY_NAMESPACE::Vec<D>>
 HWY_INLINE V one_plus_exp_negative(D d, V x) {
   namespace hn = hwy::HWY_NAMESPACE;
   const hn::RebindToUnsigned<D> bits;
-  // e^−x = 2^n · 2^f with n + f = −x · log2 e, |f| <= ½. Adding 1.5 · 2^23 rounds to the integer n, in the low bits; the
-  // added 127 makes them the exponent of 2^n. At the bounds n is −127 (exponent 0, so 2^n is zero) and 128 (infinity).
+  // e^−x = 2^n · 2^f with n + f = −x · log2 e, |f| <= ½. Adding 1.5 · 2^23 rounds to the integer n, in the low bits;
+  // the added 127 makes them the exponent of 2^n. At the bounds n is −127 (exponent 0, so 2^n is zero) and 128
+  // (infinity).
   const V negative_log2_e = hn::Set(d, -1.44269504f);
   const V round = hn::Set(d, 0x1.8p23f + 127);
   const V bounded = hn::Min(hn::Max(x, hn::Set(d, -88.7f)), hn::Set(d, 88.0f));

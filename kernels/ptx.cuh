@@ -1,5 +1,5 @@
-// All PTX of the kernels, and the buffer of dynamic shared memory. Words in quotation marks are chapters of the PTX ISA.
-// tests/simt has a stand-in of the same name for compilers without PTX.
+// All PTX of the kernels, and the buffer of dynamic shared memory. Words in quotation marks are chapters of the PTX
+// ISA. tests/simt has a stand-in of the same name for compilers without PTX.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -63,8 +63,8 @@ __device__ __forceinline__ void cp_async_commit() {
   asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
 }
-/// Waits until all of the thread's groups except the newest N have completed. A barrier must follow before other threads
-/// read the copied data.
+/// Waits until all of the thread's groups except the newest N have completed. A barrier must follow before other
+/// threads read the copied data.
 template <int N>
 __device__ __forceinline__ void cp_async_wait() {
 #if __CUDA_ARCH__ >= 800

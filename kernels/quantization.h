@@ -32,8 +32,8 @@ inline std::uint8_t quantize(double r, Quantization to) {
   return static_cast<std::uint8_t>(q > 0 ? std::min(q, 255.0) : q <= 0 ? 0 : to.zero);
 }
 
-/// Quantises a channel's `count` finite weights: writes w, in −127..127, with weight(k) ≈ w(k) · s, and returns s, which
-/// is 0 if all weights are 0. If the weights already have the form w · s up to rounding, the result is that w.
+/// Quantises a channel's `count` finite weights: writes w, in −127..127, with weight(k) ≈ w(k) · s, and returns s,
+/// which is 0 if all weights are 0. If the weights already have the form w · s up to rounding, the result is that w.
 inline float quantize_weights(const float* weight, std::size_t count, std::int8_t* w) {
   float largest = 0;
   for (std::size_t k = 0; k < count; ++k) largest = std::max(largest, std::abs(weight[k]));

@@ -83,7 +83,8 @@ CUDET_HD constexpr bool vectorizable(const Tensor& t) {
   return in_vectors(t, t.c);
 }
 
-/// Calls f with a Vector of `type`: 16 bytes if `whole`, else one element. Only the type of f's argument is of interest.
+/// Calls f with a Vector of `type`: 16 bytes if `whole`, else one element. Only the type of f's argument is of
+/// interest.
 template <class F>
 void with_vector(Type type, bool whole, F f) {
   if (type == Type::f16)

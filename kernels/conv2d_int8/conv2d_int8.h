@@ -8,7 +8,8 @@ namespace cudet {
 
 /// Conv2d of the real numbers that x and residual represent, with 8-bit weights: weight(k, ·) = w · s(k), w integers in
 /// −127..127, s(k) the channel's largest absolute weight / 127, as quantize_weights computes them. Sums are integers;
-/// bias, activation and residual are f32. Outside the image, x is zero. The reference takes weights of the form w · s(k).
+/// bias, activation and residual are f32. Outside the image, x is zero. The reference takes weights of the form w ·
+/// s(k).
 struct Conv2dInt8 {
   static constexpr const char* kName = "conv2d_int8";
   Conv2d conv;  // x: u8; y: u8, or f32 if there is no residual; residual: u8. weight: for the reference f32 of layout

@@ -1,4 +1,4 @@
-// Hosts a model's Programs on a CUDA device. The engine and bench run networks through it.
+// Runs a model's Programs on a CUDA device. The engine and bench run networks through it.
 #pragma once
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/picture_sender.h"
@@ -8,8 +8,9 @@
 
 namespace cudet {
 
-/// Packed weights, device memory, and the Programs of the batches and input sizes used last, on the calling thread's
-/// current device. Images are letterboxed on one stream and the network runs on another. Not thread-safe.
+/// Owns packed weights, device memory, and the Programs of the most recently used batches and input sizes, on the
+/// calling thread's current device. Images are letterboxed on one stream and the network runs on another. Not
+/// thread-safe.
 class CudaSession {
  public:
   /// Packs the weights and sends them to the device. Throws Error if the device or the precision is not available.
@@ -18,9 +19,9 @@ class CudaSession {
   CudaSession(const CudaSession&) = delete;  // owns the device's memory
   CudaSession& operator=(const CudaSession&) = delete;
 
-  /// Returns the Program for `batch` images of `input` pixels, compiled or from the cache, and makes room for it. Valid
-  /// until the next call. A cached size allocates nothing; a new one may wait until the device is idle. Throws Error if
-  /// memory does not suffice.
+  /// Returns the Program for `batch` images of `input` pixels, compiled or from the cache, and allocates the device
+  /// memory that it needs. Valid until the next call. A cached size allocates nothing; a new one may wait until the
+  /// device is idle. Throws Error if there is not enough memory.
   CudaProgram& program(int batch, Extent input);
 
   /// Queues the letterbox of a frame into image `image` of `input`, a tensor of `memory`, on the images' stream.
@@ -48,7 +49,7 @@ class CudaSession {
   cudaStream_t image_stream() const { return image_stream_.get(); }
   cudaStream_t network_stream() const { return network_stream_.get(); }
   Memory memory() const { return {arena_.data(), weights_.data()}; }
-  /// The network's input for the next batch, while the network still reads the arena (DeviceMemory::input).
+  /// The network's input for the next batch, while the network still reads the arena (CudaMemory::input).
   Memory next_input() const { return {input_.data(), nullptr}; }
   std::byte* candidates() const { return candidates_.data(); }
   std::size_t device_bytes() const {

@@ -41,8 +41,8 @@ struct BlockRanges {
 /// zeros in the remaining lanes. `to` has `pitch` floats from e to e + 1.
 void pack_block(const float* rows, std::size_t stride, int lanes, std::size_t count, float* to, std::size_t pitch);
 
-/// Reshapes every image of a pointwise convolution to one row, so that kernels need not handle the ends of rows. Returns
-/// any other convolution unchanged.
+/// Reshapes every image of a pointwise convolution to one row, so that kernels need not handle the ends of rows.
+/// Returns any other convolution unchanged.
 Conv2d pointwise_as_row(Conv2d op);
 
 }  // namespace cudet

@@ -49,8 +49,8 @@ struct Conv2dCpuKernel {
   /// Floats of the packed weights. The size and the order depend only on the channels, kernel, stride, dilation and
   /// groups, so weights can be packed before the input's size is known.
   std::size_t (*packed_floats)(const Conv2d&);
-  /// Packs weights of layout K, R, S, C/groups, in the same order for every instruction set. For speed, `packed` and its
-  /// copy in Memory::weights should be 64-byte aligned.
+  /// Packs weights of layout K, R, S, C/groups, in the same order for every instruction set. For speed, `packed` and
+  /// its copy in Memory::weights should be 64-byte aligned.
   void (*pack)(const Conv2d&, const float* weight, float* packed);
 
   /// Divides the work into tiles that suit `threads` threads, at least 1.
@@ -64,10 +64,10 @@ struct Conv2dCpuKernel {
 /// 16 output channels, R, S, C/groups, channel of the block; a group's last block is padded with zeros.
 extern const Conv2dCpuKernel conv2d_cpu_direct;
 /// Winograd's algorithm on patches of 4×4 outputs, for kernels of 3×3 with dilation and groups 1, C a multiple of 16,
-/// and stride 1, or stride 2 with at least 32 input channels. Error: about ten times that of the direct kernel, or three
-/// times with stride 2. A NaN or an infinity in the input may reach all outputs of the patches that read it. Packed
-/// weights: block of 16 output channels, 36 transformed weights, C, channel of the block. If the convolution keeps its
-/// taps (winograd_plan.h), they take a quarter of that: block, C, 9 taps, channel of the block.
+/// and stride 1, or stride 2 with at least 32 input channels. Error: about ten times that of the direct kernel, or
+/// three times with stride 2. A NaN or an infinity in the input may reach all outputs of the patches that read it.
+/// Packed weights: block of 16 output channels, 36 transformed weights, C, channel of the block. If the convolution
+/// keeps its taps (winograd_plan.h), they take a quarter of that: block, C, 9 taps, channel of the block.
 extern const Conv2dCpuKernel conv2d_cpu_winograd;
 
 /// All kernels, specialised ones before general ones.

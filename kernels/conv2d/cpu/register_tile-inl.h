@@ -28,17 +28,17 @@ constexpr int kLanes = static_cast<int>(hn::MaxLanes(kFloats));
 constexpr int kVectors = kConv2dBlock / kLanes;  // per block
 static_assert(kConv2dBlock % kLanes == 0, "a block is whole vectors");
 
-// A register tile holds the sums of kPixels pixels by kBlocks blocks, in kPixels · kBlocks · kVectors registers. Sums and
-// operands fit 32 registers (AVX-512, NEON) or 16. More than 8 registers of sums hide the latency of the multiply-add;
-// more pixels mean fewer loads of weights.
+// A register tile holds the sums of kPixels pixels by kBlocks blocks, in kPixels · kBlocks · kVectors registers. Sums
+// and operands fit 32 registers (AVX-512, NEON) or 16. More than 8 registers of sums hide the latency of the
+// multiply-add; more pixels mean fewer loads of weights.
 constexpr int kBlocks = kLanes == 16 ? 2 : 1;
 constexpr int kPixels = kLanes == 16 ? 8 : kLanes == 8 ? 6 : kLanes == 4 ? (HWY_ARCH_ARM_A64 ? 6 : 2) : 1;
 
 template <int kN>
 using Constant = std::integral_constant<int, kN>;
 
-// Covers pixels [first, last) with calls of tile(Constant<M>, pixel), each for M pixels from `pixel` on: M is kM while at
-// least kM pixels are left, then smaller.
+// Covers pixels [first, last) with calls of tile(Constant<M>, pixel), each for M pixels from `pixel` on: M is kM while
+// at least kM pixels are left, then smaller.
 template <int kM, class Tile>
 HWY_INLINE void for_each_tile(int first, int last, const Tile& tile) {
   for (; last - first >= kM; first += kM) tile(Constant<kM>(), first);
@@ -59,8 +59,8 @@ struct BlockChannels {
   }
 };
 
-// Covers the blocks of a range, or [first, last), with calls of body(Constant<B>, block), each for B neighbouring blocks
-// of one group from `block` on; B is kBlocks or 1.
+// Covers the blocks of a range, or [first, last), with calls of body(Constant<B>, block), each for B neighbouring
+// blocks of one group from `block` on; B is kBlocks or 1.
 template <class Body>
 HWY_INLINE void for_each_block(const Conv2dBlocks& blocks, int first, int last, const Body& body) {
   for (int block = first, width; block < last; block += width) {

@@ -1,5 +1,5 @@
-// Code that the f32 and the 8-bit Winograd kernels share: the positions of a tile's patches in the input and the output,
-// and the multiplication of their points. For Highway. Included once per target, so the guard below toggles.
+// Code that the f32 and the 8-bit Winograd kernels share: the positions of a tile's patches in the input and the
+// output, and the multiplication of their points. For Highway. Included once per target, so the guard below toggles.
 #if defined(CUDET_KERNELS_CONV2D_CPU_WINOGRAD_PATCHES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef CUDET_KERNELS_CONV2D_CPU_WINOGRAD_PATCHES_INL_H
 #undef CUDET_KERNELS_CONV2D_CPU_WINOGRAD_PATCHES_INL_H

@@ -2,13 +2,13 @@
 // Neural Networks", 2015.
 //
 // A patch of 4×4 output pixels is computed from a square of input pixels. Transforms along both axes convert the square
-// to the same number of values, its points, and the kernel to weights for them. The product of a point and its weight is
-// summed over the input channels. A last transform converts the sums at all points to the 16 outputs. Along one axis
+// to the same number of values, its points, and the kernel to weights for them. The product of a point and its weight
+// is summed over the input channels. A last transform converts the sums at all points to the 16 outputs. Along one axis
 // (winograd_transforms-inl.h):
 //
 // - stride 1, F(4, 3): 6 pixels give 6 points. A patch takes 36 products per pair of channels; the plain sum takes 144.
-// - stride 2: 9 pixels give 9 points, four of which are pixels that only the kernel's middle tap reads. A patch takes 81
-//   products.
+// - stride 2: 9 pixels give 9 points, four of which are pixels that only the kernel's middle tap reads. A patch takes
+//   81 products.
 //
 // These four points have the same weight, so both variants have 6 weights along an axis and 36 in total.
 //
@@ -50,7 +50,8 @@ constexpr int kWinogradChunk = 64;          // input channels whose weights are 
 constexpr int kWinogradPadding = 16;        // floats between points, so that they do not share sets of the cache
 constexpr int kWinogradProducts = 27 * 12;  // maximum products of a tile per pass and output channel
 // Floats of a tile's values, sums and products: enough for 25 patches by 160 output channels. The sums are half of them
-// and are accessed only at the end of a pass; the other half, which is reused often, fits a second-level cache of 512 KB.
+// and are accessed only at the end of a pass; the other half, which is reused often, fits a second-level cache of 512
+// KB.
 constexpr int kWinogradRoom = (528 << 10) / 4;
 
 /// Whether the packed weights are the plain taps, which every tile transforms. True if the transformed weights would be
@@ -76,9 +77,9 @@ struct Conv2dWinogradPlan {
 /// Returns the plan with the minimum estimated time on `threads` threads.
 Conv2dWinogradPlan winograd_plan(const Conv2d& op, int threads);
 
-/// Floats of a tile's values: a pass's points of one chunk of channels of each patch. The tile's memory starts with them.
-/// The sums of each patch and output channel follow, and then, if there are several chunks, the products, which are
-/// accumulated chunk by chunk.
+/// Floats of a tile's values: a pass's points of one chunk of channels of each patch. The tile's memory starts with
+/// them. The sums of each patch and output channel follow, and then, if there are several chunks, the products, which
+/// are accumulated chunk by chunk.
 constexpr int winograd_values(int points, int patches, int chunk) {
   return points * (patches * chunk + kWinogradPadding);
 }

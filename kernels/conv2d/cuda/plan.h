@@ -1,6 +1,6 @@
 // The plan of a convolution on CUDA: which kernel runs it, how its weights are packed, how its work is divided among
-// blocks, and the layout of a block's shared memory. Host code without CUDA headers, so that plans can be made and tested
-// without CUDA; device code includes it too. "Convolution on CUDA" in kernels/README.md explains the design.
+// blocks, and the layout of a block's shared memory. Host code without CUDA headers, so that plans can be made and
+// tested without CUDA; device code includes it too. "Convolution on CUDA" in kernels/README.md explains the design.
 #pragma once
 #include <iterator>
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace cudet {
 
-/// The kernels. All except `general` need groups 1, no dilation, and input channels in whole 16-byte vectors, for f16 in
-/// pairs of vectors: C is a multiple of 16 in f16 and of 4 in f32. Exception: the network's first layer, with C = 3.
+/// The kernels. All except `general` need groups 1, no dilation, and input channels in whole 16-byte vectors, for f16
+/// in pairs of vectors: C is a multiple of 16 in f16 and of 4 in f32. Exception: the network's first layer, with C = 3.
 enum class Conv2dKind : unsigned char {
   pointwise,        // 1x1, stride 1, no padding: one index counts the pixels of all rows and images
   conv3x3,          // 3x3, stride 1

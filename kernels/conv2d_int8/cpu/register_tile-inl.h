@@ -59,9 +59,9 @@ HWY_INLINE void accumulate_pairs(const std::int16_t* const (&x)[kM], const std::
   }
 }
 
-// x · σ(x) for an 8-bit result: error at most 5e-4 · |x|, an eighth of the quantisation step. The same algorithm as silu
-// in activation-inl.h, with a shorter polynomial (minimax relative error 7.5e-5) and an approximate reciprocal of at
-// least 11 bits.
+// x · σ(x) for an 8-bit result: error at most 5e-4 · |x|, an eighth of the quantisation step. The same algorithm as
+// silu in activation-inl.h, with a shorter polynomial (minimax relative error 7.5e-5) and an approximate reciprocal of
+// at least 11 bits.
 HWY_INLINE Floats rough_silu(Floats x) {
   const Floats round = hn::Set(kFloats, 0x1.8p23f + 127);
   const Floats power =
