@@ -43,7 +43,7 @@ class BenchSession {
 
   cudaStream_t stream() const { return session_.network_stream(); }
   const CudaProgram& program() const { return *program_; }
-  /// Copies the image to the network's input again, since later values overwrite it.
+  /// Copies the image to the network's input again, because later values overwrite it.
   void copy_input() {
     const Tensor& input = program_->input;
     check(cudaMemcpyAsync(session_.memory().arena + input.offset, session_.next_input().arena,

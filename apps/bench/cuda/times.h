@@ -24,13 +24,14 @@ struct CudaRun {
   int batch, warmup, runs;
 };
 
-/// From the letterboxed picture (picture.h) to the detections, `runs` times after `warmup`, on the calling thread's
-/// current device. Throws Error.
+/// Times the network from the letterboxed benchmark image (benchmark_image.h) to the detections, `runs` times after
+/// `warmup` runs, on the calling thread's current device. Throws Error.
 CudaNetworkTimes measure_cuda_network(const Model& model, const CudaRun& how);
 
-/// Each step by itself, launched ten times in one graph, so that launches cost what they do in the network's graph
-/// (once, where times mean nothing: cuda_machine.h): it finds in the caches what its last run left there. Each
-/// convolution's measurement has beside it cuDNN's best algorithm, timed in the same way. Throws Error.
+/// Times each step separately. A step is launched ten times in one graph, so that a launch costs as much as in the
+/// network's graph, and each run finds in the caches what the previous run left there. On a simulated device, whose
+/// times are meaningless (machine.h), it is launched once. Each convolution is measured together with cuDNN's fastest
+/// algorithm, timed in the same way. Throws Error.
 CudaStepTimes measure_cuda_steps(const Model& model, const CudaRun& how, const Machine& machine);
 
 }  // namespace cudet::bench
