@@ -5,7 +5,7 @@ SONAME := libcudet.so.0
 PREFIX ?= /usr/local
 DEPS ?= yes
 FUZZ_SECONDS ?= 20
-# Processes that run a program of tests side by side.
+# The number of processes that run the tests in parallel.
 SHARDS ?= $(shell nproc)
 # For boards. STATIC=yes links the programs statically, for a system with an older C library than the build machine's.
 # HIGHWAY=FOLDER uses Highway's source folder, if the system has a version older than 1.0.3; HIGHWAY=headers uses the
@@ -14,12 +14,12 @@ SHARDS ?= $(shell nproc)
 STATIC ?= no
 HIGHWAY ?= $(if $(filter yes,$(STATIC)),headers)
 # The CUDA executor is built if nvcc of CUDA 12 or later is installed (CUDA=no: never). CUDA_ARCHS lists the compute
-# capabilities (75 for 7.5; native: of the GPUs in this machine); PTX covers later ones. CUDART=static links the CUDA
-# runtime statically. PROFILE=yes adds source lines to the kernels, for profilers. Cross builds with CUDA need CUDA=yes
-# and CUDA_LIB, the folder of the target's libcudart.
+# capabilities (75 for 7.5; native: those of the GPUs in this machine); PTX covers later ones. CUDART=static links the
+# CUDA runtime statically. PROFILE=yes adds source lines to the kernels, for profilers. Cross builds with CUDA need
+# CUDA=yes and CUDA_LIB, the folder of the target's libcudart.
 CUDART ?= $(if $(CROSS),static,shared)
 NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
-# Linked into the programs, which label boxes with it.
+# Linked into the programs, which draw the labels of boxes with it.
 FONT ?= /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 
 # Debian packages for the build and its tests; for the CUDA device on fibers (tests/simt); for the other checks (fuzz,
@@ -42,7 +42,7 @@ endif
 Q := $(if $V,,@)
 , := ,
 
-# ---- Configurations: objects are in build/obj/$(CONFIG), programs in build/$(CONFIG); the release's programs in build/
+# ---- Configurations: objects are in build/obj/$(CONFIG), programs in build/$(CONFIG); those of release are in build/
 CONFIG ?= $(if $(CROSS),$(firstword $(subst -, ,$(CROSS))),release)
 O := build/obj/$(CONFIG)
 D := $(if $(filter release,$(CONFIG)),build,build/$(CONFIG))
@@ -62,7 +62,7 @@ OPTIMIZE := -O3
 WARNINGS := -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wno-restrict -Werror
 ifeq ($(CONFIG),asan)
 OPTIMIZE := -O1
-# AddressSanitizer finds what -fsanitize=object-size would find; the latter adds a sixth to compile time.
+# AddressSanitizer also finds the errors of -fsanitize=object-size, which would add a sixth to the compile time.
 INSTRUMENT := -fsanitize=address,undefined -fno-sanitize=object-size -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 else ifeq ($(CONFIG),tsan)
 OPTIMIZE := -O1
@@ -78,13 +78,13 @@ SYSROOT := build/$(CONFIG)/sysroot
 CROSS_INCLUDES := -idirafter $(SYSROOT)/usr/include -idirafter $(SYSROOT)/usr/include/$(CROSS:-=)
 CROSS_LIBRARIES := $(foreach L,$(SYSROOT)/usr/lib $(SYSROOT)/lib,-L$L/$(CROSS:-=) -Wl,-rpath-link,$L/$(CROSS:-=))
 RUN ?= qemu-$(CONFIG) -L $(SYSROOT)
-# Left out under qemu: tests that start their own program, and one that asks for terabytes, which takes qemu minutes.
+# Not run under qemu: tests that start their own program, and one that allocates terabytes, which takes qemu minutes.
 TESTFLAGS ?= --gtest_filter=-*DeathTest.*:*EachInstructionSet*:Detector.GoesOnAfterAnArenaThatCannotBeHad
 endif
 
 ifneq ($(filter asan tsan simt fuzz,$(CONFIG)),)
-# Compile kernels for this machine's instruction set only, in a fraction of the time. The release's tests run all
-# instruction sets, without sanitizers.
+# Compile kernels for this machine's instruction set only, which takes a fraction of the time. The tests of release run
+# all instruction sets, without sanitizers.
 HIGHWAY := $(or $(HIGHWAY),headers)
 NATIVE := -march=native
 endif
@@ -98,12 +98,12 @@ export TSAN_OPTIONS := log_path=$D/report:exitcode=99
 export UBSAN_OPTIONS := log_path=$D/report:print_stacktrace=1
 endif
 
-# Highway compiles each kernel for the baseline (SSE2 on x86-64), AVX2 and AVX-512, and kernels choose at run time. SSSE3
-# and SSE4 are left out: a quarter of the compile time, for processors without AVX2. SVE is left out because kernels keep
-# vectors in arrays, and SVE's vectors have no fixed size; NEON serves those processors.
-TARGETS := -DHWY_DISABLED_TARGETS='(HWY_SSSE3|HWY_SSE4|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)'
+# Highway compiles each kernel for several instruction sets, and kernels choose at run time: on x86-64 scalar code, SSE4,
+# AVX2 and AVX-512. SSSE3 is left out: processors with SSSE3 but without SSE4 date from before 2008. SVE is left out because
+# kernels keep vectors in arrays, and SVE's vectors have no fixed size; NEON serves those processors.
+TARGETS := -DHWY_DISABLED_TARGETS='(HWY_SSSE3|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)'
 
-# CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS are left to the user.
+# CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS are reserved for the user.
 FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(TARGETS) $(CROSS_INCLUDES) -std=c++20 $(OPTIMIZE) -g1 -ffp-contract=off -fPIC -fvisibility=hidden \
   -pthread $(WARNINGS) $(INSTRUMENT) $(NATIVE) \
   $(if $(HIGHWAY),-DHWY_COMPILE_ONLY_STATIC $(patsubst %,-isystem %,$(filter-out headers,$(HIGHWAY))))
@@ -111,7 +111,7 @@ HIGHWAY_LIBS := $(if $(HIGHWAY),,-lhwy)
 COMPILE = $(CXX) $(FLAGS) $(OWN_FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK = $(CXX) -pthread $(INSTRUMENT) $(CROSS_LIBRARIES) $(LDFLAGS)
 
-# The major version of nvcc; nvcc's list of compute capabilities, and those of them that nvidia-smi names here.
+# The major version of nvcc, the compute capabilities that it supports, and those of them that this machine's GPUs have.
 NVCC_MAJOR := $(if $(NVCC),$(shell $(NVCC) --version 2>/dev/null | sed -n 's/.*release \([0-9]*\)\..*/\1/p'))
 nvcc_from = $(if $(NVCC_MAJOR),$(shell [ $(NVCC_MAJOR) -ge $1 ] && echo yes))
 NVCC_ARCHS = $(patsubst sm_%,%,$(shell $(NVCC) --list-gpu-code))
@@ -137,7 +137,7 @@ ifeq ($(CUDA_ARCHS),)
 $(error CUDA_ARCHS=native: nvidia-smi names no GPU that $(NVCC) can compile for)
 endif
 endif
-# nvcc generates the same PTX for 80 to 90, and the same from 100 on, so it is generated once. That of the last
+# nvcc generates the same PTX for 80 to 90, and the same from 100 on, so each is generated once. The PTX of the last
 # capability is kept in the programs.
 compute = $(if $(filter 75,$1),75,$(if $(filter 8% 90,$1),80,100))
 CUDA_PTX ?= $(call compute,$(lastword $(CUDA_ARCHS)))
@@ -159,7 +159,7 @@ LIBRARY := $(call objects,$(call find,kernels layers runtime) \
   $(if $(filter simt asan,$(CONFIG)),$(wildcard tests/simt/*.cpp)))
 SEEDS ?= $(if $(filter asan,$(CONFIG)),1,1 2 3)
 APPS := $(call objects,$(call find,apps) $(wildcard apps/*/*.S))
-# Leave out what a configuration does not run: only the library and detect have threads; fuzzers do not run programs.
+# Do not compile what a configuration does not run: only the library and detect have threads; fuzzers run no programs.
 ifeq ($(CONFIG),tsan)
 APPS := $(filter-out $O/apps/bench/% $O/apps/convert/% $O/apps/inspect/%,$(APPS))
 else ifeq ($(CONFIG),fuzz)
@@ -177,12 +177,12 @@ TESTS := $(call objects,tests/main.cpp $(addprefix tests/,runtime/allocations.cp
 endif
 CUDA_TESTS := $(call objects,$(shell find tests -name '*_cuda_test.cpp') tests/main.cpp \
   $(if $(filter simt asan,$(CONFIG)),$(wildcard tests/simt/library/*.cpp)))
-# Optimize less where speed does not matter, to compile faster. In apps, speed matters in images and measurements only.
+# Optimize less where speed does not matter, to compile faster. In apps/ it matters only in image/ and bench/.
 APP_FLAGS := $(if $(filter asan,$(CONFIG)),-O0,$(if $(filter -O3,$(OPTIMIZE)),-O1 -Wno-maybe-uninitialized))
 TEST_FLAGS := $(if $(filter asan,$(CONFIG)),-O0,-O1 -Wno-maybe-uninitialized)
 $(if $(filter asan,$(CONFIG)),$(APPS),$(filter-out $O/apps/image/% $O/apps/bench/%,$(APPS))): OWN_FLAGS := $(APP_FLAGS)
-# GoogleTest's header is precompiled: parsing it takes longer than most tests. It hides no missing include, since it is the
-# only one there, and nearly all tests include it.
+# GoogleTest's header is precompiled, because parsing it takes longer than compiling most tests. It hides no missing
+# include of other headers: it is the only precompiled one, and nearly all tests include it.
 $(TESTS) $(CUDA_TESTS): OWN_FLAGS := $(TEST_FLAGS) -include $O/pch/tests.h -Winvalid-pch
 $(TESTS) $(CUDA_TESTS): $O/pch/tests.h.gch
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$D/%,$(sort $(wildcard tests/fuzz/*_fuzz.cpp)))
@@ -192,12 +192,12 @@ HEADERS := runtime/cudet.h kernels/error.h kernels/frame.h
 EMULATOR := $(abspath build/emulator)
 
 # Records of a build: its flags, its source files, and the CUDA settings of detect. Objects and programs depend on the
-# first two, so a change makes them again. Rules write them, so only a make that builds objects does, and only if the text
-# changes.
+# first two and are rebuilt if they change. Rules write the records, so that only builds of objects write them, and only
+# if the text changes.
 FLAGS_RECORD := $(strip $(COMPILE) $(APP_FLAGS) $(TEST_FLAGS) $(NVCC_FLAGS) $(LINK) $(LDLIBS) $(CUDA_LIBS) $(FONT))
 SOURCES_RECORD := $(strip $(LIBRARY) $(APPS) $(TESTS) $(CUDA_TESTS))
 CUDA_RECORD := $(if $(filter yes,$(CUDA)),CUDA=yes CUDA_ARCHS="$(strip $(CUDA_ARCHS))" CUDA_PTX="$(strip $(CUDA_PTX))",CUDA=no)
-# record(FILE,TEXT): write TEXT to FILE unless it is there already. strip also removes a newline that $(file <) can leave.
+# record(FILE,TEXT): write TEXT to FILE unless FILE contains it. strip also removes a newline that $(file <) can leave.
 record = $(if $(findstring |$2|,|$(strip $(file <$1))|),,$(shell mkdir -p $(dir $1))$(file >$1,$2))
 
 # ---- Targets for users
@@ -210,7 +210,7 @@ help:  ## list the targets
 
 deps:  ## install missing Debian packages (DEPS=no: install nothing)
 	@[ $(DEPS) = no ] || .ci/deps.sh $(PACKAGES) $(if $(CROSS),$(CROSS_PACKAGES))
-deps-checks: deps  ## install missing Debian packages, those for all checks too
+deps-checks: deps  ## install missing Debian packages, including those for all checks
 	@[ $(DEPS) = no ] || .ci/deps.sh $(CHECK_PACKAGES) $(SIMT_PACKAGES)
 
 test: deps  ## build and run all tests, with SHARDS=N processes; the last line counts them
@@ -229,26 +229,26 @@ run-simt: $D/tests-of-simt $D/tests-of-cuda $D/detect
 	  ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=print_stacktrace=1 SIMT_SEED=$$seed \
 	    .ci/shards.sh $(SHARDS) $$tests --gtest_brief=1 $$only 2>$D/log || { cat $D/log >&2; exit 1; }; \
 	done; done
-emulator: deps  ## run the kernels compiled by nvcc on the emulated device in ../shared, if it is there
+emulator: deps  ## run the kernels compiled by nvcc on the emulated device in ../shared, if it exists
 	@.ci/emulator.sh
-mutants: deps  ## remove the kernels' barriers, waits and bounds checks one at a time; a test must fail each time (an hour)
+mutants: deps  ## remove the kernels' barriers, waits and bounds checks in turn; a test must fail each time (an hour)
 	@[ $(DEPS) = no ] || .ci/deps.sh $(SIMT_PACKAGES)
 	@$(MAKE) CONFIG=simt build/simt/tests-of-simt build/simt/tests-of-cuda
 	@tests/mutants/mutants.py --jobs $(shell nproc) $(if $(wildcard $(EMULATOR)/*.so.13),--emulator $(EMULATOR))
 counts: $D/convolutions $(EMULATOR)/libcudart.so.13  ## count the instructions of convolutions on the emulated device: tests/counts/table.md
 	@tests/counts/counts.py $< weights/yolov8.json $(EMULATOR) >tests/counts/table.md
 	@cat tests/counts/table.md
-counts-cutlass: $(EMULATOR)/libcudart.so.13  ## count those of CUTLASS, whose headers are fetched
+counts-cutlass: $(EMULATOR)/libcudart.so.13  ## count the instructions of CUTLASS's convolutions; fetches its headers
 	@mkdir -p build/cutlass && tests/counts/cutlass.sh $(NVCC) $(EMULATOR) $(abspath build/cutlass)
 gpu-check:  ## on a machine with a GPU: run all tests and compute-sanitizer, and time the network
 	@.ci/gpu-check.sh
-# What demo builds: with the user's CUDA settings, if given; for the GPU here, if there is one and nvcc knows it; else the
-# CPU alone. A previous build that fits is kept as it is.
+# The settings of demo's build: the user's CUDA settings, if given; those for this machine's GPU, if there is one that
+# nvcc supports; else CUDA=no. A previous build that meets them is kept.
 PREVIOUS = $(file <$O/cuda-settings)
 GPU_SETTINGS = $(if $(filter $(NATIVE_ARCHS),$(subst ", ,$(PREVIOUS))),$(PREVIOUS),CUDA=yes CUDA_ARCHS=native)
 DEMO_SETTINGS = $(if $(filter command environment,$(origin CUDA) $(origin CUDA_ARCHS)),,\
   $(if $(NATIVE_ARCHS),$(GPU_SETTINGS),$(or $(if $(call nvcc_from,12),$(PREVIOUS)),CUDA=no)))
-demo: deps  ## build detect and convert, for the GPU here if any; detect in weights/demo: a table here, images in out/
+demo: deps  ## build detect and convert, for the local GPU if any; detect in weights/demo, images in out/
 	@$(MAKE) $(DEMO_SETTINGS) $D/detect $D/convert
 	@.ci/demo.sh $D $O/cuda-settings
 
@@ -260,7 +260,7 @@ bench-peers: deps  ## compare with MNN, ncnn, OpenVINO, ONNX Runtime on the CPU 
 	@[ $(DEPS) = no ] || .ci/deps.sh python3-venv
 	@$(MAKE) $(or $(if $(call nvcc_from,12),$(PREVIOUS)),CUDA=no) $D/bench $D/detect $D/convert build/peers/venv/installed
 	@build/peers/venv/bin/python -B apps/bench/peers/peers.py --programs $D $(PEERS_OPTIONS) $(MODELS)
-# An engine that cannot be installed is missing in the table; the next run tries again.
+# An engine that cannot be installed is missing from the table; the next run tries to install it again.
 build/peers/venv/installed: apps/bench/peers/requirements.txt
 	@mkdir -p build/peers && python3 -m venv $(@D)
 	@all=yes; for package in $$(grep -v '^#' $<); do \
@@ -285,7 +285,7 @@ test-aarch64:  ## build for aarch64 and run the tests under qemu-user
 	@$(MAKE) CROSS=aarch64-linux-gnu- test
 
 TO = $(DESTDIR)$(PREFIX)
-install: all  ## install programs, libraries, headers and the model under PREFIX=/usr/local (DESTDIR=FOLDER: staged)
+install: all  ## install programs, libraries, headers and the model under PREFIX=/usr/local (staged in DESTDIR)
 	install -d $(TO)/bin $(TO)/lib/pkgconfig $(TO)/include/cudet $(TO)/share/cudet
 	install $(PROGRAMS) $(TO)/bin
 	install -m 644 weights/codes.json weights/codes.safetensors $(TO)/share/cudet
@@ -299,14 +299,14 @@ install: all  ## install programs, libraries, headers and the model under PREFIX
 	  'Description: YOLOv8 and YOLOv8-DySample runtime' 'Version: $(VERSION)' 'Cflags: -I$${includedir}' \
 	  'Libs: -L$${libdir} -lcudet' 'Libs.private: $(HIGHWAY_LIBS) -pthread $(filter -L% -l%,$(CUDA_LIBS))' >$(TO)/lib/pkgconfig/cudet.pc
 	[ -n '$(DESTDIR)' ] || ldconfig 2>/dev/null || true
-uninstall:  ## remove what install installed
+uninstall:  ## remove the installed files
 	rm -rf $(PROGRAMS:$D/%=$(TO)/bin/%) $(TO)/lib/libcudet.* $(TO)/lib/pkgconfig/cudet.pc $(TO)/include/cudet $(TO)/share/cudet
 
 clean:  ## remove build/
 	rm -rf build
 
 # ---- Checks
-asan: deps  ## run all tests and those of CUDA on fibers under AddressSanitizer and UndefinedBehaviorSanitizer
+asan: deps  ## run all tests, and those of CUDA on fibers, under AddressSanitizer and UndefinedBehaviorSanitizer
 	@[ $(DEPS) = no ] || .ci/deps.sh $(SIMT_PACKAGES)
 	@$(MAKE) CONFIG=asan run-tests run-simt
 tsan: deps  ## run the tests with threads under ThreadSanitizer
@@ -327,13 +327,14 @@ includes-check:  ## fail if an include breaks the order apps, runtime, layers, k
 	@.ci/includes.sh $(SOURCES)
 
 # ---- Rules
-# Always run, but make sees a new record only if the text changed. The + makes `make -n` run it too, and so tell the truth.
+# These rules always run, but a record is new only if its text changed. Because of the +, `make -n` runs them too and
+# lists the right commands.
 $O/flags: FORCE
 	+@:$(call record,$@,$(FLAGS_RECORD))
 $O/sources: FORCE
 	+@:$(call record,$@,$(SOURCES_RECORD))
 
-# -MD, not -MMD: sources that Highway's foreach_target.h includes count as system headers, which -MMD leaves out.
+# -MD, not -MMD: sources that Highway's foreach_target.h includes count as system headers, which -MMD omits.
 $O/%.o: %.cpp $O/flags
 	@mkdir -p $(@D)
 	$(if $V,,@echo '  $(CONFIG) $<')
@@ -392,8 +393,8 @@ $(EMULATOR)/libcudart.so.13:
 $(FUZZERS:%=%.run): %.run: %
 	@.ci/fuzz.sh $< $(FUZZ_SECONDS)
 
-# The analyzer gives up on a function after this number of states, a tenth of its default: half of tidy's time.
-# Kernels are analyzed for one instruction set: the source is the same for all.
+# The analyzer stops on a function after max-nodes states, a tenth of its default; this halves tidy's time. Kernels are
+# analyzed for one instruction set, because the source is the same for all.
 TIDY_TARGET := -DHWY_COMPILE_ONLY_STATIC -march=native
 ANALYZER := -Xclang -analyzer-config -Xclang max-nodes=20000
 $O/%.tidy: %.cpp $O/%.o .clang-tidy

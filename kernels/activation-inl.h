@@ -1,4 +1,4 @@
-// σ and SiLU on vectors of f32, for kernels written with Highway. Included once per target: the guard below toggles.
+// σ and SiLU on vectors of f32, for kernels written with Highway. Included once per target, so the guard below toggles.
 // Error relative to the exact value: at most 4e-7 + 1e-7 · |x|. Below x = −88.3, where e^−x overflows, both are zero.
 // NaN stays NaN.
 #if defined(CUDET_KERNELS_ACTIVATION_INL_H) == defined(HWY_TARGET_TOGGLE)
@@ -19,8 +19,9 @@ template <class D, class V = hwy::HWY_NAMESPACE::Vec<D>>
 HWY_INLINE V one_plus_exp_negative(D d, V x) {
   namespace hn = hwy::HWY_NAMESPACE;
   const hn::RebindToUnsigned<D> bits;
-  // e^−x = 2^n · 2^f with n + f = −x · log2 e, |f| <= ½. Adding 1.5 · 2^23 rounds to an integer, in the low bits; the
-  // added 127 turns it into the exponent of 2^n. The bounds give n = −127, exponent 0: zero; and n = 128: infinity.
+  // e^−x = 2^n · 2^f with n + f = −x · log2 e, |f| <= ½. Adding 1.5 · 2^23 rounds to the integer n, in the low bits;
+  // the added 127 makes them the exponent of 2^n. At the bounds n is −127 (exponent 0, so 2^n is zero) and 128
+  // (infinity).
   const V negative_log2_e = hn::Set(d, -1.44269504f);
   const V round = hn::Set(d, 0x1.8p23f + 127);
   const V bounded = hn::Min(hn::Max(x, hn::Set(d, -88.7f)), hn::Set(d, 88.0f));

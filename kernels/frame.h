@@ -9,7 +9,7 @@ namespace cudet {
 /// nv12: luma, one byte per pixel, and in a separate plane a pair Cb, Cr for every 2x2 pixels (BT.601, 16..235).
 enum class PixelFormat : unsigned char { rgb, bgr, rgba, bgra, grey, nv12 };
 
-/// Channels of a pixel, one byte each; for nv12, of its luma.
+/// Channels per pixel, one byte each; for nv12, those of the luma plane.
 constexpr int channels(PixelFormat format) {
   switch (format) {
     case PixelFormat::grey:
@@ -32,7 +32,7 @@ struct Frame {
   /// nv12: the pairs, (width + 1) / 2 per row; row y / 2 starts at `chroma + y / 2 * stride`. Null means data + height
   /// * stride, which a negative stride does not allow.
   const std::uint8_t* chroma = nullptr;
-  bool on_device = false;  // the pointers are to the CUDA device's memory
+  bool on_device = false;  // the pointers refer to the CUDA device's memory
 };
 
 }  // namespace cudet

@@ -1,5 +1,5 @@
-// The instruction set that the CPU's kernels use, of those that they are compiled for. The default is the best one that
-// the machine supports. Names are Highway's: "AVX2", "AVX3" (AVX-512), "NEON".
+// Selects one of the instruction sets that the CPU's kernels are compiled for. The default is the best one that the
+// machine supports. Names are Highway's: "AVX2", "AVX3" (AVX-512), "NEON".
 #pragma once
 #include <string>
 #include <vector>
@@ -14,9 +14,9 @@ std::vector<std::string> missing_instruction_sets();
 /// The instruction set that kernels use.
 std::string instruction_set();
 
-/// Makes kernels run as on a machine whose best set is `name`, one of instruction_sets() in any case; "avx512" is
-/// another name of AVX3. Throws Error for other names, with a list of the valid ones. Highway keeps the choice for the
-/// whole process; no kernel may run during the call.
+/// Makes kernels run as on a machine whose best instruction set is `name`: one of instruction_sets(), in upper or lower
+/// case; "avx512" is another name for AVX3. Throws Error that lists the valid names if `name` is not one of them.
+/// Highway applies the choice to the whole process; no kernel may run during the call.
 void use_instruction_set(const std::string& name);
 
 }  // namespace cudet

@@ -1,5 +1,5 @@
-// The only launch of kernels: on an explicit stream, checked, with the step's name in errors. Host code only, so that
-// programs that call launchers can include it too.
+// Launches kernels on an explicit stream and checks for errors. All launches go through this header. Host code only, so
+// that programs that call launchers can include it too.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -12,7 +12,7 @@
 
 namespace cudet {
 
-/// A stream, and what launches must know about its device.
+/// A stream, and the properties of its device that launches need.
 struct CudaStream {
   cudaStream_t stream;
   int multiprocessors;
@@ -30,7 +30,7 @@ constexpr int kBlocksPerMultiprocessor = 16;  // maximum for kernels whose block
 /// Throws Error "WHAT: CUDA: " and CUDA's message unless `error` is cudaSuccess.
 inline void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
-  cudaGetLastError();  // reported here, so that the next check does not report it again
+  cudaGetLastError();  // clears the error, so that the next check does not report it again
   throw Error(std::string(what) + ": CUDA: " + cudaGetErrorString(error));
 }
 

@@ -1,5 +1,5 @@
-// All PTX of the kernels, and the buffer of dynamic shared memory. Quoted words are chapters of the PTX ISA. tests/simt
-// has a stand-in of the same name for compilers without PTX.
+// All PTX of the kernels, and the buffer of dynamic shared memory. Words in quotation marks are chapters of the PTX
+// ISA. tests/simt has a stand-in of the same name for compilers without PTX.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -9,12 +9,12 @@ namespace cudet {
 
 extern __shared__ __align__(1024) unsigned char dynamic_shared_memory[];
 
-/// Makes the compiler keep a value in its register; it would recompute a cheap value in every round of a loop.
+/// Makes the compiler keep a value in its register. Otherwise it may recompute a cheap value in every round of a loop.
 __device__ __forceinline__ void keep(unsigned& value) {
   asm volatile("" : "+r"(value));
 }
 
-/// The block's dynamic shared memory, aligned to 1024 bytes; its size is the launch's. Kernels declare no other.
+/// The block's dynamic shared memory, aligned to 1024 bytes; the launch sets its size. Kernels declare no other.
 __device__ __forceinline__ unsigned char* shared_memory() {
   return dynamic_shared_memory;
 }
@@ -27,8 +27,8 @@ __device__ __forceinline__ unsigned shared_address(const void* p) {
 // ---- Asynchronous copies from global to shared memory ("cp.async"); before sm_80 they are synchronous
 
 /// Starts a copy of 16 bytes from byte offset kFrom of `from` to byte offset kTo of `to`. Only the first `bytes` (0 to
-/// 16) are read, the others become 0; the source is valid and 16-byte aligned even if `bytes` is 0. Bypasses L1, since
-/// a block reads its operands once.
+/// 16) are read; the others become 0. The source must be valid and 16-byte aligned even if `bytes` is 0. Bypasses L1,
+/// because a block reads its operands once.
 template <int kTo = 0, int kFrom = 0>
 __device__ __forceinline__ void cp_async_16(unsigned to, const void* from, int bytes) {
 #if __CUDA_ARCH__ >= 800
@@ -57,14 +57,14 @@ __device__ __forceinline__ void cp_async_16(unsigned to, const void* from) {
   cp_async_16<kTo, kFrom>(to, from, 16);
 #endif
 }
-/// Closes a group of copies: those that the thread started since it closed the group before.
+/// Closes a group of copies: those that the thread started since it closed the previous group.
 __device__ __forceinline__ void cp_async_commit() {
 #if __CUDA_ARCH__ >= 800
   asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
 }
-/// Waits until at most the thread's newest N groups are under way. A barrier must follow before other threads read the
-/// copied data.
+/// Waits until all of the thread's groups except the newest N have completed. A barrier must follow before other
+/// threads read the copied data.
 template <int N>
 __device__ __forceinline__ void cp_async_wait() {
 #if __CUDA_ARCH__ >= 800
@@ -85,9 +85,10 @@ __device__ __forceinline__ void ldmatrix_x4(unsigned (&r)[4], unsigned row) {
 }
 
 /// d += a * b ("Matrix Fragments for mma.m16n8k16 with floating point type"): a 16x16 and b 16x8 of f16, d 16x8 of f32.
-/// With g = lane / 4, t = lane % 4: a[0] (g, 2t) (g, 2t+1), a[1] rows + 8, a[2] columns + 8, a[3] both; b[0] (2t, g)
-/// (2t+1, g), b[1] rows + 8; d[0], d[1] (g, 2t) (g, 2t+1), d[2], d[3] rows + 8. So ldmatrix_x4 loads one a from its
-/// rows, or two b from their columns.
+/// With g = lane / 4, t = lane % 4: a[0] has elements (g, 2t) and (g, 2t+1), a[1] those 8 rows below, a[2] those 8
+/// columns to the right, a[3] both; b[0] has (2t, g) and (2t+1, g), b[1] those 8 rows below; d[0] and d[1] are (g, 2t)
+/// and (g, 2t+1), d[2] and d[3] those 8 rows below. So one ldmatrix_x4 loads one a from its rows, or two b from their
+/// columns.
 __device__ __forceinline__ void mma_m16n8k16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
 #if __CUDA_ARCH__ >= 800
   asm volatile(
@@ -115,8 +116,8 @@ __device__ __forceinline__ void store_release(unsigned* p, unsigned value) {
 __device__ __forceinline__ void red_release_add(unsigned* p, unsigned value) {
   asm volatile("red.release.gpu.add.u32 [%0], %1;" ::"l"(p), "r"(value) : "memory");
 }
-/// Returns the value before the addition. Both a release and an acquire: the block that finishes last goes on with the
-/// results of the others.
+/// Returns the value before the addition. Both a release and an acquire: the block that finishes last reads the results
+/// of the others.
 __device__ __forceinline__ unsigned fetch_add_acq_rel(unsigned* p, unsigned value) {
   unsigned before;
   asm volatile("atom.acq_rel.gpu.add.u32 %0, [%1], %2;" : "=r"(before) : "l"(p), "r"(value) : "memory");

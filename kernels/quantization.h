@@ -1,4 +1,4 @@
-// Reals as 8-bit integers: the elements of a quantised network's tensors.
+// Real numbers as 8-bit integers, the elements of a quantised network's tensors.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -20,20 +20,20 @@ constexpr bool operator==(Quantization a, Quantization b) {
 /// The quantisation whose range is [low, high], extended to include zero. Both ends are finite.
 inline Quantization quantization_of(float low, float high) {
   low = std::min(low, 0.0f), high = std::max(high, 0.0f);
-  // Halves, because the difference of two finite floats may overflow.
+  // high - low may overflow, half of it cannot.
   const float scale = (high / 2 - low / 2) / 127.5f;
-  if (!(scale >= 0x1p-126f)) return {};  // all are zero, or nearly
+  if (!(scale >= 0x1p-126f)) return {};  // all values are zero, or nearly
   return {scale, static_cast<int>(std::lround(std::min(-low / scale, 255.0f)))};
 }
 
-/// Rounds to the nearest of the 256 reals; NaN gives zero.
+/// Rounds to the nearest of the 256 values; NaN becomes 0.
 inline std::uint8_t quantize(double r, Quantization to) {
   const double q = std::nearbyint(r / to.scale) + to.zero;
   return static_cast<std::uint8_t>(q > 0 ? std::min(q, 255.0) : q <= 0 ? 0 : to.zero);
 }
 
-/// Quantises a channel's `count` finite weights: writes w of −127..127 with weight(k) ≈ w(k) · s and returns s, which
-/// is 0 if all weights are 0. Weights that are w · s up to rounding give w.
+/// Quantises a channel's `count` finite weights: writes w, in −127..127, with weight(k) ≈ w(k) · s, and returns s,
+/// which is 0 if all weights are 0. If the weights already have the form w · s up to rounding, the result is that w.
 inline float quantize_weights(const float* weight, std::size_t count, std::int8_t* w) {
   float largest = 0;
   for (std::size_t k = 0; k < count; ++k) largest = std::max(largest, std::abs(weight[k]));

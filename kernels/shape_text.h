@@ -1,7 +1,7 @@
-// Operators at shapes as text, one line each, as in `bench --op conv2d --shape '1x160x160x16 -> 32 k3 s2 p1 silu'`.
+// The shape of an operator as one line of text, as in `bench --op conv2d --shape '1x160x160x16 -> 32 k3 s2 p1 silu'`.
 //
-// Grammar: sizes first, then attributes in any order, separated by blanks. Attributes in [ ] may be left out; the
-// default is shown. One number stands for height and width: "k3" is "k3x3".
+// Grammar: sizes first, then attributes in any order, separated by blanks. Attributes in [ ] are optional; the default
+// is shown. One number stands for both height and width: "k3" is "k3x3".
 //
 //   conv2d         NxHxWxC -> K kRxS [s1x1] [p0x0] [d1x1] [g1] [silu] [add]   stride, pad, dilation, groups; residual
 //   max_pool       NxHxWxC kR [s1] [p0]
@@ -34,16 +34,16 @@ void add_optional(std::string& attributes, const char* name, int value, int defa
 std::vector<std::string_view> split(std::string_view line, char separator);
 
 /// Reads a shape word by word and lays out its tensors, f32 and dense, one after the other in each space. Errors quote
-/// the word at fault. Throws Error once the tensors take more than kMaxShapeBytes.
+/// the invalid word. Throws Error when the tensors take more than kMaxShapeBytes.
 class ShapeParser {
  public:
   static constexpr double kMaxShapeBytes = 4e9;
 
   explicit ShapeParser(std::string_view shape);
 
-  /// Takes the first word; `what` names it in the error if there is none.
+  /// Takes the first word. Throws Error that contains `what` if there is none.
   std::string_view take(const char* what);
-  /// Takes the word `name` if it is there, and returns whether it was.
+  /// Takes the word `name` if it is present. Returns whether it was.
   bool take_flag(std::string_view name);
   /// Takes the attribute that starts with `name`: one number, or one for height and one for width. Throws Error if it
   /// is missing and has no default, or if a number is below `minimum`.
@@ -73,13 +73,13 @@ class ShapeParser {
   std::size_t arena_end_ = 0, weights_end_ = 0;  // bytes
 };
 
-/// Reads the numbers of "1x80x80x64". Throws Error unless each is a whole number from `minimum` to 1,000,000.
+/// Parses numbers such as "1x80x80x64". Throws Error unless each is a whole number from `minimum` to 1,000,000.
 std::vector<int> parse_numbers(std::string_view word, int minimum);
 
-/// The number of outputs of a window along one side. Throws Error if there are none.
+/// Returns the number of positions of a window along one axis. Throws Error if there are none.
 long window_count(long size, long kernel, long stride, long pad, long dilation = 1);
 
-/// The word in quotation marks, for messages.
+/// Returns the word in quotation marks, for messages.
 std::string quoted(std::string_view word);
 
 }  // namespace cudet

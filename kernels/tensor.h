@@ -20,11 +20,11 @@ CUDET_HD constexpr std::size_t size_of(Type type) {
 }
 
 /// Plain data, the same for every executor. Layout N,H,W,C.
-/// If `pitch > c`, the tensor is a slice of a wider tensor's channels. Concat needs no copies because of this.
+/// If `pitch > c`, the tensor is a slice of a wider tensor's channels. Slices let Concat work without copies.
 struct Tensor {
   Space space;
   Type type;
-  std::size_t offset;  // bytes from the start of the space, a multiple of an element
+  std::size_t offset;  // bytes from the start of the space, a multiple of the element size
   int n, h, w, c;      // images, rows, columns, channels
   int pitch;           // elements from one pixel to the next, >= c
 
@@ -39,8 +39,8 @@ CUDET_HD constexpr bool operator==(const Tensor& a, const Tensor& b) {
          a.c == b.c && a.pitch == b.pitch;
 }
 
-/// Whether every run of `channels` channels, counted from a pixel's first, consists of whole, aligned 16-byte vectors,
-/// if spaces are 16-byte aligned. With 0 channels: whether pixels start aligned.
+/// Whether every run of `channels` channels, counted from a pixel's first channel, consists of whole, aligned 16-byte
+/// vectors; spaces are 16-byte aligned. With 0 channels: whether every pixel starts at a multiple of 16 bytes.
 CUDET_HD constexpr bool in_vectors(const Tensor& t, int channels) {
   return t.offset % 16 == 0 && t.pitch * size_of(t.type) % 16 == 0 && channels * size_of(t.type) % 16 == 0;
 }
@@ -48,9 +48,9 @@ CUDET_HD constexpr bool in_vectors(const Tensor& t, int channels) {
 struct CudaStream;                                  // kernels/launch.cuh
 constexpr std::size_t kScratchCounters = 16 << 10;  // bytes of counters at the start of a CudaStream's scratch memory
 constexpr std::size_t kCpuScratch = 736 << 10;      // bytes of Memory::scratch
-constexpr std::size_t kSharedByDefault = 48 << 10;  // bytes of shared memory that a block may have without opting in
+constexpr std::size_t kSharedByDefault = 48 << 10;  // bytes of shared memory that a block may use without opting in
 
-/// Where an executor keeps each space, in its processor's memory.
+/// The address of each space in the memory of the executor's processor.
 struct Memory {
   std::byte* arena;
   const std::byte* weights;
@@ -67,7 +67,7 @@ CUDET_HD const T* weights_data(const Memory& memory, const Tensor& t) {
   return reinterpret_cast<const T*>(memory.weights + t.offset);
 }
 
-/// A pair along the two axes of an image: pixels, or steps of pixels.
+/// A height and a width: sizes, or distances such as strides, in pixels.
 struct Extent {
   int h, w;
 };

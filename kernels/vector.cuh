@@ -12,17 +12,17 @@
 
 namespace cudet {
 
-/// kLanes consecutive elements of T (float or __half), as they are in memory: 16 bytes, or one element.
+/// kLanes consecutive elements of T (float or __half) in the order of memory: 16 bytes, or one element.
 template <class T, int kCount = 16 / static_cast<int>(sizeof(T))>
 struct Vector {
   using Element = T;
   static constexpr int kLanes = kCount;
   static constexpr int kWords = kLanes == 1 ? 1 : 4;
-  static_assert(kLanes == 1 || kLanes * sizeof(T) == 16, "one access of memory");
+  static_assert(kLanes == 1 || kLanes * sizeof(T) == 16, "one memory access");
 
   unsigned word[kWords];  // first element in the lowest bits; a single __half is the lower half of its word
 
-  /// One instruction. `from` is aligned to 16 bytes, or to an element if kLanes is 1.
+  /// Loads with one instruction. `from` is aligned to 16 bytes, or to an element if kLanes is 1.
   static __device__ __forceinline__ Vector load(const T* from) {
     if constexpr (kLanes == 1) {
       if constexpr (sizeof(T) == 2)
@@ -83,7 +83,8 @@ CUDET_HD constexpr bool vectorizable(const Tensor& t) {
   return in_vectors(t, t.c);
 }
 
-/// Calls f with a Vector of `type` (only its type matters): 16 bytes if `whole`, else one element.
+/// Calls f with a Vector of `type`: 16 bytes if `whole`, else one element. Only the type of f's argument is of
+/// interest.
 template <class F>
 void with_vector(Type type, bool whole, F f) {
   if (type == Type::f16)
@@ -100,8 +101,8 @@ CUDET_HD inline int vector_tiles(const Tensor& t, int lanes) {
   return t.n * t.h * ((t.w * (t.c / lanes) + kThreads - 1) / kThreads);
 }
 
-/// The calling thread's vector of a tile: the channels from k on of pixel (image i, row v, column u). There is none if
-/// u >= t.w.
+/// The calling thread's vector of a tile: the channels from k on of pixel (image i, row v, column u). If u >= t.w, the
+/// thread has no vector.
 struct VectorCoord {
   int i, v, u, k;
 };

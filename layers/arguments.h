@@ -13,7 +13,8 @@ namespace cudet {
 /// One argument as the description gives it.
 using Argument = std::variant<std::monostate, bool, double, std::string, std::vector<double>>;
 
-/// Reads arguments by name, whether they were given by position or by name. An absent or null argument has its default.
+/// Reads arguments by name, whether they were given by position or by name. An absent or null argument has its default
+/// value.
 /// Errors name the argument: "s is 0: must be a whole number from 1 to 64".
 class Arguments {
  public:

@@ -8,7 +8,7 @@ namespace cudet {
 struct ConvArguments {
   int out;
   Extent kernel{1, 1}, stride{1, 1};
-  Extent pad{kAutomatic, kAutomatic};  // automatic: half of the dilated kernel's size
+  Extent pad{kAutomatic, kAutomatic};  // kAutomatic: half of the dilated kernel's size
   int groups = 1;
   Extent dilation{1, 1};
   bool activated = true;
@@ -16,8 +16,8 @@ struct ConvArguments {
   static constexpr int kAutomatic = -1;
 };
 
-/// Adds a convolution, its batch norm (unless the weights have it folded into a bias), and SiLU. Weights are
-/// `name`.conv.* and `name`.bn.*.
+/// Adds a convolution, its batch norm (unless the weights have it folded into a bias), and SiLU if `activated`. Weights
+/// are `name`.conv.* and `name`.bn.*.
 ValueId conv_block(LayerContext& context, ValueId x, const std::string& name, const ConvArguments& arguments);
 
 /// Adds a 1×1 convolution with bias and nothing else; weights `name`.weight and `name`.bias.

@@ -12,8 +12,8 @@ namespace cudet {
 
 using ValueId = int;
 
-/// Computes a constant's values, row-major, and fills all of `out`. Each call computes them anew, so that a graph holds
-/// no values: copying a graph copies no weights, and packing reads a few at a time. Thread-safe. May throw Error.
+/// Computes a constant's values, row-major, and fills all of `out`. Every call computes them again, so that a graph
+/// holds no values: copying a graph copies no weights, and packing reads a few at a time. Thread-safe. May throw Error.
 using Values = std::function<void(std::span<float> out)>;
 
 /// A constant of the network. `values` is empty in a graph that was built without weights.

@@ -15,13 +15,13 @@ class WeightSource {
  public:
   virtual ~WeightSource() = default;
   virtual bool has(const std::string& name) const = 0;
-  /// Returns the tensor of that name as f32. The result reads the values when it is called, possibly after the source
-  /// was destroyed; it is empty if the source has names and shapes only. Throws Error if the tensor is missing or has
-  /// another shape.
+  /// Returns a function that reads the tensor of that name as f32 when it is called, even after the source was
+  /// destroyed. The function is empty if the source has no values, only names and shapes. Throws Error if the tensor is
+  /// missing or has another shape.
   virtual Values values(const std::string& name, const std::vector<int>& shape) const = 0;
 };
 
-/// Stands for a file that is not there: accepts every shape, has no values, and leaves batch norm unfolded.
+/// Replaces a weights file: accepts every shape, has no values, and leaves batch norm unfolded.
 class NoWeights final : public WeightSource {
  public:
   bool has(const std::string&) const override { return false; }
@@ -58,7 +58,7 @@ struct LayerContext {
   /// Returns the only input. Throws Error if there are several.
   ValueId input() const;
   int channels(ValueId value) const { return graph.channels[value]; }
-  /// Returns a trained weight, checks its shape, and adds it to the row's parameter count.
+  /// Returns a trained weight's values after checking its shape, and adds its size to the row's parameter count.
   Values values(const std::string& name, const std::vector<int>& shape);
   /// Adds such a weight to the graph.
   ParameterId parameter(const std::string& name, const std::vector<int>& shape) {

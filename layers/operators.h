@@ -1,5 +1,5 @@
-// The operators of a graph. Each struct holds an operator's attributes and computes its output's extent; the node that
-// holds it names its inputs. Kernels' contracts (kernels/NAME/NAME.h) define the arithmetic.
+// The operators of a graph. Each struct holds an operator's attributes and computes its output's extent; its node holds
+// its inputs. The kernels' contracts (kernels/NAME/NAME.h) define the arithmetic.
 #pragma once
 #include <span>
 #include <variant>
@@ -16,7 +16,7 @@ constexpr int kNone = -1;
 using InputExtents = std::span<const Extent>;
 
 // Every operator has `Extent output_extent(InputExtents) const`. It throws Error if the inputs do not fit each other or
-// the output is too large. A result below 1x1 means that nothing is left.
+// the output is too large. A result below 1x1 means that the output has no pixels.
 
 /// Inputs: x and, if `add`, the residual. Weight: K, C/groups, R, S as in PyTorch. Bias: K.
 struct ConvOp {

@@ -13,7 +13,7 @@
 namespace cudet {
 
 constexpr std::size_t kBufferAlignment = 64;             // bytes: a cache line and the widest vector
-constexpr std::size_t kHugePage = std::size_t{2} << 20;  // bytes, on systems with pages of 4 KB
+constexpr std::size_t kHugePage = std::size_t{2} << 20;  // bytes, on systems with 4 KB pages
 
 /// Rounds up to a multiple of kBufferAlignment.
 constexpr std::size_t align_up(std::size_t bytes) {

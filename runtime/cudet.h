@@ -25,13 +25,13 @@ struct Size {
   bool operator==(const Size&) const = default;
 };
 
-/// A network and its weights, checked. Immutable and thread-safe; copies share it.
+/// A checked network and its weights. Immutable and thread-safe; copies share the same data.
 class CUDET_API Model {
  public:
-  /// Reads a model description (JSON) and checks its weights (safetensors): the file `weights`, or if it is empty the
-  /// file that the description names, relative to the description's folder. The file stays open, and each new detector
-  /// reads it. It may be removed or replaced, but must not be modified. Throws Error that names the file and the row at
-  /// fault.
+  /// Reads a model description (JSON) and checks its weights (safetensors): the file `weights` or, if that is empty,
+  /// the file that the description names, relative to the description's folder. The weights file stays open, and each
+  /// new detector reads it. It may be removed or replaced, but must not be modified. Throws Error that names the file
+  /// and the invalid row.
   static Model load(const std::string& description, const std::string& weights = "");
 
   const std::string& path() const;                ///< of the description
@@ -55,7 +55,7 @@ enum class Device {
   cuda  ///< the calling thread's current CUDA device
 };
 
-/// The type of the values between steps and of the factors of products. Sums always have 32 bits.
+/// The type of the values between steps and of the operands of products. Sums always have 32 bits.
 enum class Precision {
   automatic,  ///< int8 if the CPU runs a quantised model (`convert --int8`), else fp32
   fp32,       ///< CPU; CUDA from compute capability 7.5 on
@@ -80,7 +80,7 @@ struct DetectorOptions {
 /// Which boxes are reported.
 struct DetectOptions {
   float confidence = 0.25f;    ///< only boxes with a higher score; 0..1
-  float iou = 0.7f;            ///< NMS drops a box that overlaps a better one of its class by more; 0..1
+  float iou = 0.7f;            ///< NMS drops a box whose IoU with a better one of its class is higher; 0..1
   std::vector<int> classes{};  ///< only these class indices; empty: all
   bool agnostic = false;       ///< NMS compares boxes of different classes too
   int max_detections = 300;    ///< maximum per image
@@ -120,9 +120,9 @@ struct RawOutput {
 /// last eight used allocates only its results.
 class CUDET_API Detector {
  public:
-  /// Throws Error if the device or the precision is not available; Device::automatic instead falls back to the CPU if
-  /// that supports the precision. Throws Error if the weights cannot be read, or if their file's size or modification
-  /// time has changed since the model was loaded.
+  /// Throws Error if the device or the precision is not available; Device::automatic instead uses the CPU if the CPU
+  /// supports the precision. Throws Error if the weights cannot be read, or if their file's size or modification time
+  /// has changed since the model was loaded.
   explicit Detector(Model model, DetectorOptions options = {});
   ~Detector();
   Detector(Detector&&) noexcept;

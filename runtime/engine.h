@@ -21,8 +21,8 @@ class Engine {
   /// Starts a batch of at least one frame. Fewer than kMostInFlight batches must be in flight. Fills `raw` unless it is
   /// null. If it throws Error, the batch is not in flight; earlier ones still are.
   virtual void submit(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) = 0;
-  /// Waits for the oldest batch in flight, of which there must be one. Returns one result per frame. The batch is then
-  /// no longer in flight, even if this throws Error.
+  /// Waits for the oldest batch in flight; there must be one. Returns one result per frame. The batch is then no longer
+  /// in flight, even if this throws Error.
   virtual std::vector<Result> collect() = 0;
 
   /// Returns the bytes allocated on the CUDA device.
@@ -33,7 +33,7 @@ class Engine {
 std::unique_ptr<Engine> make_cpu_engine(const Model& model, const InputFit& input_fit, Precision precision,
                                         int threads);
 
-/// There is no CUDA device. Device::automatic then uses the CPU and reports nothing.
+/// Thrown if there is no CUDA device. Device::automatic then uses the CPU and reports nothing.
 class NoCudaDevice : public Error {
   using Error::Error;
 };

@@ -1,4 +1,4 @@
-// A cache of compiled Programs, least recently used first out.
+// A cache of compiled Programs with least-recently-used eviction.
 #pragma once
 #include <algorithm>
 #include <memory>
@@ -21,7 +21,7 @@ class ProgramCache {
     std::rotate(programs_.begin(), found, found + 1);  // most recently used first
     return programs_.front().get();
   }
-  /// Adds a Program that find() did not return. A full cache drops the least recently used one.
+  /// Adds a Program that find() did not find. A full cache drops the least recently used one.
   Kept& add(std::unique_ptr<Kept> program) {
     if (programs_.size() == kCapacity) programs_.pop_back();
     programs_.insert(programs_.begin(), std::move(program));

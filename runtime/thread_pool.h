@@ -8,7 +8,7 @@
 
 namespace cudet {
 
-/// A fixed number of threads, of which the caller is one. One caller at a time may use it.
+/// A fixed number of threads, the caller included. Only one caller at a time may use it.
 class ThreadPool {
  public:
   /// Starts threads - 1 workers; threads is at least 1.
@@ -20,8 +20,8 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   /// Calls body(first, last) or body(first, last, thread) for ranges that cover each tile of [0, tiles) once, in any
-  /// order. Returns when all calls have ended. `thread` is the calling thread's index, below threads(); the caller's is
-  /// 0. The body must not throw. Allocates nothing.
+  /// order. Returns when all calls have ended. `thread` is the index, below threads(), of the thread that runs the
+  /// body; the caller's is 0. The body must not throw. Allocates nothing.
   template <class Body>
   void for_tiles(int tiles, const Body& body) {
     run(

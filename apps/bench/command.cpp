@@ -83,7 +83,8 @@ int run(const Options& options) {
   if (started) check_weights(options, started->model.weights_path());
   const std::vector<Stored> before = read_all(options.compare), now = load_or_measure(options, started);
   const Report& report = now.front().report;
-  // Files before the table, whose reader may close the pipe. The plot is first, as it is the one that can fail.
+  // Files are written before the table, because the table's reader may close the pipe. The plot is first, because it
+  // can fail.
   if (svg) svg.write(roofline_svg(report));
   if (json) json.write(to_json(report));
   if (csv) csv.write(to_csv(report));

@@ -1,4 +1,4 @@
-// Runs the benchmarks that the options ask for and collects their results in a Report.
+// Runs the benchmarks that the options select and collects their results in a Report.
 #pragma once
 #include <functional>
 #include <string>

@@ -14,8 +14,8 @@ namespace cudet::bench {
 /// counts (Winograd).
 Measurement make_measurement(std::string name, const Step& step, Times times, const Machine& machine);
 
-/// Runs the whole network as the CPU engine does, `runs` times after `warmup` runs, and times each step; a step finds
-/// in the caches what the one before it left there. Reading the clock costs about 50 ns per step. The network's input
+/// Runs the whole network as the CPU engine does, `runs` times after `warmup` runs, and times each step with the caches
+/// as the previous step left them. Reading the clock costs about 50 ns per step. The network's input
 /// is the benchmark image (benchmark_image.h) letterboxed into `input`, rounded up to whole strides. Throws Error.
 std::vector<Measurement> measure_steps(const Model& model, Precision precision, Size input, int batch, int threads,
                                        int warmup, int runs, const Machine& machine);

@@ -14,7 +14,7 @@ struct ImageHeader {
 
 /// Reads all segments of a JPEG (ITU-T T.81, annex B). Throws Error, starting with `name`, if the file is truncated or
 /// invalid, has a Huffman table with more than 255 codes (no encoder needs more), four channels that are not Adobe CMYK
-/// or YCCK, or more than 100 scans (no encoder writes so many, and each scan costs a pass over the image).
+/// or YCCK, or more than 100 scans (no encoder writes that many, and each scan costs a pass over the image).
 ImageHeader jpeg_header(Bytes file, const std::string& name);
 
 /// Reads all chunks of a PNG (ISO/IEC 15948, clause 5). Throws Error, starting with `name`, if the file is truncated or

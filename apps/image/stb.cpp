@@ -90,7 +90,10 @@ Image stb_decode(Bytes file, const std::string& name, int width, int height) {
   image.pixels.reset(stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(file.data()), static_cast<int>(file.size()),
                                            &image.width, &image.height, &stored, 3));
   if (!image.pixels && out_of_memory) throw std::bad_alloc();
-  if (!image.pixels) throw Error(name + ": invalid image: " + stbi_failure_reason());
+  if (!image.pixels) {
+    const char* const reason = stbi_failure_reason();  // null for some invalid images
+    throw Error(name + ": invalid image: " + (reason ? reason : "it cannot be decoded"));
+  }
   if (image.width != width || image.height != height)
     throw Error(name + ": invalid image: the decoded size differs from the header");
   return image;

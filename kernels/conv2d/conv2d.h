@@ -28,12 +28,12 @@ void run_reference(const Conv2d&, const Memory&);  // f32, summed in double
 
 // The CPU's kernels are in kernels/conv2d/cpu/kernels.h.
 
-/// Bytes of the weights as conv2d_cuda reads them. They and their order (Conv2dPacking in cuda/plan.h) depend only on
+/// Bytes of the weights as packed for conv2d_cuda. The size and the order (Conv2dPacking in cuda/plan.h) depend only on
 /// the channels, kernel, stride, pad, dilation, groups and weight.type of `op`.
 std::size_t conv2d_cuda_packed_bytes(const Conv2d& op);
 /// Packs weights of layout K, R, S, C/groups. Throws Error if f16 cannot hold a weight.
 void conv2d_cuda_pack(const Conv2d& op, const float* weight, std::byte* packed);
-/// Floats of the bias on CUDA: K, then zeros up to whole blocks of output channels.
+/// Floats of the bias on CUDA: K values, then zeros up to a whole number of blocks of output channels.
 std::size_t conv2d_cuda_bias_floats(const Conv2d& op);
 struct Conv2dCudaPlan;  // cuda/plan.h
 /// Runs the convolution by a plan that conv2d_cuda_plan() made for it. x and weight are both f32 or both f16; the
@@ -44,7 +44,7 @@ void conv2d_cuda(const Conv2d&, const Conv2dCudaPlan&, const Memory&, const Cuda
 
 StepInfo describe(const Conv2d&);
 void parse_shape(ShapeParser&, Conv2d&);
-/// Lays out all tensors but x, once the attributes are set. Throws Error if there are no outputs.
+/// Lays out all tensors except x. The attributes must be set. Throws Error if there are no outputs.
 void lay_out(ShapeParser&, long channels, Conv2d&);
 
 }  // namespace cudet

@@ -18,7 +18,8 @@ __host__ __device__ int tiles_per_image(const DetectDecode& op) {
   return (op.y.w + kAnchors - 1) / kAnchors;
 }
 
-// ---- Both kernels must compute the same bits: they share these functions, which allow no contraction.
+// ---- Both kernels must compute the same bits, so they share these functions, in which no multiply-adds are
+// contracted.
 
 // 1 if e^-x underflows, 0 if it overflows.
 __device__ float sigmoid(float x) {
@@ -54,7 +55,7 @@ __device__ Box anchor_box(const DetectDecode::Level& level, int pixel, float sid
           __fmul_rn(level.stride_x, __fadd_rn(left, right)), __fmul_rn(level.stride_y, __fadd_rn(top, bottom))};
 }
 
-// An anchor's position, and where its numbers are.
+// An anchor's position, and the addresses of its inputs.
 template <class T>
 struct Anchor {
   const DetectDecode::Level& level;
@@ -112,9 +113,9 @@ struct Found {
   int* count;
 };
 
-// A lower bound: the sigmoid of every smaller logit is less than `score`. Near 1 the sigmoid's own roundings, less than
-// 2^-22, decide; elsewhere those of the exponential and of this logarithm, far less than 0.01. NaN if `score` is
-// negative; no logit is less than NaN.
+// Returns a lower bound: the sigmoid of every smaller logit is less than `score`. The margins cover rounding errors:
+// near 1 those of the sigmoid itself, less than 2^-22; elsewhere those of the exponential and of this logarithm, far
+// less than 0.01. NaN if `score` is negative; no logit is less than NaN.
 __device__ float min_logit(float score) {
   return logf(score / (1.0f - score + 0x1p-22f)) - 0.01f;
 }
@@ -127,9 +128,9 @@ __device__ bool is_finite(float x) {
 struct Best {
   float score;
   int class_id;
-  bool finite;  // all scores are
+  bool finite;  // whether all scores are finite
 
-  // Combines the bests of the anchor's four threads. All lanes of the warp call this together.
+  // Combines the best classes of the anchor's four threads. All lanes of the warp call this together.
   __device__ void combine() {
     for (int lanes = 1; lanes < kSides; lanes *= 2) {
       const float other = __shfl_xor_sync(kWarp, score, lanes);
@@ -141,8 +142,8 @@ struct Best {
   }
 };
 
-// Nearly no anchor is a candidate, so cheap tests come first. The anchors that pass them are decided by the numbers
-// that decode_tile would write.
+// Very few anchors are candidates, so cheap tests come first. Anchors that pass them are tested with the values that
+// decode_tile would write.
 template <class V>
 __device__ void candidates_tile(const DetectDecode& op, const Memory& memory, const Found& found, int tile) {
   using T = typename V::Element;

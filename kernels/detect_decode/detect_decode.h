@@ -12,8 +12,8 @@ namespace cudet {
 ///   y(i, 0, a, 0..3) = centre x, centre y, width, height, in pixels of the network's input
 ///                    = stride · (u + ½ + (d₂ − d₀)/2, v + ½ + (d₃ − d₁)/2, d₀ + d₂, d₁ + d₃)
 ///   y(i, 0, a, 4 + k) = σ(score(i, v, u, k))
-/// where a counts the pixels of level 0 row by row, then those of level 1, … NaN in a distribution or a logit gives
-/// NaN.
+/// where a counts the pixels of level 0 row by row, then those of level 1, … A NaN in a distribution or a logit makes
+/// the result NaN.
 struct DetectDecode {
   static constexpr const char* kName = "detect_decode";
   static constexpr int kMaxLevels = 8;
@@ -21,23 +21,23 @@ struct DetectDecode {
     Tensor box;                // N, H, W, 4·R
     Tensor score;              // N, H, W, classes
     float stride_y, stride_x;  // input pixels from one pixel of the level to the next
-    int first_anchor;          // a of its first pixel
-    int first_tile;            // of its first row
+    int first_anchor;          // index of its first pixel among all anchors
+    int first_tile;            // index of its first row among an image's tiles
   };
   Level level[kMaxLevels];
   int levels, bins;
   Tensor y;  // N, 1, anchors, 4 + classes
   int rows;  // sum over all levels
 
-  /// One tile per row of a level: image by image, in each the rows of level 0, then of level 1, …
+  /// One tile per row of a level, image by image; in each image the rows of level 0, then those of level 1, …
   CUDET_HD int tiles() const { return y.n * rows; }
 };
 
 void run_reference(const DetectDecode&, const Memory&);                           // f32
 void detect_decode_cpu(const DetectDecode&, const Memory&, int first, int last);  // f32; tiles [first, last)
-/// Decodes only the candidates for detections: per image each anchor whose best class is above the threshold and wanted
-/// (nms.h has the rule), in any order. `parameters`, `wanted` (a flag per class, or null), `candidates` (y.n, y.w) and
-/// `found` (y.n, set here) are in device memory. op.y is not written. Throws Error if CUDA refuses the launch.
+/// Decodes only the candidates for detections, in any order: per image, each anchor whose best class is above the
+/// threshold and wanted (nms.h has the rule). `parameters`, `wanted` (a flag per class, or null), `candidates` (y.n,
+/// y.w) and `found` (y.n, set here) are in device memory. op.y is not written. Throws Error if CUDA refuses the launch.
 void detect_candidates_cuda(const DetectDecode& op, const Memory&, const NmsParameters* parameters,
                             const std::uint8_t* wanted, Candidate* candidates, int* found, const CudaStream&);
 /// Computes all of y.

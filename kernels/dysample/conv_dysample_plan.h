@@ -1,5 +1,5 @@
-// How conv_dysample_cuda divides its work, and what a block keeps in shared memory. Host code, so that fusion can ask
-// whether the operators fit.
+// How conv_dysample_cuda divides its work, and the layout of a block's shared memory. Host code, so that the fusion
+// pass can test whether the operators fit.
 #pragma once
 #include "kernels/conv2d/cuda/plan.h"
 #include "kernels/dysample/dysample.h"
@@ -7,10 +7,10 @@
 namespace cudet {
 
 constexpr int kConvDySamplePixels = 64;  // maximum pixels of x per tile
-constexpr int kConvDySampleRound = 16;   // pixels per round: their points are in shared memory together
+constexpr int kConvDySampleRound = 16;   // pixels per round; their points are in shared memory at the same time
 
-/// A block's shared memory after the convolution, whose operands it overwrites; offsets in bytes. A pixel of x has
-/// `points` = groups · scale² points.
+/// A block's shared memory after the convolution; it overwrites the convolution's operands. Offsets are in bytes. A
+/// pixel of x has `points` = groups · scale² points.
 struct ConvDySampleLayout {
   int offset_pitch;  // floats per pixel: the offsets, and padding so that four consecutive pixels use all banks
   int points_at;     // 16 bytes per point, for two rounds: one is sampled while the next is computed
@@ -31,8 +31,8 @@ struct ConvDySamplePlan {
   int points;           // per pixel
   std::size_t shared_bytes;
 };
-/// Returns the plan for `multiprocessors` multiprocessors. A tile has room for 64 pixels. On a small map it takes
-/// fewer, down to 4, as long as all blocks are resident together: multiplying padding costs less than idle
+/// Returns the plan for `multiprocessors` multiprocessors. A tile has room for 64 pixels. On a small map it has fewer,
+/// at least 4, as long as all blocks are resident at the same time: multiplying padding costs less than idle
 /// multiprocessors.
 ConvDySamplePlan conv_dysample_plan(const ConvDySample& op, int multiprocessors);
 

@@ -13,10 +13,10 @@ namespace cudet {
 ///       row    clamp(v + ((p − (s−1)/2)/s + a·offset(i, v, u, m(1))), 0, H−1),
 ///       column clamp(u + ((q − (s−1)/2)/s + a·offset(i, v, u, m(0))), 0, W−1))
 ///
-/// with a = 0.25, or 0.5·σ(offset(i, v, u, 2·G·s² + m(d))) with dyscope. Coordinates in f32, evaluated in this order:
-/// offsets of exactly −4 (p − (s−1)/2)/s give nearest upsampling, bit for bit. A coordinate that is NaN counts as 0.
-/// A corner of weight 0 is ignored, whatever its value. The 1×1 convolution that computes the offsets (style lp; pl by
-/// expanded weights: layers/dysample.cpp) is a Conv2d.
+/// with a = 0.25, or 0.5·σ(offset(i, v, u, 2·G·s² + m(d))) with dyscope. Coordinates are computed in f32 in this order,
+/// so that offsets of exactly −4 (p − (s−1)/2)/s give nearest upsampling, bit for bit. A coordinate that is NaN counts
+/// as 0. A corner of weight 0 is ignored, whatever its value. The 1×1 convolution that computes the offsets is a Conv2d
+/// (style lp; style pl becomes one with expanded weights: layers/dysample.cpp).
 struct DySample {
   static constexpr const char* kName = "dysample";
   Tensor x;       // N, H, W, C; u8 has the scale and zero of y, and sums are rounded to nearest
@@ -42,8 +42,8 @@ void dysample_cpu(const DySample&, const Memory&, int first, int last);  // f32 
 /// Whether one launch can run both operators.
 bool conv_dysample_fits(const ConvDySample&);
 struct ConvDySamplePlan;  // conv_dysample_plan.h
-/// Runs both in one launch, by a plan that conv_dysample_plan() made for them; they must fit. Offsets stay on chip, in
-/// f32, and conv.y is not written. Throws Error if CUDA refuses the launch.
+/// Runs both in one launch, with a plan that conv_dysample_plan() made for them; they must fit. Offsets stay in shared
+/// memory, in f32, and conv.y is not written. Throws Error if CUDA refuses the launch.
 void conv_dysample_cuda(const ConvDySample&, const ConvDySamplePlan&, const Memory&, const CudaStream&);
 void dysample_cuda(const DySample&, const Memory&, const CudaStream&);  // f32 or f16
 

@@ -5,8 +5,8 @@
 
 namespace cudet {
 
-/// A coordinate along one axis: `weight` of the way from row (or column) `low` to the next, which is within the image
-/// unless the weight is 0.
+/// A coordinate along one axis: low + weight, with `low` a row or column and 0 <= weight < 1. The next row or column is
+/// within the image unless the weight is 0.
 struct SampleAxis {
   int low;
   float weight;
@@ -19,8 +19,8 @@ __device__ __forceinline__ float sample_initial(int position, int scale) {
   return __fdiv_rn(__fsub_rn(static_cast<float>(position), centre), static_cast<float>(scale));
 }
 
-/// clamp(base + (initial + a · offset), 0, size - 1), NaN counting as 0. In this order and with every step rounded, so
-/// that nearest upsampling is exact.
+/// clamp(base + (initial + a · offset), 0, size - 1); NaN counts as 0. Computed in this order with every step rounded,
+/// so that nearest upsampling is exact.
 __device__ __forceinline__ SampleAxis sample_axis(int base, float initial, float a, float offset, int size) {
   const float at = __fadd_rn(static_cast<float>(base), __fadd_rn(initial, __fmul_rn(a, offset)));
   const float clamped = at > 0 ? fminf(at, static_cast<float>(size - 1)) : 0;
@@ -28,7 +28,8 @@ __device__ __forceinline__ SampleAxis sample_axis(int base, float initial, float
   return {low, __fsub_rn(clamped, static_cast<float>(low))};
 }
 
-/// a: how far an offset of 1 moves a point. scope() returns the value of the scope map; called only with dyscope.
+/// Returns a, the distance by which an offset of 1 moves a point. scope() returns the value of the scope map; it is
+/// called only with dyscope.
 template <class Scope>
 __device__ __forceinline__ float sample_reach(bool dyscope, Scope scope) {
   return dyscope ? __fmul_rn(0.5f, __fdiv_rn(1.0f, __fadd_rn(1.0f, expf(-scope())))) : 0.25f;
@@ -49,16 +50,16 @@ __device__ __forceinline__ SamplePoint sample_point(const DySample& op, int v, i
           sample_axis(u, sample_initial(q, s), a(m), offset(m), op.x.w)};
 }
 
-/// A vector of channels at a point, in two steps so that a thread can have several loads under way: load the corners,
-/// then blend them in f32 and round once. A corner of weight 0 is not read, so that its value, even NaN, has no effect:
-/// it adds -0 · 0, which changes no sum, not even the sign of a zero.
+/// A vector of channels at a point, computed in two steps so that a thread can have several loads in flight: load the
+/// corners, then blend them in f32 and round once. A corner of weight 0 is not read, so that its value, even NaN, has
+/// no effect: it adds -0 · 0, which changes no sum, not even the sign of a zero.
 template <class V>
 struct SampleCorners {
   V corner[4] = {};
   float weight[4];
 
-  /// Loads the corners of the point that lies (row, column) of the way from its upper left corner x to the next row and
-  /// column; nothing unless `within`. right, below: elements to the next column, row.
+  /// Loads the corners of the point at distance (row, column), in pixels, from its upper left corner x. Loads nothing
+  /// unless `within`. right, below: elements from one column, row to the next.
   __device__ __forceinline__ void load(const typename V::Element* x, std::size_t right, std::size_t below, float row,
                                        float column, bool within) {
     const bool two_columns = column != 0, two_rows = row != 0, four = two_columns && two_rows;
@@ -86,7 +87,7 @@ struct SampleCorners {
   }
 };
 
-/// x at the point, for the vector of channels of image i that starts at channel k.
+/// Returns x at the point, for the vector of channels of image i that starts at channel k.
 template <class V>
 __device__ __forceinline__ V sample_vector(const DySample& op, const Memory& memory, int i, SamplePoint point, int k) {
   const auto [row, column] = point;

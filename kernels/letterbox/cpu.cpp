@@ -132,7 +132,7 @@ void load_pixels(PixelFormat format, const Columns& columns, const Rows& rows, P
 // Converts integers of 0..255 to elements of y.
 template <class D, class V = hn::Vec<hn::RebindToSigned<D>>>
 HWY_INLINE auto to_pixel(D d, V v, float) {
-  // v / 255 = v · 257/65536, which is exact, + v · a small rest: rounded like the quotient for each of 0..255.
+  // v / 255 = v · 257/65536, which is exact, + v · a small rest. Rounds like the quotient for each v of 0..255.
   const auto value = hn::ConvertTo(d, v);
   return hn::MulAdd(value, hn::Set(d, 257.0f / 65536), hn::Mul(value, hn::Set(d, 1.0f / (255 * 65536.0f))));
 }

@@ -11,10 +11,10 @@
 namespace cudet {
 namespace {
 
-constexpr int kTileRows = 4;  // rows per tile: a thread has the loads of all of them under way together
-constexpr int kGrey = 114;    // outside of the fit
+constexpr int kTileRows = 4;  // rows per tile; a thread has the loads of all rows in flight at the same time
+constexpr int kGrey = 114;    // value outside the fit
 
-// How pixels are read. bytes: red, green and blue, each by itself; words: 4 bytes in one access.
+// How pixels are read. bytes: red, green and blue separately; words: 4 bytes in one access.
 enum class Read { grey, bytes, words, nv12 };
 
 struct Source {
@@ -41,7 +41,7 @@ struct Job {
 struct Rows {
   const std::uint8_t *data[2], *chroma[2];
   int weight[2];
-  bool within;  // whether the row is within the fit; otherwise these are of the nearest row that is
+  bool within;  // whether the row is within the fit; otherwise the values are those of the nearest row that is
 };
 
 __device__ Rows find_rows(const Job& job, int v) {
@@ -93,7 +93,7 @@ __device__ Rgb blend(const Rows& rows, const Taps& x, int bytes) {
   return {sum.r >> 2, sum.g >> 2, sum.b >> 2};
 }
 
-// v / 255 = v * 257/65536, which is exact, + v * a small rest: rounded like the quotient for each of 0..255.
+// v / 255 = v * 257/65536, which is exact, + v * a small rest. Rounds like the quotient for each v of 0..255.
 __device__ float unit(int value) {
   const float v = static_cast<float>(value);
   return __fmaf_rn(v, 257.0f / 65536, __fmul_rn(v, 1.0f / (255 * 65536.0f)));
@@ -122,8 +122,8 @@ __device__ void store(T* to, int pitch, bool quads, float r, float g, float b) {
   }
 }
 
-// A tile is kTileRows rows by one column per thread. The taps of a column serve all rows and those of a row all
-// columns, since they are computed in double, at which most devices are slow.
+// A tile is kTileRows rows by one column per thread. The taps of a column are used for all rows and those of a row for
+// all columns, because they are computed in double, which is slow on most devices.
 template <Read kRead, class T>
 __device__ void letterbox_tile(const Job& job, const Memory& memory, int tile) {
   const Letterbox& op = job.op;

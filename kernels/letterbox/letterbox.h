@@ -1,27 +1,28 @@
-// Converts an image to the network's input: scaled to fit, centred on grey, RGB in 0..1. As Ultralytics' LetterBox with
-// OpenCV.
+// Converts an image to the network's input: scaled to fit, centred on grey, RGB in 0..1. Equals Ultralytics' LetterBox
+// with OpenCV.
 #pragma once
 #include "kernels/frame.h"
 #include "kernels/tensor.h"
 
 namespace cudet {
 
-/// Where the scaled image is within the network's input.
+/// The size and position of the scaled image within the network's input.
 struct LetterboxFit {
   int width, height;  // of the scaled image, in pixels
   int left, top;      // its first pixel
 };
 
 /// Scales an image of at least 1 × 1 to fit into `limit`: gain = min(limit.h / height, limit.w / width), sizes rounded
-/// half to even (at least 1). Centres it in `input`, which is large enough; the smaller half of an odd margin is left
-/// and above.
+/// half to even (at least 1). Centres it in `input`, which must be large enough; the smaller half of an odd margin is
+/// left and above.
 LetterboxFit letterbox_fit(int width, int height, Extent limit, Extent input);
 /// The same with `input` as the limit.
 LetterboxFit letterbox_fit(int width, int height, Extent input);
 
 /// Returns the smallest input, in multiples of `stride`, that holds the image at the gain of letterbox_fit(width,
-/// height, limit); `limit` is a multiple of `stride` too. Fit the image with letterbox_fit(width, height, limit,
-/// least): with `least` as the limit the gain could be smaller, since its sizes are rounded.
+/// height, limit); `limit` is also a multiple of `stride`. Fit the image with letterbox_fit(width, height, limit,
+/// input), where `input` is the result: with the result as the limit, the gain could be smaller because its sizes are
+/// rounded.
 Extent least_input(int width, int height, Extent limit, int stride);
 
 /// y(image, v, u, ·) = the frame's RGB, resized as OpenCV's INTER_LINEAR does for 8-bit pixels (11-bit weights;
@@ -36,16 +37,16 @@ struct Letterbox {
   int tiles() const { return y.h; }
 };
 
-/// Rows of y, and the number of rows of the frame that they need: frames in host memory are sent to a device strip by
-/// strip.
+/// A range of rows of y, and the number of rows of the frame that it needs. Frames in host memory are sent to a device
+/// strip by strip.
 struct LetterboxStrip {
   int first, last;  // rows of y
   int rows;         // packed rows of the frame (nv12: of its luma); 0 if the strip is all grey
 };
 
-/// Returns the longest strip from y's row `first` on whose packed rows take at most `bytes`. Throws Error if one row of
-/// y takes more. Two rows of the frame, each rounded up to multiples of 4 bytes, are always enough (nv12: four of
-/// luma).
+/// Returns the longest strip that starts at y's row `first` and whose packed rows take at most `bytes`. Throws Error if
+/// one row of y takes more. Room for two rows of the frame, each rounded up to a multiple of 4 bytes, is always enough
+/// (nv12: four rows of luma).
 LetterboxStrip letterbox_strip(const Letterbox&, int first, std::size_t bytes);
 /// Copies the strip's rows of op.frame (host) to `packed`, packed_pitch() bytes apart; bytes between rows are not
 /// written. Returns the number of bytes from start to end.

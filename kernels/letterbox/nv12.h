@@ -1,4 +1,4 @@
-// Converts NV12 to RGB, for every backend. C++17: host compilers and nvcc both read this.
+// Converts NV12 to RGB, for every backend. C++17, because nvcc also reads this header.
 #pragma once
 #include "kernels/frame.h"
 #include "kernels/tensor.h"
@@ -9,8 +9,8 @@ struct Rgb {
   int r, g, b;  // 0..255
 };
 
-/// BT.601 with luma in 16..235, in fixed point with 20 fractional bits; bit for bit OpenCV's COLOR_YUV2RGB_NV12. The
-/// factors have three decimals (255/219 is 1.164). The sum of the products is rounded half up.
+/// BT.601 with luma in 16..235, in fixed point with 20 fractional bits. Equals OpenCV's COLOR_YUV2RGB_NV12 bit for bit.
+/// The factors have three decimals (255/219 is 1.164). The sum of the products is rounded half up.
 CUDET_HD inline Rgb nv12_to_rgb(int luma, int cb, int cr) {
   constexpr int kBits = 20;
   constexpr double kOne = 1 << kBits;
@@ -30,7 +30,7 @@ inline const std::uint8_t* chroma_plane(const Frame& frame) {
   return frame.chroma != nullptr ? frame.chroma : frame.data + frame.height * frame.stride;
 }
 
-/// Bytes from a chroma row's start to a column's pair: columns 2k and 2k + 1 share one.
+/// Bytes from a chroma row's start to a column's pair; columns 2k and 2k + 1 share a pair.
 CUDET_HD constexpr std::ptrdiff_t chroma_pair(std::ptrdiff_t column) {
   return column & ~std::ptrdiff_t{1};
 }

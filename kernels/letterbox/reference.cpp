@@ -13,9 +13,9 @@ struct Taps {
   int first_weight, second_weight;
 };
 
-// OpenCV's rule: the coordinate is computed in double and rounded to float; each weight is rounded half to even by
-// itself. For a column outside of the frame the nearest one gets the full weight. For a row outside both taps are the
-// nearest row and the weights stay, which differs by a rounding.
+// OpenCV's rule: the coordinate is computed in double and rounded to float; each weight is rounded half to even
+// separately. For a column outside the frame, the nearest column gets the full weight. For a row outside, both taps are
+// the nearest row and the weights are unchanged, which may round differently.
 Taps taps(int destination, int scaled, int size, bool columns) {
   const double step = 1 / (static_cast<double>(scaled) / size);
   const float coordinate = static_cast<float>((destination + 0.5) * step - 0.5);
@@ -43,7 +43,7 @@ int value(const Frame& frame, int row, int column, int channel) {
 
 // Sums of a row have 19 bits; the 4 lowest are dropped, then 16 of each product, and the last 2 are rounded. A frame of
 // equal size is unchanged, and one of twice the size in both directions becomes the average of each 2×2, rounded half
-// up. So the two special cases of OpenCV need no code of their own.
+// up. So OpenCV's two special cases need no separate code.
 void run_reference(const Letterbox& op, const Memory& memory) {
   const Frame& frame = op.frame;
   for (int v = 0; v < op.y.h; ++v)

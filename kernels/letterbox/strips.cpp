@@ -25,7 +25,7 @@ std::size_t packed_bytes(const Letterbox& op, int first, int last) {
   return packed_pitch(op.frame) * (static_cast<std::size_t>(planes.luma.count) + planes.chroma.count);
 }
 
-// Copies the plane's `rows` to `packed`; returns where the next plane begins.
+// Copies the plane's `rows` to `packed`. Returns the address after them, at which the next plane begins.
 std::uint8_t* pack(const Letterbox& op, const PackedRows& rows, const std::uint8_t* plane, int rows_per_plane_row,
                    std::size_t row_bytes, std::uint8_t* packed) {
   const std::size_t pitch = packed_pitch(op.frame);

@@ -1,5 +1,5 @@
-// Taps of a pixel of the scaled image, and offsets of a strip's packed rows: arithmetic that host and device code
-// share, so that both compute the same bits. C++17: host compilers and nvcc both read this.
+// Taps of a pixel of the scaled image, and offsets of a strip's packed rows. Host and device code share this
+// arithmetic, so that both compute the same bits. C++17, because nvcc also reads this header.
 #pragma once
 #include <cmath>
 
@@ -13,12 +13,13 @@ struct Taps {
   int first_weight, second_weight;
 };
 
-/// Pixels of the frame per pixel of the scaled image. Computed on the host, since devices are slow at double.
+/// Pixels of the frame per pixel of the scaled image. Computed on the host, because double is slow on devices.
 inline double tap_step(int scaled, int size) {
   return 1 / (static_cast<double>(scaled) / size);
 }
 
-/// The rule of reference.cpp for pixel `destination` of the scaled image; `size`: pixels of the frame along the axis.
+/// Returns the taps of pixel `destination` of the scaled image by the rule in reference.cpp. `size`: pixels of the
+/// frame along the axis.
 CUDET_HD inline Taps taps(int destination, double step, int size, bool columns) {
 #ifdef __CUDA_ARCH__
   const float coordinate =
@@ -34,14 +35,14 @@ CUDET_HD inline Taps taps(int destination, double step, int size, bool columns) 
           static_cast<int>(rintf(fraction * 2048))};
 }
 
-/// The rows of a plane that a strip holds, in order: all from the first to the last needed one, or, if rows between
-/// them are not needed, the pair of taps of every row of the scaled image.
+/// The rows of a plane that a strip holds, in order: all rows from the first to the last needed one or, if some rows
+/// between them are not needed, a pair of rows (the two taps) for every row of the scaled image.
 struct PackedRows {
   bool pairs;
   int first;  // pairs: the scaled image's row of the first pair; else the plane's first packed row
   int count;
 
-  /// Index among the packed rows of the plane's row `row`, the first or second tap of `destination`.
+  /// Index of the plane's row `row`, the first or second tap of `destination`, among the packed rows.
   CUDET_HD int index(int destination, bool second, int row) const {
     return pairs ? 2 * (destination - first) + second : row - first;
   }

@@ -16,7 +16,7 @@ __device__ __forceinline__ unsigned nan_signs(unsigned word) {
 }
 
 // A running maximum of each of a vector's elements. The device's maximum ignores NaN, so NaN is tracked separately if
-// kNan; without NaN in the input that work can be saved.
+// kNan; inputs without NaN do not need this.
 template <class V, bool kNan>
 class Maximum {
  public:
@@ -76,7 +76,7 @@ struct MaxPoolTile {
 
 // ---- All poolings of a chain in one launch. A tile is a strip of rows of y, of full width, by a few vectors of each
 // pixel. Shared memory holds the strip of x and the rows around it that the windows reach. Each pooling takes maxima
-// along rows, then along columns; each needs fewer rows around the strip than the one before.
+// along rows, then along columns; each needs fewer rows around the strip than the previous one.
 
 struct ChainTiling {
   int rows;  // rows per strip
@@ -208,7 +208,7 @@ __global__ void __launch_bounds__(kThreads)
     ChainTile<V>(op, tiling, memory, tile).run();
 }
 
-// Returns the tiling with the least work for the busiest multiprocessor; among equals the one with the longest
+// Returns the tiling with the minimum work for the busiest multiprocessor; of equal ones, the one with the longest
 // contiguous accesses. `rows` is 0 if no tiling fits into shared memory.
 ChainTiling choose_tiling(const MaxPoolChain& op, int lanes, const CudaStream& on) {
   const std::size_t room = std::min<std::size_t>(kSharedByDefault, static_cast<std::size_t>(on.shared_bytes_per_block));

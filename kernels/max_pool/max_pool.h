@@ -5,8 +5,8 @@
 
 namespace cudet {
 
-/// y(i, v, u, k) = max over r, s in [0, kernel) of x(i, v·stride − pad + r, u·stride − pad + s, k); pixels
-/// outside of the image do not count; NaN in a window wins. As torch.nn.MaxPool2d.
+/// y(i, v, u, k) = max over r, s in [0, kernel) of x(i, v·stride − pad + r, u·stride − pad + s, k). Pixels outside the
+/// image do not count. The maximum of a window that contains NaN is NaN. Equals torch.nn.MaxPool2d.
 struct MaxPool {
   static constexpr const char* kName = "max_pool";
   Tensor x;  // N, H, W, C
@@ -18,7 +18,7 @@ struct MaxPool {
 };
 
 /// Consecutive poolings of stride 1, as in SPPF: y[0] = pool(x), y[i] = pool(y[i - 1]), each with pad kernel / 2. So
-/// y[i] is the maximum over a window of (i + 1)(kernel - 1) + 1.
+/// y[i] is the maximum over a square window of side (i + 1)(kernel - 1) + 1.
 struct MaxPoolChain {
   static constexpr const char* kName = "max_pool_chain";
   static constexpr int kMost = 4;

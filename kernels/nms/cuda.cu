@@ -17,7 +17,8 @@ struct RankShared {
   int before[kWarps][kRanked];
 };
 
-// Sort key, ascending: by descending score, then by anchor. Scores are not negative, so their bits have their order.
+// Sort key, ascending: by descending score, then by anchor. Scores are not negative, so their bits sort like the
+// scores.
 __device__ unsigned long long sort_key(const Candidate& c) {
   return static_cast<unsigned long long>(~__float_as_uint(c.score)) << 32 | static_cast<unsigned>(c.anchor);
 }
@@ -71,7 +72,8 @@ struct Box {
   }
 };
 
-// Whether `a`, which is kept, suppresses `b`: the operations of nms_reference, each rounded by itself as there.
+// Whether `a`, which is kept, suppresses `b`. Performs the operations of nms_reference with the same separate
+// roundings.
 __device__ bool suppresses(const Box& a, const Box& b, float iou) {
   if (a.class_id != b.class_id) return false;
   const float w = max(0.0f, __fsub_rn(min(a.corners.z, b.corners.z), max(a.corners.x, b.corners.x)));
@@ -125,7 +127,7 @@ __device__ void suppress_image(const NmsBatch& op, int image) {
     }
     __syncthreads();
 
-    // Every thread goes through the survivors in order, and so finds the position of its own candidate.
+    // Every thread processes the survivors in order, so that it finds the position of its own candidate.
     int position = -1;
     unsigned left[kWarps];
     for (int word = 0; word < kWarps; ++word) left[word] = shared.survivors[word];

@@ -1,4 +1,5 @@
-// Non-maximum suppression: keeps boxes in order of score. As Ultralytics' non_max_suppression with one class per box.
+// Non-maximum suppression: keeps boxes in order of score. Equals Ultralytics' non_max_suppression with one class per
+// box.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -13,13 +14,13 @@ struct Candidate {
   int class_id, anchor;
 };
 
-/// An anchor is a candidate if the highest score of its classes (the lowest class of equal ones) is above `confidence`
-/// and that class is wanted. Candidates are ordered by score, then anchor index; the first kMaxCandidates count. In
-/// this order a candidate is kept if its IoU with every kept one (of its class, or of any class if `agnostic`) is at
-/// most `iou`, until `max_detections` are kept. IoU is computed in f32 as in torchvision's nms. Unless `agnostic`,
-/// boxes are first moved by kClassShift pixels times their class: Ultralytics keeps classes apart this way, and the
-/// rounding decides at the threshold. The IoU of two boxes without area is NaN, and both are kept. An anchor with a
-/// corner or a score that is not finite is dropped.
+/// The class of an anchor is the one with the highest score, the lowest class of equal ones. An anchor is a candidate
+/// if this score is above `confidence` and the class is wanted. Candidates are ordered by score, then anchor index;
+/// only the first kMaxCandidates are used. In this order a candidate is kept if its IoU with every kept one (of its
+/// class, or of any class if `agnostic`) is at most `iou`, until `max_detections` are kept. IoU is computed in f32 as
+/// in torchvision's nms. Unless `agnostic`, boxes are first moved by kClassShift pixels times their class: Ultralytics
+/// separates classes in this way, and its rounding affects IoUs near the threshold. The IoU of two boxes without area
+/// is NaN, and both are kept. An anchor with a corner or a score that is not finite is dropped.
 struct Nms {
   static constexpr int kMaxCandidates = 30000;
   static constexpr float kClassShift = 7680;
@@ -51,7 +52,7 @@ struct NmsBatch {
 /// Writes the kept boxes to the start of `candidates` (room for one per anchor), in order; returns their number.
 int nms_reference(const Nms&, Candidate* candidates);
 int nms_cpu(const Nms&, Candidate* candidates);
-/// The same result, bit for bit, as nms_cpu on the rows that the candidates came from. Throws Error if CUDA refuses the
+/// Equals, bit for bit, nms_cpu on the rows from which the candidates were decoded. Throws Error if CUDA refuses the
 /// launch.
 void nms_cuda(const NmsBatch&, const CudaStream&);
 

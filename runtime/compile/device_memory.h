@@ -8,8 +8,8 @@
 
 namespace cudet {
 
-/// Bytes of a strip of image rows on its way to the device. The device has one strip, pinned host memory two: one is
-/// packed while the other is sent.
+/// Bytes of a strip of image rows that is sent to the device. The device has room for one strip, pinned host memory for
+/// two: one is packed while the other is sent.
 constexpr std::size_t kStripBytes = 2 << 20;
 
 /// Offsets of the parts of the memory for candidates, bytes. A call's options come first and are contiguous, so that

@@ -95,8 +95,8 @@ class Lowering {
     }
   }
 
-  /// Computes the buffers' lifetimes and places them in the arena. Time is counted in nodes: slices and concats emit no
-  /// step, but counting them keeps the order.
+  /// Computes the buffers' lifetimes and assigns their offsets in the arena. Time is counted in nodes: slices and
+  /// concats emit no step, but counting them keeps the order.
   void plan(Program& program, bool keep_rows) {
     std::vector<int> first(root_.size(), std::numeric_limits<int>::max()), last(root_.size(), -1);
     const auto touch = [&](ValueId v, int step) {
@@ -205,7 +205,7 @@ class Lowering {
   int batch_;
   Target target_;
   std::vector<Extent> extents_;
-  std::vector<Type> types_;          // per value; a buffer has its root's
+  std::vector<Type> types_;          // per value; a buffer has the type of its root
   std::vector<ValueId> root_;        // per value: the value that owns its buffer
   std::vector<int> first_channel_;   // per value: its first channel within the root
   std::vector<std::size_t> offset_;  // per root: its buffer's offset in the arena, bytes

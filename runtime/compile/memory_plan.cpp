@@ -25,7 +25,7 @@ std::size_t find_live_peak(const std::vector<Lifetime>& buffers) {
   return peak;
 }
 
-/// Places the buffers in this order. Returns the arena's size.
+/// Assigns the buffers offsets in this order. Returns the arena's size.
 std::size_t place_buffers(const std::vector<Lifetime>& buffers, const std::vector<std::size_t>& order,
                           std::vector<std::size_t>& offsets) {
   std::vector<std::size_t> placed;  // sorted by offset

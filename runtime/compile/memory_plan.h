@@ -1,4 +1,4 @@
-// Places buffers in one arena. Buffers that are alive at the same time never overlap.
+// Assigns buffers their offsets in one arena. Buffers that are alive at the same time never overlap.
 #pragma once
 #include <cstddef>
 #include <vector>
@@ -14,11 +14,11 @@ struct Lifetime {
 struct MemoryPlan {
   std::vector<std::size_t> offsets;  // per buffer: bytes, multiples of kBufferAlignment
   std::size_t bytes;                 // of the arena
-  std::size_t live_peak;             // maximum of what is alive in one step: a lower bound of any plan
+  std::size_t live_peak;             // maximum bytes alive in one step: a lower bound for any plan
 };
 
-/// Places the buffers one by one, each at the lowest offset that is free during its whole life, in several orders, and
-/// keeps the smallest arena. Meant for hundreds of buffers, once per Program. Deterministic.
+/// Assigns each buffer in turn the lowest offset that is free during its whole lifetime. Tries several orders and keeps
+/// the smallest arena. Intended for hundreds of buffers, once per Program. Deterministic.
 MemoryPlan plan_memory(const std::vector<Lifetime>& buffers);
 
 }  // namespace cudet

@@ -56,9 +56,9 @@ void fold(Graph& graph, ConvOp& conv, const BatchNormOp& norm) {
   };
 }
 
-/// Merges each node of operator Op into the convolution that produces the later of its inputs and that has no other
-/// reader. merge(conv, op, earlier) changes the convolution, which then produces the node's output; `earlier` is the
-/// other input of a binary operator.
+/// Merges each node of operator Op into the convolution that produces the later of its inputs; no other node may read
+/// that input. merge(conv, op, earlier) changes the convolution, which then produces the node's output; `earlier` is
+/// the other input of a binary operator.
 template <class Op, class Merge>
 void absorb(Graph& graph, const Merge& merge) {
   const std::vector<int> producer = find_producers(graph), readers = count_readers(graph);

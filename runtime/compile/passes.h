@@ -1,4 +1,4 @@
-// Optimisations of a graph before it is lowered: they leave fewer, larger operators.
+// Optimisations of a graph before it is lowered. The result has fewer, larger operators.
 #pragma once
 #include "layers/graph.h"
 
@@ -7,7 +7,7 @@ namespace cudet {
 // The first three throw Error with the row's label if an operator does not follow a convolution that only it reads. The
 // modules in layers/ never build such a graph.
 
-/// Folds each batch norm into the convolution before it, which gets a bias: w·gain/√(variance + eps),
+/// Folds each batch norm into the convolution before it: the weights become w·gain/√(variance + eps), the bias becomes
 /// bias + (conv bias − mean)·gain/√(variance + eps).
 void fold_batch_norm(Graph& graph);
 
@@ -20,9 +20,9 @@ void fuse_residual(Graph& graph);
 /// Removes nodes that the output does not depend on.
 void drop_unused(Graph& graph);
 
-/// Makes every operand of a Concat a slice of the result, so that its producer writes it there. An operand that is the
-/// network's input, or that is a slice already, is copied instead: a Copy node is added. Slices become slices of their
-/// input. Fills graph.slices.
+/// Makes every operand of a Concat a slice of the result, so that its producer writes into the result. An operand that
+/// is the network's input or already a slice is copied instead, by an added Copy node. The outputs of SliceOp become
+/// slices of their input. Fills graph.slices.
 void slice_concats(Graph& graph);
 
 /// All of the above, in order.

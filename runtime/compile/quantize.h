@@ -22,7 +22,7 @@ inline std::string scale_name(const std::string& weight) {
 /// DySample and the network's output are always f32; with u8, Detect's inputs are f32 too.
 std::vector<Type> value_types(const Graph& graph, Type activations);
 
-/// Returns the names of the convolutions whose output range has to be measured before quantize().
+/// Returns the names of the convolutions whose output range must be measured before quantize().
 std::vector<std::string> measured_modules(const Graph& graph);
 
 /// Throws Error with the module's name if an optimised graph cannot run on 8 bits: a value shares the buffer of the

@@ -12,7 +12,7 @@ class CpuExecutor {
   explicit CpuExecutor(int threads) : pool_(threads), scratch_(static_cast<std::size_t>(threads) * kCpuScratch) {}
 
   void run(const Program& program, const Memory& memory);
-  /// Runs one step by the plan that plan_step() made for it with this executor's number of threads, or any other.
+  /// Runs one step with a plan that plan_step() made for it, for this executor's number of threads or any other.
   void run(const Step& step, const StepPlan& plan, const Memory& memory);
 
   ThreadPool& pool() { return pool_; }
@@ -30,8 +30,8 @@ class CpuExecutor {
   Buffer scratch_;
 };
 
-/// Runs a step, or all steps, by their plain reference loops. Weights are packed by pack_for_reference. For tests and
-/// bench.
+/// Run a step, or all steps, with the plain loops of the references. Weights must be packed by pack_for_reference. For
+/// tests and bench.
 void run_reference_step(const Step& step, const Memory& memory);
 void run_reference(const Program& program, const Memory& memory);
 

@@ -1,11 +1,11 @@
-// Finds the CUDA device and its properties, or reports in one line why it cannot be used.
+// Finds the CUDA device and its properties, or throws Error with the reason why it cannot be used.
 #pragma once
 #include "runtime/cudet.h"
 
 namespace cudet {
 
 struct CudaDevice {
-  int ordinal;     // of CUDA's
+  int ordinal;     // CUDA's index of the device
   int capability;  // 10 · major + minor
   int multiprocessors;
   int shared_bytes_per_block;

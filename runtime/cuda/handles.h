@@ -1,4 +1,4 @@
-// Owners of CUDA runtime handles: move-only, released by the destructor whatever state the device is in.
+// Owners of CUDA runtime handles: move-only; the destructor releases the handle in any state of the device.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -10,7 +10,8 @@
 
 namespace cudet {
 
-/// Releases a handle. Fails after a device error; a destructor cannot report that.
+/// Releases a handle. The release fails after a device error; the failure is ignored, because destructors cannot report
+/// it.
 template <auto destroy>
 struct Destroy {
   template <class Handle>
@@ -41,7 +42,7 @@ inline Event make_event() {
   return Event(event);
 }
 
-/// Creates an event without time, for ordering only, which is faster.
+/// Creates an event that does not record the time. It can only order work, but is faster.
 inline Event make_order_event() {
   cudaEvent_t event;
   check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "an event");
@@ -88,7 +89,7 @@ using DeviceBuffer = CudaBuffer<allocate_device_memory, cudaFree>;
 /// Pinned host memory, which the device can access directly.
 using PinnedBuffer = CudaBuffer<allocate_pinned_memory, cudaFreeHost>;
 
-/// Makes a device the calling thread's current one during this object's life.
+/// Makes a device the calling thread's current one during this object's lifetime.
 class CurrentDevice {
  public:
   explicit CurrentDevice(int ordinal) {

@@ -4,7 +4,7 @@
 
 namespace cudet {
 
-/// Looks a kernel of this build up. Returns cudaErrorNoKernelImageForDevice or cudaErrorInvalidDeviceFunction if it was
+/// Looks up a kernel of this build. Returns cudaErrorNoKernelImageForDevice or cudaErrorInvalidDeviceFunction if it was
 /// built for other devices.
 cudaError_t probe_kernels();
 

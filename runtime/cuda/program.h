@@ -15,13 +15,13 @@ void launch_step(const Program::NamedStep& step, const Memory& memory, const Cud
 /// Captures what `work` queues on the stream. If `work` throws, ends the capture and rethrows.
 GraphExec capture_graph(cudaStream_t stream, const std::function<void()>& work);
 
-/// A Program whose last step is DetectDecode. A call's options are in device memory, so that one graph serves all
-/// calls. `candidates` is device memory as `layout` divides it.
+/// A Program whose last step is DetectDecode. A call's options are in device memory, so that one graph can be used for
+/// all calls. `candidates` is device memory with the layout of `layout`.
 struct CudaProgram : Program {
   explicit CudaProgram(Program program) : Program(std::move(program)), layout(*this) {}
 
-  /// Queues all steps. Instead of DetectDecode, queues the search for candidates and NMS, which compute no score that
-  /// is below the threshold; with `all_outputs`, queues both.
+  /// Queues all steps. Instead of DetectDecode, queues the search for candidates, which decodes only anchors above the
+  /// threshold, and NMS; with `all_outputs`, queues both.
   void run(const Memory& base, std::byte* candidates, const CudaStream& stream, bool all_outputs) const;
   /// Queues one step; for the last one, the search for candidates and NMS.
   void run_step(std::size_t index, const Memory& base, std::byte* candidates, const CudaStream& stream) const;

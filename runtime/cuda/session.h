@@ -1,4 +1,4 @@
-// Hosts a model's Programs on a CUDA device. The engine and bench run networks through it.
+// Runs a model's Programs on a CUDA device. The engine and bench run networks through it.
 #pragma once
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/picture_sender.h"
@@ -19,9 +19,9 @@ class CudaSession {
   CudaSession(const CudaSession&) = delete;  // owns the device's memory
   CudaSession& operator=(const CudaSession&) = delete;
 
-  /// Returns the Program for `batch` images of `input` pixels, compiled or from the cache, and makes room for it. Valid
-  /// until the next call. A cached size allocates nothing; a new one may wait until the device is idle. Throws Error if
-  /// memory does not suffice.
+  /// Returns the Program for `batch` images of `input` pixels, compiled or from the cache, and allocates the device
+  /// memory that it needs. Valid until the next call. A cached size allocates nothing; a new one may wait until the
+  /// device is idle. Throws Error if there is not enough memory.
   CudaProgram& program(int batch, Extent input);
 
   /// Queues the letterbox of a frame into image `image` of `input`, a tensor of `memory`, on the images' stream.

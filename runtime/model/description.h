@@ -12,7 +12,7 @@ namespace cudet {
 /// A row of the network table: [from, repeats, module, arguments].
 struct TableRow {
   std::string label;      // "head row 3 (DySample)"
-  std::vector<int> from;  // absolute rows, counted over backbone and head; kNone: the network's input
+  std::vector<int> from;  // indices of rows over backbone and head; kNone: the network's input
   int repeats;
   std::string module;
   Arguments arguments;

@@ -11,7 +11,7 @@
 
 namespace cudet {
 
-/// Adds every row of the table to a graph. The result is not fused: `inspect` counts it, optimise() fuses it. Throws
+/// Builds a graph from the rows of the table. The result is not fused: `inspect` counts it, optimise() fuses it. Throws
 /// Error with the path and the row's label.
 Graph build_graph(const Description& description, const WeightSource& weights);
 
@@ -20,8 +20,8 @@ struct Model::Impl {
   std::string weights_path;
   Graph graph;  // optimised, quantised if the weights have ranges
 
-  /// Returns the weights packed for the CPU's kernels of this type. The first caller packs them, on its pool's threads
-  /// if given; later callers share them while anyone holds them.
+  /// Returns the weights packed for the CPU's kernels of this type. The first caller packs them, on the threads of
+  /// `pool` if given; later callers share them while any caller still holds them.
   std::shared_ptr<const PackedWeights> cpu_weights(Type type = Type::f32, ThreadPool* pool = nullptr) const;
 
  private:

@@ -12,7 +12,7 @@ struct RowStatistics {
   Extent extent;
   std::size_t parameters;
   double flops;           // as Ultralytics counts: 2 per multiply-add of convolutions, 8 per element of batch norms
-  double executed_flops;  // with batch norm folded, and including the zeros of DySample's style pl
+  double executed_flops;  // with batch norm folded; includes multiplications by zero in DySample's style pl
 };
 
 /// Counts every row of a graph that is not optimised.

@@ -11,7 +11,7 @@
 namespace cudet::test {
 namespace {
 
-/// How many steps of y's 256, or of as many steps of the largest f32, a kernel's result may differ by.
+/// The tolerance of a kernel's result, in steps of y's quantisation. expect_near() derives the bound for f32 from it.
 double tolerance(const Conv2dInt8CpuKernel& kernel) {
   return &kernel == &conv2d_int8_cpu_winograd ? 2 : 1;
 }
@@ -74,7 +74,7 @@ struct Problem {
       for (std::size_t i = 0; i < depth; ++i) row[i] = std::nearbyint(row[i] * 127 / most) * (most / 127);
     }
   }
-  /// y's range is that of what the reference makes in f32.
+  /// y's range is that of the reference's result in f32.
   void find_scale() {
     Conv2dInt8 floats = op;
     ByteArena space = arena;
@@ -113,7 +113,7 @@ void expect_near(const Problem& problem, const std::vector<std::uint8_t>& got, d
     if (!written[e]) {
       ASSERT_EQ(got[e], problem.arena.values[e]) << "a guard at " << e;
     }
-  // Rounding of what lies in the middle of two, and a rough SiLU.
+  // Values in the middle of two steps may round differently, and SiLU is approximate.
   if (y.type == Type::u8 && steps <= 1) {
     EXPECT_LE(different, 3 + all / 20);
   }

@@ -42,8 +42,8 @@ struct Grid {
   std::atomic<unsigned> next_ = 0;  // index into order_ of the next block to start
   unsigned workers_ = 1;
   // Deadlock detection. rounds_ counts the rounds of any worker in which some block made progress. A worker whose
-  // blocks all poll in vain stores the count from before its round; when all workers have stored the current count, no
-  // polled location can change any more.
+  // blocks all poll unchanged locations stores the count from before its round. When all workers have stored the
+  // current count, no polled location can change any more.
   std::atomic<std::uint64_t> rounds_ = 1;
   std::vector<std::atomic<std::uint64_t>> stalled_at_;  // by worker
   std::atomic<bool> failed_ = false;

@@ -77,7 +77,7 @@ struct Block {
   unsigned size = 0, live = 0, at_barrier = 0;  // numbers of threads: all; not returned; at the barrier
   Site barrier_site;                            // where the first thread at the barrier waits
   int predicate_sum = 0, barrier_result = 0;    // of the barrier's predicates: so far; of the last complete barrier
-  bool progress = false;                        // some thread did more than poll in vain in this turn
+  bool progress = false;                        // in this turn some thread did more than poll an unchanged location
   bool yielded = false;                         // the turn ended early to let other blocks run
   std::uint32_t random = 1;                     // state of next_random()
   std::vector<unsigned char> shared_storage;    // guard, shared memory, guard
@@ -87,7 +87,7 @@ struct Block {
 
   /// Becomes block `number` of the grid: threads at the kernel's start, shared memory filled with NaN.
   void start(Grid&, unsigned number);
-  /// Runs threads until each has returned, waits or polls in vain, or until the block yields to other blocks.
+  /// Runs threads until each has returned, waits, or polls an unchanged location, or until the block yields to others.
   void run_turn(Fiber& worker);
   /// Checks the guards around shared memory.
   void finish();

@@ -45,7 +45,7 @@ class Formats:
     """The files of a network at one input size. Each is written when it is first needed."""
 
     def __init__(self, model, size, programs, calibration, folder):
-        """`calibration`: the folder of images to calibrate int8 on. `folder`: where the files are written."""
+        """`calibration`: the folder of images to calibrate int8 on. `folder`: the folder of the written files."""
         self.model, self.size, self.programs, self.calibration, self.folder = model, size, programs, calibration, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.results = {}  # by suffix and batch: the path, or the Failed of the attempt to write it

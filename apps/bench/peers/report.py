@@ -89,7 +89,7 @@ def ratio(a, b):
 
 
 def noise(block):
-    """Return the spread of the medians of rounds, (p90 - p10) / p50, for the engine where it is lowest."""
+    """Return the lowest of all engines' spreads of the medians of rounds, (p90 - p10) / p50."""
     middles = [np.median(row.samples, axis=1) for row in block.rows if row.samples is not None]
     return min(float(np.subtract(*np.percentile(m, [90, 10])) / np.median(m)) for m in middles)
 

@@ -9,7 +9,7 @@ namespace cudet {
 /// Output channels of a block: one vector of AVX-512, two of AVX2, four of NEON.
 constexpr int kConv2dBlock = 16;
 
-/// The blocks of a convolution. Each group is divided by itself; its last block is padded.
+/// The blocks of a convolution. Each group is divided separately; its last block is padded.
 struct Conv2dBlocks {
   int depth = 0;           // R · S · C/groups
   int per_group = 0;       // blocks
@@ -26,7 +26,7 @@ struct Conv2dBlocks {
 
 /// Blocks divided into ranges. A tile of work computes one range for some of the output pixels.
 struct BlockRanges {
-  int blocks = 0;  // per range: even or 1, because the widest vectors take blocks by pairs
+  int blocks = 0;  // per range: even or 1, because the widest vectors process blocks in pairs
   int count = 0;   // ranges; the last one may have fewer blocks
 
   BlockRanges() = default;
@@ -41,8 +41,8 @@ struct BlockRanges {
 /// zeros in the remaining lanes. `to` has `pitch` floats from e to e + 1.
 void pack_block(const float* rows, std::size_t stride, int lanes, std::size_t count, float* to, std::size_t pitch);
 
-/// A pointwise convolution with every image reshaped to one row, which saves the kernels the ends of the rows. Returns
-/// any other convolution unchanged.
+/// Reshapes every image of a pointwise convolution to one row, so that kernels need not handle the ends of rows.
+/// Returns any other convolution unchanged.
 Conv2d pointwise_as_row(Conv2d op);
 
 }  // namespace cudet

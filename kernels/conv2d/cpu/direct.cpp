@@ -18,9 +18,9 @@ namespace HWY_NAMESPACE {
 namespace {
 
 constexpr int kZeroChannels = 1024;
-alignas(64) constexpr float kZeros[kZeroChannels] = {};  // what taps outside of the image read
+alignas(64) constexpr float kZeros[kZeroChannels] = {};  // read by taps outside the image
 
-// One image and one block, or kBlocks neighbours: what its register tiles have in common.
+// The values that all register tiles of one image and one block, or kBlocks neighbouring blocks, have in common.
 struct Job {
   const Conv2d& op;
   const Conv2dStrides& strides;
@@ -212,7 +212,8 @@ Conv2dCpuPlan plan(const Conv2d& op, int threads) {
   const BlockRanges block_ranges(blocks.count,
                                  static_cast<int>(std::min<std::size_t>(cached, ceil_div(blocks.count, ranges))));
 
-  // A run is large enough to be worth a tile, but there are enough runs for the threads to end together.
+  // A run is large enough for the cost of a tile to be small, but there are enough runs that all threads end at about
+  // the same time.
   const double work_per_step = (blocks.depth + kEpilogue) * kConv2dBlock * block_ranges.blocks * kStep;
   const double limit =
       std::min(kWork / work_per_step, static_cast<double>(steps) * block_ranges.count * op.y.n / (kTiles * threads));

@@ -9,7 +9,7 @@
 
 namespace cudet {
 
-/// How the direct kernel (direct.cpp) walks through x, in floats.
+/// The strides with which the direct kernel (direct.cpp) reads x, in floats.
 struct Conv2dStrides {
   std::ptrdiff_t across, down;  // from an output's first tap to that of the next output in its row, and in its column
   std::ptrdiff_t origin;        // from the first tap of output (0, 0) to the image's first pixel
@@ -17,7 +17,7 @@ struct Conv2dStrides {
   int runs, run;                // runs of contiguous channels in a kernel row, and channels of a run
   std::ptrdiff_t row, tap;      // from one kernel row to the next, and from one run to the next
   std::ptrdiff_t weight;        // packed weights of a run
-  bool reads_once;              // each value of x is read once per block
+  bool reads_once;              // whether each value of x is read only once per block
   int first_row, end_row, first_column, end_column;  // outputs whose taps are all inside of the image
 };
 
@@ -33,8 +33,8 @@ struct Conv2dDirectPlan {
 
 struct Conv2dCpuKernel;
 
-/// How a kernel divides one convolution among threads. Conv2dCpuKernel::plan makes it once; plain data, which refers to
-/// no Memory.
+/// How a kernel divides one convolution among threads. Made once by Conv2dCpuKernel::plan. Plain data without addresses
+/// of any Memory.
 struct Conv2dCpuPlan {
   const Conv2dCpuKernel* kernel;
   int tiles;  // independent of each other; neighbouring tiles read the same weights or the same input
@@ -48,28 +48,28 @@ struct Conv2dCpuKernel {
   /// weights, and again when a Program is compiled.
   bool (*supports)(const Conv2d&);
 
-  /// Floats of the packed weights. The size and the order depend on the channels, kernel, stride, dilation and groups
-  /// alone, so weights can be packed before the input's size is known.
+  /// Floats of the packed weights. The size and the order depend only on the channels, kernel, stride, dilation and
+  /// groups, so weights can be packed before the input's size is known.
   std::size_t (*packed_floats)(const Conv2d&);
-  /// Packs weights of layout K, R, S, C/groups, in the same order for every instruction set. `packed` is best 64-byte
-  /// aligned, as is its copy in Memory::weights.
+  /// Packs weights of layout K, R, S, C/groups, in the same order for every instruction set. For speed, `packed` and
+  /// its copy in Memory::weights should be 64-byte aligned.
   void (*pack)(const Conv2d&, const float* weight, float* packed);
 
   /// Divides the work into tiles that suit `threads` threads, at least 1.
   Conv2dCpuPlan (*plan)(const Conv2d&, int threads);
-  /// Computes tiles [first, last), with the calling thread's Memory::scratch. y depends neither on the plan, nor on how
-  /// the tiles are divided among calls, nor on their order.
+  /// Computes tiles [first, last) with the calling thread's Memory::scratch. y does not depend on the plan, on the
+  /// division of the tiles among calls, or on the order of the calls.
   void (*run)(const Conv2d&, const Conv2dCpuPlan&, const Memory&, int first, int last);
 };
 
-/// Implicit GEMM, for every convolution. Error: that of a sum of floats in some order. Packed weights: group, block of
+/// Implicit GEMM, for every convolution. Error: that of summing floats in some order. Packed weights: group, block of
 /// 16 output channels, R, S, C/groups, channel of the block; a group's last block is padded with zeros.
 extern const Conv2dCpuKernel conv2d_cpu_direct;
 /// Winograd's algorithm on patches of 4×4 outputs, for kernels of 3×3 with dilation and groups 1, C a multiple of 16,
-/// and stride 1, or stride 2 with at least 32 input channels. Error: about ten times that of the direct kernel, with
-/// stride 2 three times. A NaN or an infinity in the input may reach all outputs of the patches that read it. Packed
-/// weights: block of 16 output channels, 36 transformed weights, C, channel of the block. If the convolution keeps its
-/// taps (winograd_plan.h), a quarter of that: block, C, 9 taps, channel of the block.
+/// and stride 1, or stride 2 with at least 32 input channels. Error: about ten times that of the direct kernel, or
+/// three times with stride 2. A NaN or an infinity in the input may reach all outputs of the patches that read it.
+/// Packed weights: block of 16 output channels, 36 transformed weights, C, channel of the block. If the convolution
+/// keeps its taps (winograd_plan.h), they take a quarter of that: block, C, 9 taps, channel of the block.
 extern const Conv2dCpuKernel conv2d_cpu_winograd;
 
 /// All kernels, specialised ones before general ones. The last one supports every convolution.

@@ -1,5 +1,5 @@
 // The register tile of the CPU's convolution kernels, and the loops that cover a tile of work with register tiles, for
-// Highway. Included once per target: the guard below toggles.
+// Highway. Included once per target, so the guard below toggles.
 #if defined(CUDET_KERNELS_CONV2D_CPU_REGISTER_TILE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef CUDET_KERNELS_CONV2D_CPU_REGISTER_TILE_INL_H
 #undef CUDET_KERNELS_CONV2D_CPU_REGISTER_TILE_INL_H
@@ -28,17 +28,17 @@ constexpr int kLanes = static_cast<int>(hn::MaxLanes(kFloats));
 constexpr int kVectors = kConv2dBlock / kLanes;  // per block
 static_assert(kConv2dBlock % kLanes == 0, "a block is whole vectors");
 
-// A register tile holds the sums of kPixels pixels by kBlocks blocks, in kPixels · kBlocks · kVectors registers. With
-// the operands it fits 32 registers (AVX-512, NEON) or 16. More than 8 sums hide the latency of the multiply-add; more
-// pixels save loads of weights.
+// A register tile holds the sums of kPixels pixels by kBlocks blocks, in kPixels · kBlocks · kVectors registers. Sums
+// and operands fit 32 registers (AVX-512, NEON) or 16. More than 8 registers of sums hide the latency of the
+// multiply-add; more pixels mean fewer loads of weights.
 constexpr int kBlocks = kLanes == 16 ? 2 : 1;
 constexpr int kPixels = kLanes == 16 ? 8 : kLanes == 8 ? 6 : kLanes == 4 ? (HWY_ARCH_ARM_A64 ? 6 : 2) : 1;
 
 template <int kN>
 using Constant = std::integral_constant<int, kN>;
 
-// Covers pixels [first, last) with calls of tile(Constant<M>, pixel), each for M pixels from `pixel` on: with M = kM as
-// long as so many are left, then with smaller ones.
+// Covers pixels [first, last) with calls of tile(Constant<M>, pixel), each for M pixels from `pixel` on: M is kM while
+// at least kM pixels are left, then smaller.
 template <int kM, class Tile>
 HWY_INLINE void for_each_tile(int first, int last, const Tile& tile) {
   for (; last - first >= kM; first += kM) tile(Constant<kM>(), first);
@@ -48,7 +48,7 @@ HWY_INLINE void for_each_tile(int first, int last, const Tile& tile) {
     for_each_tile<kM / 2>(first, last, tile);
 }
 
-// The output channels of one block, or of kBlocks neighbours, of one group.
+// The output channels of one block, or of kBlocks neighbouring blocks, of one group.
 struct BlockChannels {
   int group, first, count;  // first: of y's channels
 
@@ -59,8 +59,8 @@ struct BlockChannels {
   }
 };
 
-// Covers the blocks of a range, or of [first, last), with calls of body(Constant<B>, block), each for B neighbours of
-// one group from `block` on; B is kBlocks or 1.
+// Covers the blocks of a range, or [first, last), with calls of body(Constant<B>, block), each for B neighbouring
+// blocks of one group from `block` on; B is kBlocks or 1.
 template <class Body>
 HWY_INLINE void for_each_block(const Conv2dBlocks& blocks, int first, int last, const Body& body) {
   for (int block = first, width; block < last; block += width) {
@@ -86,9 +86,9 @@ struct PaddedBias {
   }
 };
 
-// sums += x[pixel][0, count) · weight[0, count). `block_floats`: from a block's weights to those of the next. With
-// kStream, prefetches what lies `ahead` floats ahead in x: if each value is read only once, in a few short rows at a
-// time, processors detect no stream.
+// sums += x[pixel][0, count) · weight[0, count). `block_floats`: distance from a block's weights to those of the next.
+// With kStream, prefetches x `ahead` floats in advance: if each value is read only once, in a few short rows at a time,
+// the processor's prefetcher does not detect a stream.
 template <int kM, int kB, bool kStream = false>
 HWY_INLINE void accumulate(const float* const (&x)[kM], const float* weight, std::size_t block_floats, int count,
                            Floats (&sums)[kM][kB * kVectors], std::ptrdiff_t ahead = 0) {
@@ -122,7 +122,7 @@ HWY_INLINE void activate(const Conv2d& op, Floats (&sums)[kN]) {
   for (int n = 0; n < kN; ++n) sums[n] = silu(kFloats, sums[n]);
 }
 
-// y = sums + residual, for kVs vectors of one output pixel, of which `channels` channels exist.
+// y = sums + residual, for kVs vectors of one output pixel; only the first `channels` channels exist.
 template <int kVs>
 HWY_INLINE void store_pixel(const Conv2d& op, Floats* sums, const float* residual, float* y, int channels) {
   if (channels == kVs * kLanes) {

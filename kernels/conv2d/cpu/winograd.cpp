@@ -154,7 +154,7 @@ HWY_INLINE void store_patch(const Conv2d& op, const Floats (&sums)[kOut][kOut], 
     Floats row[kOut];
     HWY_UNROLL(4)
     for (int j = 0; j < kOut; ++j) row[j] = hn::Add(sums[i][j], bias);
-    activate(op, row);  // before any is stored: chains of about 15 instructions overlap
+    activate(op, row);  // the whole row before any store, so that chains of about 15 instructions overlap
     HWY_UNROLL(4)
     for (int j = 0; j < kOut; ++j) {
       if (!kWhole && (i >= extent.h || j >= extent.w)) continue;
@@ -286,7 +286,7 @@ namespace {
 
 bool supports(const Conv2d& op) {
   constexpr Extent kOne{1, 1}, kTwo{2, 2}, kThree{3, 3};
-  constexpr int kMinChannels2 = 32;  // with stride 2: for fewer, the transforms take the time that the products save
+  constexpr int kMinChannels2 = 32;  // with stride 2; with fewer, transforms take as much time as the products save
   if (op.kernel != kThree || op.dilation != kOne || op.groups != 1 || op.x.c % kWinogradChannels != 0) return false;
   return op.stride == kOne || (op.stride == kTwo && op.x.c >= kMinChannels2);
 }

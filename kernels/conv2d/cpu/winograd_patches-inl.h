@@ -1,5 +1,5 @@
-// What the f32 and the 8-bit Winograd kernel share: where a tile's patches lie in the input and the output, and the
-// multiplication of their points. For Highway; included once per target: the guard below toggles.
+// Code that the f32 and the 8-bit Winograd kernels share: the positions of a tile's patches in the input and the
+// output, and the multiplication of their points. For Highway. Included once per target, so the guard below toggles.
 #if defined(CUDET_KERNELS_CONV2D_CPU_WINOGRAD_PATCHES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef CUDET_KERNELS_CONV2D_CPU_WINOGRAD_PATCHES_INL_H
 #undef CUDET_KERNELS_CONV2D_CPU_WINOGRAD_PATCHES_INL_H
@@ -76,10 +76,11 @@ struct PatchOutput {
 };
 
 // The multiplication below is a matrix product at one point: patches by channels times channels by kB blocks. `Product`
-// says of what numbers: types Value, Weight and Sum, a vector tag kSums of Sum, and accumulate<kM, kB>(x, weight,
+// defines the arithmetic: types Value, Weight and Sum, a vector tag kSums of Sum, and accumulate<kM, kB>(x, weight,
 // block, channels, sums), which adds x[m][0, channels) · weight to the sums. Products are patch, channel of the blocks.
 
-// For kM patches, a register tile. `block`: from one block's weights to the next. With `add`, adds to the products.
+// Multiplies kM patches, a register tile. `block`: distance from one block's weights to the next. With `add`, adds to
+// the products.
 template <class Product, int kM, int kB>
 HWY_INLINE void multiply_tile(const typename Product::Value* values, int channels,
                               const typename Product::Weight* weight, std::size_t block, bool add,
@@ -102,7 +103,7 @@ HWY_INLINE void multiply_tile(const typename Product::Value* values, int channel
   }
 }
 
-// For m patches, at most kM.
+// Multiplies m patches, at most kM.
 template <class Product, int kM, int kB>
 HWY_INLINE void multiply_up_to(int m, const typename Product::Value* values, int channels,
                                const typename Product::Weight* weight, std::size_t block, bool add,
@@ -113,7 +114,7 @@ HWY_INLINE void multiply_up_to(int m, const typename Product::Value* values, int
     multiply_up_to<Product, kM - 1, kB>(m, values, channels, weight, block, add, products);
 }
 
-// For all patches, in register tiles of sizes as equal as possible. Values are patch, channel.
+// Multiplies all patches, in register tiles of sizes as equal as possible. Values are patch, channel.
 template <class Product, int kB>
 HWY_INLINE void multiply_point(const typename Product::Value* values, int patches, int channels,
                                const typename Product::Weight* weight, std::size_t block, bool add,

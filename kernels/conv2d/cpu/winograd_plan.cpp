@@ -7,13 +7,13 @@
 namespace cudet {
 namespace {
 
-constexpr int kMaxChunk = 256;  // input channels in one chunk: more leave room for few patches
+constexpr int kMaxChunk = 256;  // input channels in one chunk; with more, a tile has room for only a few patches
 constexpr int kMinPatches = 4;  // per tile: they hide the latency of a multiply-add
 // Times, in units of the products of one patch and one block at one point, as measured by perf on Zen 3: to transform a
 // block's weights, and to read transformed ones, for a whole pass; to transform an input patch, at one point.
 constexpr double kTransformedWeights = 60, kReadWeights = 25, kTransformedPatch = 1.1;
 
-/// Patches of a tile for which there is room.
+/// The maximum number of patches of a tile that fits its memory.
 constexpr int fitting_patches(int points, int chunk, int blocks, bool one_chunk) {
   const int floats_per_output = kWinogradOut * kWinogradOut + (one_chunk ? 0 : points);
   const int floats_per_patch = points * chunk + kConv2dBlock * blocks * floats_per_output;
@@ -53,7 +53,7 @@ Conv2dWinogradPlan winograd_plan(const Conv2d& op, int threads) {
     const int fitting = fitting_patches(points, plan.chunk, plan.ranges.blocks, plan.one_chunk(op));
     if (fitting < kMinPatches) continue;
     const int fewest = ceil_div(plan.patches, fitting);
-    // A multiple of so many runs gives every thread the same number of tiles.
+    // A multiple of this number of runs gives every thread the same number of tiles.
     const int balanced =
         threads / static_cast<int>(std::gcd<long long>(threads, static_cast<long long>(op.y.n) * plan.ranges.count));
     for (const int runs : {fewest, ceil_div(fewest, balanced) * balanced}) {

@@ -1,4 +1,4 @@
-// The transforms of the Winograd kernel (winograd_plan.h) along one axis, for Highway. Included once per target: the
+// The transforms of the Winograd kernel (winograd_plan.h) along one axis, for Highway. Included once per target, so the
 // guard below toggles.
 #if defined(CUDET_KERNELS_CONV2D_CPU_WINOGRAD_TRANSFORMS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef CUDET_KERNELS_CONV2D_CPU_WINOGRAD_TRANSFORMS_INL_H
@@ -82,7 +82,7 @@ struct Stride1 {
     y[3] = hn::Add(m[5], times(8, difference2, difference));
   }
 
-  // Aᵀ m by passes: adds a pass's part to the sums of four rows. The last pass returns these in `y`.
+  // Aᵀ m in passes: adds a pass's part to the sums of four rows. The last pass returns the totals in `y`.
   template <int kPass>
   static HWY_INLINE void add(const Floats (&m)[kRows], float* sums, Floats (&y)[kOut]) {
     const auto at = [sums](int i) HWY_ATTR { return hn::Load(kFloats, sums + i * kRow); };
@@ -109,7 +109,7 @@ struct Stride1 {
 };
 
 // The outer two of the three taps read pixels 0, 2, 4, 6 and 8: F(4, 2). The middle tap reads pixels 1, 3, 5 and 7,
-// which are points without a transform. Points, by pass: 1, −1 and 2; 0, pixels 1 and 3; ∞, pixels 5 and 7.
+// which are used as points without a transform. Points, by pass: 1, −1 and 2; 0, pixels 1 and 3; ∞, pixels 5 and 7.
 struct Stride2 {
   static constexpr int kStride = 2;
   static constexpr WinogradVariant kVariant = winograd_variant(kStride);
@@ -183,7 +183,7 @@ struct Stride2 {
 
 // Transforms the weights of `count` channels and one block for a pass: G g Gᵀ. `taps` are channel, 9, kConv2dBlock;
 // `to` is weight, channel, kConv2dBlock, with `point` floats from one weight to the next. Each product is rounded
-// separately (the compiler does not contract, -ffp-contract=off), so that all instruction sets give the same weights.
+// separately (-ffp-contract=off forbids fused multiply-adds), so that the result is the same on all instruction sets.
 template <class Variant, int kPass>
 HWY_INLINE void transform_weights(const float* taps, std::size_t count, float* to, std::size_t point) {
   constexpr int kRows = Variant::kVariant.weight_rows[kPass];

@@ -1,13 +1,13 @@
-// The convolution's kernel: sums of a tile (tile.cuh), then the epilogue: exchange of the sums of blocks that share a
-// tile, activation, residual, store.
+// The convolution's kernel: it computes the sums of a tile (tile.cuh), exchanges the sums of blocks that share a tile,
+// and runs the epilogue: activation, residual, store.
 #pragma once
 #include "kernels/conv2d/cuda/tile.cuh"
 #include "kernels/vector.cuh"
 
 namespace cudet {
 
-/// Adds up the sums of the blocks that share the tile. Returns true in the block that finishes last, with the total,
-/// added in the order of the splits, and false in the others. True without splits.
+/// Adds up the sums of the blocks that share the tile. In the block that finishes last, sets `sums` to the total, added
+/// in the order of the splits, and returns true. Returns false in the other blocks. Without splits, returns true.
 ///
 ///   scratch: unsigned counter per tile (kScratchCounters bytes), float4 [tile][split][kVectors][kThreads]
 template <class Tile>
@@ -40,8 +40,8 @@ __device__ __forceinline__ bool conv2d_exchange(const Conv2dCudaPlan& plan, cons
   return true;
 }
 
-/// What follows a sum: activation, residual, store. T: type of x and of the residual. Offsets are 32-bit and count from
-/// a first pixel and channel; they reach every element of an image.
+/// The operations after a sum: activation, residual, store. T: type of x and of the residual. Offsets are 32-bit and
+/// relative to a first pixel and channel, so that they reach every element of an image.
 template <class T>
 class Conv2dEpilogue {
  public:
@@ -62,8 +62,8 @@ class Conv2dEpilogue {
       y_ += at;
   }
 
-  /// Stores the outputs of `value`, the sums of channels n to n + kCount - 1 of the pixel at these offsets (elements).
-  /// Channels after the last one are dropped.
+  /// Computes and stores outputs from `value`, the sums of channels n to n + kCount - 1 of the pixel at these offsets
+  /// (elements). Channels after y's last one are not stored.
   template <int kCount>
   __device__ __forceinline__ void apply(int y_offset, int residual_offset, int n, float (&value)[kCount]) const {
     if (op_.activation == Activation::silu) {
@@ -120,8 +120,8 @@ class Conv2dEpilogue {
   bool y_is_f32_, y_vectors_, residual_vectors_;
 };
 
-/// Calls apply(pixel of the tile, channel of the block, float[n]) for all sums of the tile, in runs of n channels. f16:
-/// n = 8, gathered from the fragments through shared memory, warp by warp; f32: n = 4.
+/// Calls apply(pixel of the tile, channel of the channel block, float[n]) for all sums of the tile, in runs of n
+/// channels. f16: n = 8, and each warp collects its runs from the fragments through shared memory. f32: n = 4.
 template <class Tile, class Apply>
 __device__ __forceinline__ void conv2d_store(const typename Tile::Sums& sums, Apply apply) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
@@ -131,7 +131,7 @@ __device__ __forceinline__ void conv2d_store(const typename Tile::Sums& sums, Ap
     __syncthreads();  // other warps may still read the patches there
 #pragma unroll
     for (int b = 0; b < Tile::kPixels / 64; ++b) {
-      // A thread's part of mma's result: rows lane / 4 and lane / 4 + 8, columns 2 (lane % 4) and the next. Column
+      // A thread has rows lane / 4 and lane / 4 + 8, columns 2 (lane % 4) and 2 (lane % 4) + 1 of mma's result. Column
       // 8 j + 4 h + i goes to half h.
       unsigned char* to =
           staging + lane / 4 * Tile::kLayout.staging_pitch + lane / 2 % 2 * Tile::kLayout.staging_half + lane % 2 * 8;
@@ -213,7 +213,7 @@ void conv2d_launch(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan&
                          : conv2d_launch<T, kind, 2>(op, memory, plan, on);
 }
 
-// One file per kind (instances_KIND.cu) has its instances, so that the kinds compile in parallel.
+// Each kind has its instances in a file of its own (instances_KIND.cu), so that the kinds compile in parallel.
 using Conv2dLauncher = void(const Conv2d&, const Memory&, const Conv2dCudaPlan&, const CudaStream&);
 Conv2dLauncher conv2d_pointwise_cuda, conv2d_3x3_cuda, conv2d_3x3_stride2_cuda, conv2d_stem_cuda;
 

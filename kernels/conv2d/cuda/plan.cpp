@@ -6,16 +6,16 @@
 namespace cudet {
 namespace {
 
-// The time model's constants, for one multiprocessor, in cycles. Rough for an A100, and good enough elsewhere, since
-// only ratios decide.
+// The time model's constants, for one multiprocessor, in cycles. They are rough values for an A100, and good enough for
+// other devices, because only their ratios matter.
 constexpr double kProductsF16 = 1024, kProductsF32 = 64;  // multiply-adds per cycle
 constexpr double kBytes = 24;                             // from the second-level cache per cycle
 constexpr double kLatency = 1400;                         // of a block's start, first loads and end
 constexpr double kReuse[] = {0.7, 0.85};  // share of kProductsF16 reached, by pixel_blocks: fragments must be loaded
 constexpr double kEpilogue = 0.15;        // SiLU and store, per output element
 constexpr double kExchange = 2000;        // of blocks that wait for each other's sums
-constexpr double kThrift = 0.05;          // of all blocks' work: prefers less work at equal time
-constexpr double kResident = 2;           // blocks that hide each other's latency
+constexpr double kThrift = 0.05;  // share of all blocks' work added to the time: prefers less work at equal time
+constexpr double kResident = 2;   // blocks that hide each other's latency
 constexpr int kMaxSplits = 8;
 constexpr int kMaxSplitTiles = static_cast<int>(kScratchCounters / sizeof(unsigned));
 
@@ -104,7 +104,7 @@ void try_splits(const Conv2d& op, Conv2dCudaPlan plan, Search& search) {
     plan.chunks_per_split = ceil_div(chunks, splits);
     plan.splits = ceil_div(chunks, plan.chunks_per_split);
     if (plan.splits != splits) continue;
-    if (splits > 1 && plan.chunks_per_split < 2) break;  // a single chunk would leave nothing to overlap its loads
+    if (splits > 1 && plan.chunks_per_split < 2) break;  // with a single chunk, nothing would overlap its loads
     if (splits > 1 && (plan.tiles() > kMaxSplitTiles || plan.scratch_bytes() > search.scratch_limit)) break;
     const double cost = estimate(plan, search.multiprocessors);
     if (cost < search.min_cost) {

@@ -1,6 +1,6 @@
 // The plan of a convolution on CUDA: which kernel runs it, how its weights are packed, how its work is divided among
-// blocks, and what a block keeps in shared memory. Host code without CUDA headers, so that plans can be made, tested
-// and counted without CUDA; device code reads it too. kernels/README.md explains the whole ("Convolution on CUDA").
+// blocks, and the layout of a block's shared memory. Host code without CUDA headers, so that plans can be made and
+// tested without CUDA; device code includes it too. "Convolution on CUDA" in kernels/README.md explains the design.
 #pragma once
 #include <iterator>
 #include <string>
@@ -11,10 +11,10 @@
 
 namespace cudet {
 
-/// The kernels. All but `general` need groups 1, no dilation, and input channels in whole 16-byte vectors, for f16 in
-/// pairs of vectors: C is a multiple of 16 in f16 and of 4 in f32; the network's first layer has 3.
+/// The kernels. All except `general` need groups 1, no dilation, and input channels in whole 16-byte vectors, for f16
+/// in pairs of vectors: C is a multiple of 16 in f16 and of 4 in f32. Exception: the network's first layer, with C = 3.
 enum class Conv2dKind : unsigned char {
-  pointwise,        // 1x1, stride 1, no padding: pixels are counted through all rows and images
+  pointwise,        // 1x1, stride 1, no padding: one index counts the pixels of all rows and images
   conv3x3,          // 3x3, stride 1
   conv3x3_stride2,  // 3x3, stride 2; in f32 also for 3 channels in pixels of pitch 4
   stem,  // f16, 3x3, stride 2, padding 1, 3 channels in pixels of pitch 4: computed on pairs of pixels, as 3x2
@@ -23,8 +23,8 @@ enum class Conv2dKind : unsigned char {
 };
 Conv2dKind conv2d_cuda_kind(const Conv2d& op);
 
-/// How a kind divides the sum over input channels and taps: input channels in chunks of `planes` 16-byte vectors of
-/// `lanes` elements each, a chunk tap by tap. One row of taps of a chunk is a step.
+/// How a kind divides the sum over input channels and taps: into chunks of `planes` 16-byte vectors of `lanes` input
+/// channels each, and each chunk into taps. One row of taps of a chunk is a step.
 struct Conv2dChunk {
   int lanes, planes;
   int taps_h, taps_w;
@@ -41,8 +41,8 @@ constexpr Conv2dChunk conv2d_chunk(Type type, Conv2dKind kind) {
   }
 }
 
-/// Room for a patch, the input of a chunk that a tile of 64 · pixel_blocks output pixels reads, with its border: the
-/// maximum number of input pixels, a multiple of 128 / planes.
+/// The maximum number of input pixels of a patch, a multiple of 128 / planes. A patch is the part of a chunk, with its
+/// border, that a tile of 64 · pixel_blocks output pixels reads.
 constexpr int conv2d_patch_pixels(Conv2dKind kind, int pixel_blocks) {
   switch (kind) {
     case Conv2dKind::pointwise:
@@ -56,7 +56,7 @@ constexpr int conv2d_patch_pixels(Conv2dKind kind, int pixel_blocks) {
   }
 }
 
-/// The order of packed weights, outermost index first; channels of padding are 0.
+/// The order of packed weights, outermost index first; padding channels have weight 0.
 ///   fast kinds, f16: channel block, chunk, row of taps, tap, plane, output channel of the block, lane
 ///   fast kinds, f32: channel block, chunk, row of taps, tap, plane, lane, output channel of the block
 ///   general:         K, R, S, C/groups
@@ -69,7 +69,7 @@ struct Conv2dPacking {
   int channels_per_block;  // output channels of a channel block, one of kConv2dBlockWidths
   int channel_blocks, chunks;
 
-  /// Elements from the first weight to that of tap (r, s) between two channels.
+  /// Index of the weight of tap (r, s) between two channels.
   CUDET_HD std::size_t index(int output_channel, int r, int s, int input_channel) const {
     if (kind == Conv2dKind::general)
       return ((static_cast<std::size_t>(output_channel) * taps_h + r) * taps_w + s) * c + input_channel;
@@ -97,7 +97,7 @@ Conv2dPacking conv2d_packing(const Conv2d& op);
 
 /// A launch: the instance of the kernel, and how blocks share the work. A tile is tile_h x tile_w output pixels by
 /// channels_per_block output channels. `splits` blocks share a tile's sum, each with some of the chunks; the last block
-/// to finish adds their sums up.
+/// to finish adds up their sums.
 struct Conv2dCudaPlan {
   Conv2dPacking packing;
   int pixel_blocks;      // output pixels that a tile has room for, in units of 64; 0: the general kernel runs
@@ -105,7 +105,7 @@ struct Conv2dCudaPlan {
   int tiles_y, tiles_x;  // tiles per image; pointwise: 1 by the tiles of all images
   int pixel_tiles;       // tiles of all images, for one channel block
   int patch_pitch;       // input pixels from one row of the patch to the next
-  int odd_columns;       // conv3x3_stride2: a row has its even columns first; where its odd columns start
+  int odd_columns;       // conv3x3_stride2: index of the first odd column in a row, after all even columns
   int splits, chunks_per_split;
   bool y_vectors, residual_vectors;  // 16-byte accesses are possible
 
@@ -115,16 +115,16 @@ struct Conv2dCudaPlan {
   std::size_t scratch_bytes() const;
 };
 
-/// Limit for a plan's scratch memory, unless the caller has another.
+/// Default limit of a plan's scratch memory, bytes.
 constexpr std::size_t kConv2dScratchLimit = std::size_t{8} << 20;
 
-/// Returns the plan of minimum estimated time on `multiprocessors` multiprocessors, with at most `scratch_limit` bytes
-/// of scratch memory:
+/// Returns the plan with the minimum estimated time on `multiprocessors` multiprocessors and at most `scratch_limit`
+/// bytes of scratch memory. The time of a plan is
 ///
 ///   waves · (latency + resident blocks · (max(products / rate, bytes / bandwidth) + epilogue + exchange of splits))
 ///
-/// over all choices of pixel_blocks, tile_h, tile_w and splits; plan.cpp has the constants. `pixel_blocks` is 0 if the
-/// alignment of the tensors rules the fast kernel out; the general kernel then runs on the weights as packed.
+/// All values of pixel_blocks, tile_h, tile_w and splits are compared; plan.cpp has the constants. `pixel_blocks` is 0
+/// if the alignment of the tensors excludes the fast kernel; the general kernel then runs on the same packed weights.
 Conv2dCudaPlan conv2d_cuda_plan(const Conv2d& op, int multiprocessors, std::size_t scratch_limit = kConv2dScratchLimit);
 
 /// Bytes of a block's shared memory; the plan's pixel_blocks is not 0.
@@ -132,11 +132,12 @@ std::size_t conv2d_cuda_shared_bytes(const Conv2dCudaPlan& plan);
 
 // ---- Instances of the fast kernels
 
-/// Output channels that a channel block may have. Of those that pad K least, conv2d_packing() takes the first.
+/// Possible numbers of output channels of a channel block. conv2d_packing() uses the one with the minimum padding of K,
+/// the first of equal ones.
 constexpr int kConv2dBlockWidths[] = {80, 64, 48, 32, 16};
 
-/// Whether there are instances of this width. f32 needs a power of 2: width / 4 threads span a block's channels, and
-/// must divide the threads of a block.
+/// Whether there are instances of this width. f32 needs a power of 2: width / 4 threads span the channels of a channel
+/// block, and this number must divide the threads per block.
 constexpr bool conv2d_has_width(Type type, int width) {
   return type == Type::f16 || (width & (width - 1)) == 0;
 }
@@ -160,9 +161,9 @@ void conv2d_with_width(int width, F f) {
   }
 }
 
-/// A block's shared memory; sizes and offsets in bytes. While sums are computed: slots of patches, slots of weights,
-/// then three tables per output pixel (offset in the patch, in y, in the residual; pointwise needs none). Afterwards
-/// the outputs are staged over the patches and weights, to be stored in whole vectors.
+/// A block's shared memory; sizes and offsets in bytes. While sums are computed, it holds slots of patches, slots of
+/// weights, then three tables with one entry per output pixel (offset in the patch, in y, in the residual; pointwise
+/// needs none). Afterwards the outputs overwrite the patches and weights, so that they can be stored in whole vectors.
 struct Conv2dSharedLayout {
   int patch_bytes, patch_slots;     // of one chunk
   int weights_bytes;                // of one step; kWeightSlots of them
@@ -185,9 +186,9 @@ struct Conv2dSharedLayout {
         tables_at(weights_at + weights_bytes * kWeightSlots),
         total(0) {
     if (type == Type::f16) {
-      // No bank conflicts: in units of 8 bytes, the accesses of a quarter warp must differ modulo 16. So halves are 2
-      // modulo 4 units apart and pixels 4 modulo 8, or 12 modulo 16 where a pixel has 6 vectors, so that the next
-      // pixel's vectors follow.
+      // To avoid bank conflicts, the addresses that a quarter warp accesses must differ modulo 16, in units of 8 bytes.
+      // So the distance between halves is 2 modulo 4 units. The distance between pixels is 4 modulo 8, or 12 modulo 16
+      // if a pixel has 6 vectors, so that the next pixel's vectors follow.
       int half = channels / 4;
       while (half % 4 != 2) ++half;
       int pitch = half + channels / 4;

@@ -2,10 +2,10 @@
 // and stores them.
 //
 // Implicit GEMM: rows are output pixels, columns are output channels, and the depth is summed over chunks of input
-// channels and their taps. A chunk of the input with its border (the patch) is copied to shared memory once and serves
-// every tap, since a tap only shifts where the rows of the matrix begin. In shared memory both operands are planes of
+// channels and their taps. A chunk of the input with its border (the patch) is copied to shared memory once and used by
+// every tap, because a tap only shifts the start of the matrix's rows. In shared memory both operands are planes of
 // 16-byte vectors, [plane][pixel] and [tap][plane][channel]. So the eight rows of an 8x8 matrix are 128 consecutive
-// bytes, ldmatrix and cp.async meet no bank conflict, and taps and planes are offsets known at compile time.
+// bytes, ldmatrix and cp.async have no bank conflicts, and taps and planes are offsets known at compile time.
 #pragma once
 #include <cuda_fp16.h>
 
@@ -23,7 +23,7 @@ constexpr Type type_of = sizeof(T) == 4 ? Type::f32 : Type::f16;
 struct Conv2dTileCoord {
   int tile, split;         // tile: index among all tiles
   int channel_block;       // of output channels
-  int image, row, column;  // the tile's first output pixel; pointwise: 0, 0, and its index among those of all images
+  int image, row, column;  // the tile's first output pixel; pointwise: 0, 0, index of the pixel over all images
   int first_chunk, chunks;
 
   __device__ Conv2dTileCoord(const Conv2dCudaPlan& plan, int index) {
@@ -56,7 +56,7 @@ struct Conv2dTile {
   static constexpr Conv2dSharedLayout kLayout{type_of<T>, kind, pixel_blocks, channels};
   static constexpr int kSlots = Conv2dSharedLayout::kWeightSlots;
 
-  // f16: a warp has 16 · pixel_blocks pixels by all channels, in fragments of mma: per thread 4 sums of each 16x8.
+  // f16: a warp has 16 · pixel_blocks pixels by all channels, in fragments of mma: a thread has 4 sums of each 16x8.
   // f32: a thread has 4 neighbouring channels of every kPixelStep-th pixel.
   static constexpr int kThreadsPerPixel = channels / 4, kPixelStep = kThreads / kThreadsPerPixel;
   static constexpr int kVectors = kHalf ? pixel_blocks * channels / 8 : kPixels / kPixelStep;  // of 4 sums
@@ -66,8 +66,8 @@ struct Conv2dTile {
   using Sums = float[kVectors][4];
 
   static __device__ int* tables() { return reinterpret_cast<int*>(shared_memory() + kLayout.tables_at); }
-  /// Elements from an image's first to output pixel m of the tile, of y (-1: outside) and of the residual. Pointwise
-  /// tiles have no tables.
+  /// Offset of output pixel m of the tile from the image's first element, in y (-1: the pixel is outside) and in the
+  /// residual. Pointwise tiles have no tables.
   static __device__ int y_offset(int m) { return tables()[kPixels + m]; }
   static __device__ int residual_offset(int m) { return tables()[2 * kPixels + m]; }
 
@@ -83,7 +83,7 @@ struct Conv2dTile {
   ///   sums     registers  [kVectors][4] per thread, kPixels x channels per block  Operands::multiply
   ///
   /// A step is one row of taps of a chunk (pointwise: a whole chunk): it multiplies by one slot of weights. Copies run
-  /// two steps ahead. The time line is drawn in kernels/README.md.
+  /// two steps ahead. kernels/README.md has a drawing of the pipeline.
   static __device__ void accumulate(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan,
                                     const Conv2dTileCoord& coord, Sums& sums) {
     PatchLoader patch(op, memory, plan, coord);
@@ -103,8 +103,8 @@ struct Conv2dTile {
     Operands operands;
 
     // ---- MAIN LOOP. A round of kSlots steps uses every slot of weights once: the three rows of taps of one chunk, or
-    // three chunks if pointwise. So the slots are known at compile time. Only the patch of a 3x3 chunk, which serves
-    // the whole round, alternates between two slots at run time; the stem has one chunk and one slot.
+    // three chunks if pointwise. So the slots are known at compile time. Only the patch of a 3x3 chunk, which the whole
+    // round uses, alternates between two slots at run time; the stem has one chunk and one slot.
     static_assert(kPointwise || kTapsH == kSlots, "a round is whole chunks");
     int step = 0, patch_at = 0, next_patch_at = kLayout.patch_slots > 1 ? kLayout.patch_bytes : 0;  // bytes
     do {
@@ -112,9 +112,9 @@ struct Conv2dTile {
         constexpr int kSlot = decltype(slot)::value, kFreeSlot = (kSlot + 2) % kSlots;
         if (kPointwise && step >= steps) return;
 
-        // Wait: of the two groups under way, the older one has this step's operands.
+        // Wait for the older of the two groups in flight, which has this step's operands.
         cp_async_wait<1>();
-        __syncthreads();  // everyone's copies are visible, and everyone has left the slots that are filled next
+        __syncthreads();  // all threads' copies are visible, and no thread still reads the slots that are filled next
 
         // Prefetch: weights of step + 2, into the slot of step - 1; the patch of that step, or of the next 3x3 chunk.
         if constexpr (kPointwise) {
@@ -123,7 +123,7 @@ struct Conv2dTile {
           if (step + kSlots < steps) patch.template load_async<0>(next_patch_at);
         }
         if (step + 2 < steps) weights.template load_async<kFreeSlot>();
-        cp_async_commit();  // also if empty, so that the wait above counts
+        cp_async_commit();  // even an empty group, because the wait above counts groups
 
         // Multiply. Only in f32 and in pointwise kernels can the last chunk have fewer planes.
         const int planes = kWholeChunks ? kPlanes : vectors(op.x.c) - (coord.first_chunk + step / kTapsH) * kPlanes;
@@ -147,7 +147,7 @@ struct Conv2dTile {
   static __device__ int warp() { return threadIdx.x / 32; }
 
   // Copies patches to shared memory, chunk after chunk. A thread copies vectors of one plane, 128 / kPlanes pixels
-  // apart. For pixels outside of the image it reads nothing and writes zeros.
+  // apart. For pixels outside the image it reads nothing and writes zeros.
   class PatchLoader {
    public:
     __device__ PatchLoader(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan,
@@ -169,7 +169,7 @@ struct Conv2dTile {
     // Starts the copies of the next chunk's patch to `at` bytes after slot kSlot.
     template <int kSlot>
     __device__ void load_async(int at) {
-      if (kWholeChunks || left_ > 0)  // the last chunk may not have this plane, which is then not summed
+      if (kWholeChunks || left_ > 0)  // if the last chunk does not have this plane, it is not summed
         unroll<kCopies>([&](auto round) {
           constexpr int j = decltype(round)::value;
           cp_async_16<kSlot * kLayout.patch_bytes + j * kStep * 16>(to_ + at, from_[j], bytes_[j]);
@@ -182,7 +182,7 @@ struct Conv2dTile {
    private:
     static constexpr int kStep = kThreads / kPlanes, kCopies = kPatch / kStep;
 
-    // Elements from the image's first to the patch's pixel; -1 if that lies outside of the image.
+    // Offset of the patch's pixel from the image's first element; -1 if the pixel is outside the image.
     static __device__ int source(const Conv2d& op, const Conv2dCudaPlan& plan, const Conv2dTileCoord& coord,
                                  int pixel) {
       if constexpr (kPointwise) {
@@ -193,7 +193,7 @@ struct Conv2dTile {
       const int y = coord.row * kStrideH - op.pad.h + down;
       int x;
       bool within = down < (plan.tile_h - 1) * kStrideH + kTapsH && y >= 0 && y < op.x.h;
-      if constexpr (kind == Conv2dKind::stem) {  // x counts pairs of pixels; the pair before the first is outside
+      if constexpr (kind == Conv2dKind::stem) {  // x counts pairs of pixels; pair -1 is outside
         x = coord.column - 1 + across;
         within = within && x >= 0 && x < op.x.w / 2;
         return within ? (y * op.x.w + 2 * x) * op.x.pitch : -1;
@@ -249,14 +249,14 @@ struct Conv2dTile {
     if (kPixels < kThreads && m >= kPixels) return;
     const int v = m / plan.tile_w, u = m % plan.tile_w;
     const bool within = v < plan.tile_h;
-    // Rows of the GEMM past the tile are computed too, from any pixels that meet no bank conflict.
+    // Rows of the GEMM past the tile are also computed, from arbitrary pixels that cause no bank conflict.
     tables()[m] = (within ? v * kStrideH * plan.patch_pitch + u : m % 8) * 16;
     const int row = coord.row + v, column = coord.column + u;
     const int pixel = row * op.y.w + column;
     tables()[kPixels + m] = within && row < op.y.h && column < op.y.w ? pixel * op.y.pitch : -1;
     tables()[2 * kPixels + m] = pixel * op.residual.pitch;
   }
-  // Bytes from a patch's start to the pixel that output pixel m's first tap reads.
+  // Byte offset in a patch of the pixel that the first tap of output pixel m reads.
   static __device__ int first_tap(int m) {
     return kPointwise ? m * 16 : tables()[m];
   }
@@ -296,8 +296,8 @@ struct Conv2dTile {
    public:
     __device__ Operands() {
       if constexpr (kHalf) {
-        // ldmatrix takes a row's address from each lane. Pixels: lanes 0 to 15 in the first plane, 16 to 31 in the
-        // second. Weights: 8 lanes in each plane, then 8 channels further.
+        // Each lane passes the address of one row to ldmatrix. Pixels: lanes 0 to 15 the first plane, 16 to 31 the
+        // second. Weights: lanes 0 to 7 the first plane, 8 to 15 the second, 16 to 31 the same for the next 8 channels.
         const int second = kind == Conv2dKind::stem ? 16 : kPatch * 16;
 #pragma unroll
         for (int b = 0; b < pixel_blocks; ++b)
@@ -316,8 +316,8 @@ struct Conv2dTile {
       }
     }
 
-    // Adds the products of a step: the patch `patch_at` bytes after slot 0 (pointwise: in slot kSlot), by the weights
-    // in slot kSlot, which is also the row of taps. `planes`: those of the chunk that exist.
+    // Adds the products of a step: the patch at `patch_at` bytes after slot 0 (pointwise: in slot kSlot) by the weights
+    // in slot kSlot, which is also the row of taps. `planes`: number of planes that the chunk has.
     template <int kSlot>
     __device__ void multiply(int patch_at, const Conv2dCudaPlan& plan, int c, int planes, Sums& sums) const {
       const int row_at = kPointwise ? 0 : patch_at + kSlot * plan.patch_pitch * 16;
@@ -337,7 +337,7 @@ struct Conv2dTile {
       constexpr int kTaps = kStem ? 1 : kTapsW, kPairs = kStem ? 1 : kPlanes / 2;
       unroll<kTaps>([&](auto tap) {
         constexpr int s = decltype(tap)::value;
-        // The part of the offset that is known at compile time; where the odd columns start is not.
+        // The part of the offset that is known at compile time; the start of the odd columns is not.
         constexpr int kColumn = kind != Conv2dKind::conv3x3_stride2 ? s : s / 2;
         const int start = row_at + (kind == Conv2dKind::conv3x3_stride2 && s == 1 ? odd_columns * 16 : 0);
         unroll<kPairs>([&](auto plane_pair) {

@@ -22,7 +22,7 @@ namespace {
 
 // The part of the input that a tile reads, widened to 16 bits: rows, columns, C.
 struct Patch {
-  static constexpr int kSlack = 2;  // after the last value: an odd run's last pair reads it, times a weight of zero
+  static constexpr int kSlack = 2;  // values after the last one: an odd run's last pair reads one, with weight zero
 
   alignas(64) std::int16_t values[Int8DirectPlan::kPatchValues + kSlack];
 };
@@ -63,7 +63,7 @@ void fill_patch(const Conv2dInt8& op, const Memory& memory, int i, int top, int 
   std::memset(to, 0, sizeof *to * Patch::kSlack);
 }
 
-// One tile and one block, or kBlocks neighbours: what its register tiles have in common.
+// The values that all register tiles of one tile and one block, or kBlocks neighbouring blocks, have in common.
 struct Job {
   const Conv2d& conv;
   const Epilogue& end;
@@ -75,7 +75,7 @@ struct Job {
   bool usual;                      // whole blocks, no residual (Epilogue::usual)
 };
 
-// One row of a tile's output, for the job's blocks: where its first output pixel's data is.
+// Addresses of the data of the first output pixel in one row of a tile, for the job's blocks.
 struct Row {
   const std::int16_t* x;         // the group's first channel of the first tap in the patch
   std::byte* y;                  // the first channel of the blocks
@@ -244,7 +244,7 @@ Conv2dInt8CpuPlan plan(const Conv2dInt8& op) {
   constexpr double kMinPixels = 24;
   constexpr double kWork = 6e6;     // multiply-adds of a tile: about 80 µs
   constexpr double kEpilogue = 60;  // multiply-adds that take as long as an output's SiLU and store
-  constexpr double kTiles = 16;     // minimum, if a layer is small, so that the threads end together
+  constexpr double kTiles = 16;     // minimum for small layers, so that all threads end at about the same time
   const Conv2d conv = pointwise_as_row(op.conv);
   const Conv2dBlocks blocks(conv);
   const Int8Runs runs(conv);

@@ -10,7 +10,7 @@
 namespace cudet {
 
 /// Runs of contiguous channels in the direct kernel's input. If pixels are dense, the taps of a kernel row are one run;
-/// otherwise each tap is a run. Weights go by pairs, so an odd run's last pair is padded with a weight of zero.
+/// otherwise each tap is a run. Weights are used in pairs, so an odd run's last pair is padded with a weight of zero.
 struct Int8Runs {
   int per_row;              // runs per row of the kernel
   int values, pairs;        // of a run
@@ -72,11 +72,11 @@ struct Conv2dInt8CpuKernel {
   /// weights, and again when a Program is compiled.
   bool (*supports)(const Conv2d&);
 
-  /// Bytes of the packed weights. The size depends on the channels, kernel, stride, dilation and groups alone.
+  /// Bytes of the packed weights. The size depends only on the channels, kernel, stride, dilation and groups.
   std::size_t (*packed_bytes)(const Conv2d&);
   /// Quantises finite weights of layout K, R, S, C/groups and packs them, for an input of this quantisation, in the
-  /// same order for every instruction set. `packed` is best 64-byte aligned. Weights that are w · s(k) up to rounding
-  /// give w.
+  /// same order for every instruction set. For speed, `packed` should be 64-byte aligned. Weights of the form w · s(k),
+  /// up to rounding, are packed as w.
   void (*pack)(const Conv2d&, Quantization x, const float* weight, std::byte* packed);
 
   /// Divides the work into tiles, for any number of threads.
@@ -86,16 +86,16 @@ struct Conv2dInt8CpuKernel {
 };
 
 // Packed weights are 16-bit integers, in pairs for neighbouring values of the input. A pair is one 32-bit word with the
-// first weight in the lower half, as values are in memory.
+// first weight in the lower half, the order of the values in memory.
 
 /// Implicit GEMM on 16-bit integers, whose pairs of products are summed in 32 bits. The sums equal the reference's.
 /// Packed: multiplier of each output channel (f32, padded to whole blocks), then weights: block, R, run, pair of the
 /// run's values, channel of the block.
 extern const Conv2dInt8CpuKernel conv2d_int8_cpu_direct;
-/// Winograd's F(4×4, 3×3) for kernels of 3×3 with stride, dilation and groups 1, and C a multiple of 16 up to 512: the
-/// transformed input is exact in 16 bits; the transformed weights are rounded to as many bits as keep every sum within
-/// 32. Error: some thousandths of the largest output before activation. Packed: multipliers (f32) of block, point,
-/// channel of the block; then weights: block, point, pair of input channels, channel of the block.
+/// Winograd's F(4×4, 3×3) for kernels of 3×3 with stride, dilation and groups 1, and C a multiple of 16 up to 512. The
+/// transformed input is exact in 16 bits; the transformed weights are rounded to the maximum number of bits that keeps
+/// every sum within 32 bits. Error: a few thousandths of the largest output before activation. Packed: multipliers
+/// (f32): block, point, channel of the block; then weights: block, point, pair of input channels, channel of the block.
 extern const Conv2dInt8CpuKernel conv2d_int8_cpu_winograd;
 
 /// All kernels, specialised ones before general ones.

@@ -1,4 +1,4 @@
-// What the 8-bit convolution's kernels share when they pack weights.
+// Code that the 8-bit convolution's kernels share to pack weights.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace cudet {
 
-/// The 8-bit weights w of one output channel, and s with weight = w · s.
+/// The 8-bit weights w of one output channel, and the scale s with weight = w · s.
 struct QuantizedChannel {
   std::vector<std::int8_t> w;
   float scale;

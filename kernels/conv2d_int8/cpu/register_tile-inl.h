@@ -1,5 +1,5 @@
-// The register tile and the epilogue of the CPU's 8-bit convolution kernels, for Highway. Included once per target: the
-// guard below toggles.
+// The register tile and the epilogue of the CPU's 8-bit convolution kernels, for Highway. Included once per target, so
+// the guard below toggles.
 #if defined(CUDET_KERNELS_CONV2D_INT8_CPU_REGISTER_TILE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef CUDET_KERNELS_CONV2D_INT8_CPU_REGISTER_TILE_INL_H
 #undef CUDET_KERNELS_CONV2D_INT8_CPU_REGISTER_TILE_INL_H
@@ -59,9 +59,9 @@ HWY_INLINE void accumulate_pairs(const std::int16_t* const (&x)[kM], const std::
   }
 }
 
-// x · σ(x) for an 8-bit result: within 5e-4 · |x|, an eighth of its quantisation step. Works as silu of
-// activation-inl.h, with a shorter polynomial (minimax relative error 7.5e-5) and an approximate reciprocal of 11 bits
-// or more.
+// x · σ(x) for an 8-bit result: error at most 5e-4 · |x|, an eighth of the quantisation step. The same algorithm as
+// silu in activation-inl.h, with a shorter polynomial (minimax relative error 7.5e-5) and an approximate reciprocal of
+// at least 11 bits.
 HWY_INLINE Floats rough_silu(Floats x) {
   const Floats round = hn::Set(kFloats, 0x1.8p23f + 127);
   const Floats power =
@@ -74,7 +74,7 @@ HWY_INLINE Floats rough_silu(Floats x) {
   p = hn::MulAdd(p, f, hn::Set(kFloats, 0.99992807f));
   const Floats divisor = hn::MulAdd(p, whole, hn::Set(kFloats, 1.0f));
   Floats inverse = hn::ApproximateReciprocal(divisor);
-#if HWY_ARCH_ARM  // 8 bits: a Newton step doubles them
+#if HWY_ARCH_ARM  // the reciprocal has 8 bits; a Newton step doubles them
   inverse = hn::Mul(inverse, hn::NegMulAdd(divisor, inverse, hn::Set(kFloats, 2.0f)));
 #endif
   return hn::Mul(x, inverse);
@@ -95,8 +95,8 @@ struct Epilogue {
         scale(hn::Set(kFloats, 1 / op.y.scale)),
         zero(hn::Set(kFloats, kRound + static_cast<float>(op.y.zero))) {}
 
-  /// Whether it is SiLU and an 8-bit result, as for all but a few of a quantised network's convolutions, which
-  /// store_usual serves without a branch for each vector.
+  /// Whether the activation is SiLU and the result 8-bit. This is true for all but a few of a quantised network's
+  /// convolutions; store_usual handles them without a branch for each vector.
   bool usual() const { return activation == Activation::silu && bytes; }
 
   HWY_INLINE Floats added(Floats value, const std::uint8_t* residual) const {
@@ -104,7 +104,7 @@ struct Epilogue {
     return hn::Add(value, hn::MulAdd(q, residual_scale, residual_zero));
   }
   HWY_INLINE hn::Vec<decltype(kBytes)> quantized(Floats value) const {
-    // Adding 1.5 · 2^23 rounds to an integer, found in the low bits.
+    // Adding 1.5 · 2^23 rounds to an integer, which is in the low bits.
     const Floats q = hn::Max(hn::MulAdd(value, scale, zero), hn::Set(kFloats, kRound));
     const auto bits = hn::BitCast(kBits, hn::Min(q, hn::Set(kFloats, kRound + 255)));
     return hn::U8FromU32(hn::And(bits, hn::Set(kBits, 255)));
@@ -122,8 +122,8 @@ HWY_INLINE void store_usual(const Epilogue& end, Floats value, const std::uint8_
   hn::StoreU(end.quantized(value), kBytes, reinterpret_cast<std::uint8_t*>(y));
 }
 
-// Stores y = act(value) + residual of any kind: a vector of which `channels` channels exist. y and residual point to
-// the first channel's element, of the tensor's type.
+// Stores y = act(value) + residual for any activation and type; only the first `channels` channels of the vector exist.
+// y and residual point to the first channel's element, of the tensor's type.
 HWY_INLINE void store_vector(const Epilogue& end, Floats value, const std::uint8_t* residual, std::byte* y,
                              int channels) {
   if (end.activation == Activation::silu) value = end.bytes ? rough_silu(value) : silu(kFloats, value);

@@ -36,8 +36,8 @@ struct Scratch {
 static_assert(sizeof(Scratch) <= kCpuScratch, "it fits Memory::scratch");
 static_assert(kPoints * Int8WinogradPlan::kMaxChannels <= Int8WinogradPlan::kMaxValues, "a patch always fits");
 
-// Bᵀ d, in place, with the points in the order of Stride1. Intermediate values may overflow 16 bits; they wrap around,
-// and the results, which fit 16 bits, are right.
+// Bᵀ d, in place, with the points in the order of Stride1. Intermediate values may overflow 16 bits. They wrap around;
+// the results are still correct, because they fit 16 bits.
 HWY_INLINE void transform_input(Values (&d)[kIn]) {
   const auto four = [](Values v) { return hn::ShiftLeft<2>(v); };
   const Values even = hn::Sub(d[4], four(d[2])), odd = hn::Sub(d[3], four(d[1]));
@@ -224,7 +224,7 @@ void winograd_tiles(const Conv2dInt8& op, const Int8WinogradPlan& plan, const Me
   const auto* weights = reinterpret_cast<const std::int32_t*>(
       multipliers + static_cast<std::size_t>(plan.blocks.count) * kPoints * kConv2dBlock);
   for (int tile = first, transformed = -1; tile < last; ++tile) {
-    // Ranges of the same patches are neighbouring tiles, so that one transform may serve them all.
+    // Ranges of the same patches are neighbouring tiles, so that they can share one transform.
     const int range = tile % plan.ranges.count, patches_index = tile / plan.ranges.count;
     const int patch = patches_index % plan.runs * plan.patches_per_tile;
     const int count = std::min(plan.patches_per_tile, plan.patches - patch);
@@ -278,7 +278,7 @@ Conv2dInt8CpuPlan plan(const Conv2dInt8& op) {
     runs = std::max(runs, std::min(ceil_div(plan.patches, kMinPatches), ceil_div(kTiles, conv.y.n)));
   plan.patches_per_tile = ceil_div(plan.patches, runs);
   plan.runs = ceil_div(plan.patches, plan.patches_per_tile);
-  // No more ranges than needed: every thread that computes one transforms the input anew.
+  // No more ranges than needed, because every thread that computes a range transforms the input again.
   const int ranges = std::clamp(ceil_div(kTiles, plan.runs * conv.y.n), 1, ceil_div(plan.blocks.count, kMinBlocks));
   plan.ranges = BlockRanges(plan.blocks.count, ceil_div(plan.blocks.count, ranges));
 
