@@ -20,7 +20,8 @@ StepInfo describe(const Conv2d& op) {
   info.inputs = {op.x};
   if (op.add) info.inputs.push_back(op.residual);
   info.outputs = {op.y};
-  const double weights = static_cast<double>(op.y.c) * op.kernel.h * op.kernel.w * (op.x.c / op.groups);
+  const int depth = op.x.c / op.groups;
+  const double weights = static_cast<double>(op.y.c) * op.kernel.h * op.kernel.w * depth;
   info.flops = 2 * elements(op.y) / op.y.c * weights;
   info.bytes = bytes(op.x) + weights * static_cast<double>(size_of(op.weight.type)) + bytes(op.bias) + bytes(op.y) +
                (op.add ? bytes(op.residual) : 0);
