@@ -16,7 +16,7 @@ TEST(ShapesFile, IsReadLineByLine) {
   folder.write("shapes.txt", "# a comment\n\n  copy 1x2x3x4  # 2 times\r\nupsample 1x2x3x4 x2\ncopy 1x2x3x5");
   const std::vector<Step> all = read_shapes_file(path, ""), copies = read_shapes_file(path, "copy");
   ASSERT_EQ(all.size(), 3u);
-  EXPECT_EQ(step_name(all[1]), "upsample");
+  EXPECT_STREQ(step_name(all[1]), "upsample");
   ASSERT_EQ(copies.size(), 2u);
   EXPECT_EQ(shape_text(copies[0]), "1x2x3x4");
   EXPECT_EQ(shape_text(copies[1]), "1x2x3x5");
