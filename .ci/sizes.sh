@@ -1,5 +1,6 @@
 #!/bin/sh
-# sizes.sh MEGABYTES FILE...: prints the files' sizes. Fails if one is larger than MEGABYTES.
+# sizes.sh MEGABYTES FILE...: prints the files' sizes, and complains about files larger than MEGABYTES. With CI=true it
+# fails then.
 set -eu
 limit=$1 status=0
 shift
@@ -8,7 +9,7 @@ for file; do
   printf '%s: %d.%d MB\n' "$file" $((bytes / 1000000)) $((bytes / 100000 % 10))
   if [ "$bytes" -gt $((limit * 1000000)) ]; then
     echo "$file is larger than $limit MB (SIZE_LIMIT): are the CUDA kernels compressed?" >&2
-    status=1
+    [ "${CI:-}" != true ] || status=1
   fi
 done
 exit $status

@@ -5,7 +5,7 @@ set -euo pipefail
 root=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-unset MAKEFLAGS MFLAGS MAKELEVEL CONFIG CUDA CUDA_ARCHS CUDA_PTX NVCC CROSS HIGHWAY PROFILE
+unset CI MAKEFLAGS MFLAGS MAKELEVEL CONFIG CUDA CUDA_ARCHS CUDA_PTX NVCC CROSS HIGHWAY PROFILE SIZE_LIMIT
 mkdir "$work/bin"
 cat >"$work/compiler" <<'END'
 #!/bin/sh
@@ -79,6 +79,22 @@ export GPU=9.0
 demo
 expect_gpu "code=sm_90 "
 
+fresh "make without a target"
+run
+[ -x build/detect ] && [ -x build/libcudet.so ] || fail "it does not build detect and libcudet.so"
+[ "$(archs | wc -w)" = 9 ] || fail "nvcc compiled for '$(archs)', not for nine capabilities"
+grep -q -- '--compress-mode=size' "$NOTES" || fail "nvcc does not compress"
+! grep -q -- '-lineinfo' "$NOTES" || fail "the kernels contain source lines"
+grep -q '^build/detect: [0-9.]* MB' "$work/log" || fail "it does not print the size of detect"
+# A demo on another GPU of the list uses that build.
+GPU=8.9 demo
+expect_nothing
+expect_gpu ""
+
+fresh "older nvcc"
+NVCC_RELEASE=12.4 run build/obj/release/runtime/cuda/probe.o
+! grep -q compress-mode "$NOTES" || fail "it was given --compress-mode"
+
 fresh "nvcc and a GPU"
 demo
 expect_gpu "code=sm_90 "
@@ -115,8 +131,3 @@ GPU=12.1 run CUDA_ARCHS=native build/obj/release/runtime/cuda/probe.o
 [ "$(archs)" = "code=sm_121 " ] || fail "nvcc compiled for '$(archs)'"
 if GPU="" make CUDA_ARCHS=native build/detect >"$work/log" 2>&1; then fail "it was accepted without a GPU"; fi
 grep -q 'CUDA_ARCHS=native: nvidia-smi names no GPU' "$work/log" || fail "the error does not say so"
-
-case="make without a target"
-cd "$root"
-make -pq DEPS=no 2>/dev/null >"$work/log" || true
-grep -qx '.DEFAULT_GOAL := all' "$work/log" || fail "does not build all programs"
