@@ -61,12 +61,17 @@ endif
 
 .DEFAULT_GOAL := all
 OPTIMIZE := -O3
+DEBUG := -g1
 # g++ 12 reports false -Wrestrict warnings in std::string (GCC bug 105651).
 WARNINGS := -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wno-restrict -Werror
 ifeq ($(CONFIG),asan)
 OPTIMIZE := -O1
 # AddressSanitizer also finds the errors of -fsanitize=object-size, which would add a sixth to the compile time.
 INSTRUMENT := -fsanitize=address,undefined -fno-sanitize=object-size -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else ifeq ($(CONFIG),demo)
+# To compile fast: kernels for this machine only, the rest with -O1, without debug information and warnings.
+WARNINGS :=
+DEBUG :=
 else ifeq ($(CONFIG),tsan)
 OPTIMIZE := -O1
 INSTRUMENT := -fsanitize=thread
@@ -85,7 +90,7 @@ RUN ?= qemu-$(CONFIG) -L $(SYSROOT)
 TESTFLAGS ?= --gtest_filter=-*DeathTest.*:*EachInstructionSet*:Detector.GoesOnAfterAnArenaThatCannotBeHad
 endif
 
-ifneq ($(filter asan tsan simt fuzz,$(CONFIG)),)
+ifneq ($(filter asan tsan simt fuzz demo,$(CONFIG)),)
 # Compile kernels for this machine's instruction set only, which takes a fraction of the time. The tests of release run
 # all instruction sets, without sanitizers.
 HIGHWAY := $(or $(HIGHWAY),headers)
@@ -107,7 +112,7 @@ endif
 TARGETS := -DHWY_DISABLED_TARGETS='(HWY_SSSE3|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)'
 
 # CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS are reserved for the user.
-FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(TARGETS) $(CROSS_INCLUDES) -std=c++20 $(OPTIMIZE) -g1 -ffp-contract=off -fPIC -fvisibility=hidden \
+FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(TARGETS) $(CROSS_INCLUDES) -std=c++20 $(OPTIMIZE) $(DEBUG) -ffp-contract=off -fPIC -fvisibility=hidden \
   -pthread $(WARNINGS) $(INSTRUMENT) $(NATIVE) \
   $(if $(HIGHWAY),-DHWY_COMPILE_ONLY_STATIC $(patsubst %,-isystem %,$(filter-out headers,$(HIGHWAY))))
 HIGHWAY_LIBS := $(if $(HIGHWAY),,-lhwy)
@@ -122,7 +127,7 @@ NVCC_ARCHS = $(patsubst sm_%,%,$(shell $(NVCC) --list-gpu-code))
 GPU_ARCHS = $(sort $(shell nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | \
   sed -n 's/^\([0-9][0-9]*\)\.\([0-9]\)$$/\1\2/p'))
 NATIVE_ARCHS = $(if $(call nvcc_from,12),$(filter $(NVCC_ARCHS),$(GPU_ARCHS)))
-ifeq ($(CONFIG),release)
+ifneq ($(filter release demo,$(CONFIG)),)
 CUDA ?= $(or $(call nvcc_from,12),no)
 endif
 ifneq ($(filter simt asan,$(CONFIG)),)
@@ -185,10 +190,22 @@ CUDA_TESTS := $(call objects,$(shell find tests -name '*_cuda_test.cpp') tests/m
 APP_FLAGS := $(if $(filter asan,$(CONFIG)),-O0,$(if $(filter -O3,$(OPTIMIZE)),-O1 -Wno-maybe-uninitialized))
 TEST_FLAGS := $(if $(filter asan,$(CONFIG)),-O0,-O1 -Wno-maybe-uninitialized)
 $(if $(filter asan,$(CONFIG)),$(APPS),$(filter-out $O/apps/image/% $O/apps/bench/%,$(APPS))): OWN_FLAGS := $(APP_FLAGS)
-# GoogleTest's header is precompiled, because parsing it takes longer than compiling most tests. It hides no missing
-# include of other headers: it is the only precompiled one, and nearly all tests include it.
-$(TESTS) $(CUDA_TESTS): OWN_FLAGS := $(TEST_FLAGS) -include $O/pch/tests.h -Winvalid-pch
+# Precompiled headers, because parsing headers takes a third of the compile time. Tests have GoogleTest's, which nearly all of
+# them include. demo has the standard library's; the other configurations compile the same sources without it, so a missing
+# include is found, and with warnings, of which g++ 12 reports false ones in precompiled headers. Convolutions take longest,
+# so they do not wait for it.
+precompiled = -include $O/pch/$1.h -Winvalid-pch
+PRECOMPILED_tests := gtest/gtest.h
+PRECOMPILED_std := algorithm array cmath cstdint cstring filesystem functional map memory mutex numeric optional set span \
+  string string_view thread variant vector
+$(TESTS) $(CUDA_TESTS): OWN_FLAGS := $(TEST_FLAGS) $(call precompiled,tests)
 $(TESTS) $(CUDA_TESTS): $O/pch/tests.h.gch
+ifeq ($(CONFIG),demo)
+WITH_STD := $(filter-out $O/kernels/conv2d%,$(LIBRARY) $(APPS))
+$(filter-out $O/kernels/%,$(WITH_STD)): OWN_FLAGS := -O1
+$(WITH_STD): OWN_FLAGS += $(call precompiled,std)
+$(WITH_STD): $O/pch/std.h.gch
+endif
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$D/%,$(sort $(wildcard tests/fuzz/*_fuzz.cpp)))
 SOURCES := $(sort $(shell find apps kernels layers runtime tests -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh'))
 HEADERS := runtime/cudet.h kernels/error.h kernels/frame.h
@@ -198,7 +215,7 @@ EMULATOR := $(abspath build/emulator)
 # Records of a build: its flags, its source files, and the CUDA settings of detect. Objects and programs depend on the
 # first two and are rebuilt if they change. Rules write the records, so that only builds of objects write them, and only
 # if the text changes.
-FLAGS_RECORD := $(strip $(COMPILE) $(APP_FLAGS) $(TEST_FLAGS) $(NVCC_FLAGS) $(LINK) $(LDLIBS) $(CUDA_LIBS) $(FONT))
+FLAGS_RECORD := $(strip $(COMPILE) $(APP_FLAGS) $(TEST_FLAGS) $(PRECOMPILED_std) $(NVCC_FLAGS) $(LINK) $(LDLIBS) $(CUDA_LIBS) $(FONT))
 SOURCES_RECORD := $(strip $(LIBRARY) $(APPS) $(TESTS) $(CUDA_TESTS))
 CUDA_RECORD := $(if $(filter yes,$(CUDA)),CUDA=yes CUDA_ARCHS="$(strip $(CUDA_ARCHS))" CUDA_PTX="$(strip $(CUDA_PTX))",CUDA=no)
 # record(FILE,TEXT): write TEXT to FILE unless FILE contains it. strip also removes a newline that $(file <) can leave.
@@ -246,15 +263,18 @@ counts-cutlass: $(EMULATOR)/libcudart.so.13  ## count the instructions of CUTLAS
 	@mkdir -p build/cutlass && tests/counts/cutlass.sh $(NVCC) $(EMULATOR) $(abspath build/cutlass)
 gpu-check:  ## on a machine with a GPU: run all tests and compute-sanitizer, and time the network
 	@.ci/gpu-check.sh
-# The settings of demo's build: the user's CUDA settings, if given; those for this machine's GPU, if there is one that
-# nvcc supports; else CUDA=no. A previous build that meets them is kept.
-PREVIOUS = $(file <$O/cuda-settings)
-GPU_SETTINGS = $(if $(filter $(NATIVE_ARCHS),$(subst ", ,$(PREVIOUS))),$(PREVIOUS),CUDA=yes CUDA_ARCHS=native)
-DEMO_SETTINGS = $(if $(filter command environment,$(origin CUDA) $(origin CUDA_ARCHS)),,\
-  $(if $(NATIVE_ARCHS),$(GPU_SETTINGS),$(or $(if $(call nvcc_from,12),$(PREVIOUS)),CUDA=no)))
-demo: deps  ## build detect and convert, for the local GPU if any; detect in weights/demo, images in out/
-	@$(MAKE) $(DEMO_SETTINGS) $D/detect $D/convert
-	@.ci/demo.sh $D $O/cuda-settings
+# What demo builds: the release, if its detect was built before and runs on the GPU here, if any; else CONFIG=demo, with the
+# CUDA settings of the command line, for the GPU here, or without CUDA.
+PREVIOUS = $(file <build/obj/release/cuda-settings)
+PREVIOUS_FITS = $(if $(NATIVE_ARCHS),$(filter $(NATIVE_ARCHS),$(subst ", ,$(PREVIOUS))),$(or $(call nvcc_from,12),$(filter CUDA=no,$(PREVIOUS))))
+DEMO_SETTINGS = $(if $(filter command environment,$(origin CUDA) $(origin CUDA_ARCHS)),CONFIG=demo,\
+  $(if $(and $(PREVIOUS),$(PREVIOUS_FITS)),CONFIG=release $(PREVIOUS),\
+  CONFIG=demo $(if $(NATIVE_ARCHS),CUDA=yes CUDA_ARCHS=native,CUDA=no)))
+DEMO_CONFIG = $(patsubst CONFIG=%,%,$(firstword $(DEMO_SETTINGS)))
+DEMO_FOLDER = $(if $(filter release,$(DEMO_CONFIG)),build,build/demo)
+demo: deps  ## build detect and convert for this machine and its GPU, if any; detect in weights/demo, images in out/
+	@$(MAKE) $(DEMO_SETTINGS) $(DEMO_FOLDER)/detect $(DEMO_FOLDER)/convert
+	@.ci/demo.sh $(DEMO_FOLDER) build/obj/$(DEMO_CONFIG)/cuda-settings
 
 bench-baseline: $D/bench  ## time the network and its steps on this machine, for bench-check (MODEL=best.json)
 	@.ci/bench-check.sh baseline $< $(MODEL)
@@ -349,10 +369,12 @@ $O/%.o: %.S $(FONT) $O/flags
 $(FONT):
 	@echo '$(FONT) is missing: `make deps` installs it (fonts-dejavu-core), FONT=FILE.ttf names another' >&2; false
 
-$O/pch/tests.h.gch: $O/flags
+$O/pch/tests.h.gch: OWN_FLAGS := $(TEST_FLAGS)
+$O/pch/std.h.gch: OWN_FLAGS :=
+$O/pch/%.h.gch: $O/flags
 	@mkdir -p $(@D)
-	@echo '#include <gtest/gtest.h>' >$(@:.gch=)
-	$Q$(CXX) $(FLAGS) $(TEST_FLAGS) $(CPPFLAGS) $(CXXFLAGS) -x c++-header $(@:.gch=) -o $@
+	@printf '#include <%s>\n' $(PRECOMPILED_$*) >$(@:.gch=)
+	$Q$(COMPILE) -x c++-header $(@:.gch=) -o $@
 
 # Append (q), because objects of different folders can have the same name.
 $D/libcudet.a: $(LIBRARY) $O/flags $O/sources
