@@ -45,10 +45,11 @@ endif
 Q := $(if $V,,@)
 , := ,
 
-# ---- Configurations: objects are in build/obj/$(CONFIG), programs in build/$(CONFIG); those of release are in build/
+# ---- Configurations: objects are in build/obj/$(CONFIG), programs in build/$(CONFIG); those of release and demo are in
+# build/
 CONFIG ?= $(if $(CROSS),$(firstword $(subst -, ,$(CROSS))),release)
 O := build/obj/$(CONFIG)
-D := $(if $(filter release,$(CONFIG)),build,build/$(CONFIG))
+D := $(if $(filter release demo,$(CONFIG)),build,build/$(CONFIG))
 
 AR := $(CROSS)ar
 ifneq ($(CROSS),)
@@ -69,7 +70,7 @@ OPTIMIZE := -O1
 # AddressSanitizer also finds the errors of -fsanitize=object-size, which would add a sixth to the compile time.
 INSTRUMENT := -fsanitize=address,undefined -fno-sanitize=object-size -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 else ifeq ($(CONFIG),demo)
-# To compile fast: kernels for this machine only, the rest with -O1, without debug information and warnings.
+# To compile fast: kernels for this machine only, the rest less optimized, without debug information and warnings.
 WARNINGS :=
 DEBUG :=
 else ifeq ($(CONFIG),tsan)
@@ -187,35 +188,44 @@ endif
 CUDA_TESTS := $(call objects,$(shell find tests -name '*_cuda_test.cpp') tests/main.cpp \
   $(if $(filter simt asan,$(CONFIG)),$(wildcard tests/simt/library/*.cpp)))
 # Optimize less where speed does not matter, to compile faster. In apps/ it matters only in image/ and bench/.
-APP_FLAGS := $(if $(filter asan,$(CONFIG)),-O0,$(if $(filter -O3,$(OPTIMIZE)),-O1 -Wno-maybe-uninitialized))
-TEST_FLAGS := $(if $(filter asan,$(CONFIG)),-O0,-O1 -Wno-maybe-uninitialized)
-$(if $(filter asan,$(CONFIG)),$(APPS),$(filter-out $O/apps/image/% $O/apps/bench/%,$(APPS))): OWN_FLAGS := $(APP_FLAGS)
-# Precompiled headers, because parsing headers takes a third of the compile time. Tests have GoogleTest's, which nearly all of
-# them include. demo has the standard library's; the other configurations compile the same sources without it, so a missing
-# include is found, and with warnings, of which g++ 12 reports false ones in precompiled headers. Convolutions take longest,
-# so they do not wait for it.
+APP_FLAGS := $(if $(filter asan demo,$(CONFIG)),-O0,$(if $(filter -O3,$(OPTIMIZE)),-O1 -Wno-maybe-uninitialized))
+# The tests' own code is compiled without the sanitizer's checks of pointers on each access, which take a quarter of the compile time:
+# AddressSanitizer finds the same errors, except misaligned pointers.
+TEST_FLAGS := $(if $(filter asan,$(CONFIG)),-O0 -fno-sanitize=null$(,)alignment$(,)vptr,-O1 -Wno-maybe-uninitialized)
+SLOW_APPS := $(if $(filter asan,$(CONFIG)),$(APPS),$(filter-out $O/apps/image/% $O/apps/bench/%,$(APPS)))
+$(SLOW_APPS): OWN_FLAGS := $(APP_FLAGS)
+# Precompiled headers, because parsing headers takes a third of the compile time: GoogleTest's for tests; in the configurations
+# below also the standard library's, without warnings, because g++ 12 reports false ones in precompiled headers. The release
+# compiles the same sources without them, so it finds missing includes and reports all warnings. The fibers are not part of the
+# release, and convolutions take too long to wait for a header.
 precompiled = -include $O/pch/$1.h -Winvalid-pch
+STD := algorithm array cmath cstdint cstring filesystem functional map memory mutex numeric optional set span string string_view \
+  thread variant vector
 PRECOMPILED_tests := gtest/gtest.h
-PRECOMPILED_std := algorithm array cmath cstdint cstring filesystem functional map memory mutex numeric optional set span \
-  string string_view thread variant vector
+ifneq ($(filter demo asan tsan simt,$(CONFIG)),)
+PRECOMPILED_tests += $(STD)
+PRECOMPILED_apps := $(STD)
+PRECOMPILED_library := $(STD)
+WITH_LIBRARY := $(filter-out $(SLOW_APPS) $O/kernels/conv2d% $O/tests/simt/% $(call objects,$(shell find kernels -name '*.cu')),\
+  $(LIBRARY) $(APPS))
+$(filter $O/layers/% $O/runtime/%,$(WITH_LIBRARY)): OWN_FLAGS := $(if $(filter -O3,$(OPTIMIZE)),-O1)
+$(WITH_LIBRARY): OWN_FLAGS += $(call precompiled,library) -w
+$(WITH_LIBRARY): $O/pch/library.h.gch
+$(SLOW_APPS): OWN_FLAGS += $(call precompiled,apps) -w
+$(SLOW_APPS): $O/pch/apps.h.gch
+endif
 $(TESTS) $(CUDA_TESTS): OWN_FLAGS := $(TEST_FLAGS) $(call precompiled,tests)
 $(TESTS) $(CUDA_TESTS): $O/pch/tests.h.gch
-ifeq ($(CONFIG),demo)
-WITH_STD := $(filter-out $O/kernels/conv2d%,$(LIBRARY) $(APPS))
-$(filter-out $O/kernels/%,$(WITH_STD)): OWN_FLAGS := -O1
-$(WITH_STD): OWN_FLAGS += $(call precompiled,std)
-$(WITH_STD): $O/pch/std.h.gch
-endif
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$D/%,$(sort $(wildcard tests/fuzz/*_fuzz.cpp)))
 SOURCES := $(sort $(shell find apps kernels layers runtime tests -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh'))
 HEADERS := runtime/cudet.h kernels/error.h kernels/frame.h
 
 EMULATOR := $(abspath build/emulator)
 
-# Records of a build: its flags, its source files, and the CUDA settings of detect. Objects and programs depend on the
-# first two and are rebuilt if they change. Rules write the records, so that only builds of objects write them, and only
+# Records of a build: its flags, its source files, its configuration, and the CUDA settings of detect. Objects and programs
+# depend on all but the last and are rebuilt if they change. Rules write the records, so that only builds of objects write them, and only
 # if the text changes.
-FLAGS_RECORD := $(strip $(COMPILE) $(APP_FLAGS) $(TEST_FLAGS) $(PRECOMPILED_std) $(NVCC_FLAGS) $(LINK) $(LDLIBS) $(CUDA_LIBS) $(FONT))
+FLAGS_RECORD := $(strip $(COMPILE) $(APP_FLAGS) $(TEST_FLAGS) $(PRECOMPILED_tests) $(NVCC_FLAGS) $(LINK) $(LDLIBS) $(CUDA_LIBS) $(FONT))
 SOURCES_RECORD := $(strip $(LIBRARY) $(APPS) $(TESTS) $(CUDA_TESTS))
 CUDA_RECORD := $(if $(filter yes,$(CUDA)),CUDA=yes CUDA_ARCHS="$(strip $(CUDA_ARCHS))" CUDA_PTX="$(strip $(CUDA_PTX))",CUDA=no)
 # record(FILE,TEXT): write TEXT to FILE unless FILE contains it. strip also removes a newline that $(file <) can leave.
@@ -263,18 +273,17 @@ counts-cutlass: $(EMULATOR)/libcudart.so.13  ## count the instructions of CUTLAS
 	@mkdir -p build/cutlass && tests/counts/cutlass.sh $(NVCC) $(EMULATOR) $(abspath build/cutlass)
 gpu-check:  ## on a machine with a GPU: run all tests and compute-sanitizer, and time the network
 	@.ci/gpu-check.sh
-# What demo builds: the release, if its detect was built before and runs on the GPU here, if any; else CONFIG=demo, with the
+# What demo builds: the release again, if it was built before and runs on the GPU here, if any; else CONFIG=demo, with the
 # CUDA settings of the command line, for the GPU here, or without CUDA.
 PREVIOUS = $(file <build/obj/release/cuda-settings)
-PREVIOUS_FITS = $(if $(NATIVE_ARCHS),$(filter $(NATIVE_ARCHS),$(subst ", ,$(PREVIOUS))),$(or $(call nvcc_from,12),$(filter CUDA=no,$(PREVIOUS))))
+PREVIOUS_FITS = $(if $(NATIVE_ARCHS),$(filter $(NATIVE_ARCHS),$(subst ", ,$(PREVIOUS))),\
+  $(or $(call nvcc_from,12),$(filter CUDA=no,$(PREVIOUS))))
 DEMO_SETTINGS = $(if $(filter command environment,$(origin CUDA) $(origin CUDA_ARCHS)),CONFIG=demo,\
   $(if $(and $(PREVIOUS),$(PREVIOUS_FITS)),CONFIG=release $(PREVIOUS),\
   CONFIG=demo $(if $(NATIVE_ARCHS),CUDA=yes CUDA_ARCHS=native,CUDA=no)))
-DEMO_CONFIG = $(patsubst CONFIG=%,%,$(firstword $(DEMO_SETTINGS)))
-DEMO_FOLDER = $(if $(filter release,$(DEMO_CONFIG)),build,build/demo)
 demo: deps  ## build detect and convert for this machine and its GPU, if any; detect in weights/demo, images in out/
-	@$(MAKE) $(DEMO_SETTINGS) $(DEMO_FOLDER)/detect $(DEMO_FOLDER)/convert
-	@.ci/demo.sh $(DEMO_FOLDER) build/obj/$(DEMO_CONFIG)/cuda-settings
+	@$(MAKE) $(DEMO_SETTINGS) build/detect build/convert
+	@.ci/demo.sh build build/obj/$(patsubst CONFIG=%,%,$(firstword $(DEMO_SETTINGS)))/cuda-settings
 
 bench-baseline: $D/bench  ## time the network and its steps on this machine, for bench-check (MODEL=best.json)
 	@.ci/bench-check.sh baseline $< $(MODEL)
@@ -357,6 +366,9 @@ $O/flags: FORCE
 	+@:$(call record,$@,$(FLAGS_RECORD))
 $O/sources: FORCE
 	+@:$(call record,$@,$(SOURCES_RECORD))
+# Release and demo link programs of the same names.
+$D/configuration: FORCE
+	+@:$(call record,$@,$(CONFIG))
 
 # -MD, not -MMD: sources that Highway's foreach_target.h includes count as system headers, which -MMD omits.
 $O/%.o: %.cpp $O/flags
@@ -370,16 +382,18 @@ $(FONT):
 	@echo '$(FONT) is missing: `make deps` installs it (fonts-dejavu-core), FONT=FILE.ttf names another' >&2; false
 
 $O/pch/tests.h.gch: OWN_FLAGS := $(TEST_FLAGS)
-$O/pch/std.h.gch: OWN_FLAGS :=
+$O/pch/apps.h.gch: OWN_FLAGS := $(APP_FLAGS)
+$O/pch/library.h.gch: OWN_FLAGS :=
 $O/pch/%.h.gch: $O/flags
 	@mkdir -p $(@D)
 	@printf '#include <%s>\n' $(PRECOMPILED_$*) >$(@:.gch=)
 	$Q$(COMPILE) -x c++-header $(@:.gch=) -o $@
 
 # Append (q), because objects of different folders can have the same name.
-$D/libcudet.a: $(LIBRARY) $O/flags $O/sources
+LIBCUDET := $(if $(filter demo,$(CONFIG)),$O,$D)/libcudet.a
+$(LIBCUDET): $(LIBRARY) $O/flags $O/sources
 $O/libapps.a: $(SHARED_APPS) $O/flags $O/sources
-$D/libcudet.a $O/libapps.a:
+$(LIBCUDET) $O/libapps.a:
 	@mkdir -p $(@D) && rm -f $@
 	$Q$(AR) qcs $@ $(filter %.o,$^)
 $D/libcudet.so: $(LIBRARY) $O/flags $O/sources
@@ -388,12 +402,12 @@ $D/libcudet.so: $(LIBRARY) $O/flags $O/sources
 
 $(foreach P,$(PROGRAMS:$D/%=%),$(eval $D/$P: $(filter $O/apps/$P/%,$(APPS))))
 $D/convert $D/tests $D/tests-of-cuda $(FUZZERS): LIBS := -lzip -lyaml-cpp
-$(PROGRAMS): $O/libapps.a $D/libcudet.a
-$D/tests: $(filter-out $(MAINS),$(APPS)) $(TESTS) $D/libcudet.a
-$D/tests-of-cuda: $(CUDA_TESTS) $(filter-out $(MAINS),$(APPS)) $D/libcudet.a
-$D/convolutions: $O/tests/counts/convolutions.o $D/libcudet.a
+$(PROGRAMS): $O/libapps.a $(LIBCUDET) $D/configuration
+$D/tests: $(filter-out $(MAINS),$(APPS)) $(TESTS) $(LIBCUDET)
+$D/tests-of-cuda: $(CUDA_TESTS) $(filter-out $(MAINS),$(APPS)) $(LIBCUDET)
+$D/convolutions: $O/tests/counts/convolutions.o $(LIBCUDET)
 $D/tests $D/tests-of-cuda: LIBS += -lgtest
-$(FUZZERS): $D/%: $O/tests/fuzz/%.o $(filter-out $(MAINS),$(APPS)) $D/libcudet.a
+$(FUZZERS): $D/%: $O/tests/fuzz/%.o $(filter-out $(MAINS),$(APPS)) $(LIBCUDET)
 $(FUZZERS): LIBS += -fsanitize=fuzzer
 $(PROGRAMS) $D/tests $D/tests-of-cuda $D/convolutions $(FUZZERS): $O/flags $O/sources
 	@mkdir -p $(@D)

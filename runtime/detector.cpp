@@ -190,7 +190,7 @@ void Detector::submit(std::span<const Frame> frames, const DetectOptions& option
   impl_->check(frames, options);
   if (frames.empty()) throw Error("submit: the batch has no frames");
   const std::lock_guard lock(impl_->mutex);
-  if (impl_->in_flight == Engine::kMostInFlight) throw Error("submit: two batches are in flight: collect one first");
+  if (impl_->in_flight == Engine::kMaxInFlight) throw Error("submit: two batches are in flight: collect one first");
   impl_->submit(frames, options, nullptr);
 }
 

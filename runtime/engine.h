@@ -12,13 +12,13 @@ namespace cudet {
 
 class Engine {
  public:
-  static constexpr std::size_t kMostInFlight = 2;  // batches
+  static constexpr std::size_t kMaxInFlight = 2;  // batches
 
   virtual ~Engine() = default;
   virtual Device device() const = 0;
   virtual Precision precision() const = 0;  // never automatic
 
-  /// Starts a batch of at least one frame. Fewer than kMostInFlight batches must be in flight. Fills `raw` unless it is
+  /// Starts a batch of at least one frame. Fewer than kMaxInFlight batches must be in flight. Fills `raw` unless it is
   /// null. If it throws Error, the batch is not in flight; earlier ones still are.
   virtual void submit(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) = 0;
   /// Waits for the oldest batch in flight; there must be one. Returns one result per frame. The batch is then no longer

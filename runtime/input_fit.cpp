@@ -8,7 +8,7 @@ Extent InputFit::input_size(std::span<const Frame> frames) const {
   const Frame& first = frames.front();
   const bool equal = std::all_of(frames.begin(), frames.end(),
                                  [&](const Frame& f) { return f.width == first.width && f.height == first.height; });
-  return fit == Fit::least && equal ? least_input(first.width, first.height, limit, stride) : limit;
+  return fit == Fit::least && equal ? min_input(first.width, first.height, limit, stride) : limit;
 }
 
 LetterboxFit InputFit::fit_frame(const Frame& frame, Extent input) const {
@@ -18,12 +18,12 @@ LetterboxFit InputFit::fit_frame(const Frame& frame, Extent input) const {
 std::vector<Detection> to_detections(std::span<const Candidate> boxes, const Frame& frame, const LetterboxFit& fit) {
   const double gain_x = static_cast<double>(fit.width) / frame.width;
   const double gain_y = static_cast<double>(fit.height) / frame.height;
-  const auto to_picture = [](float corner, int margin, double gain, int size) {
+  const auto to_image = [](float corner, int margin, double gain, int size) {
     return static_cast<float>(
         std::clamp((static_cast<double>(corner) - margin) / gain, 0.0, static_cast<double>(size)));
   };
-  const auto x = [&](float corner) { return to_picture(corner, fit.left, gain_x, frame.width); };
-  const auto y = [&](float corner) { return to_picture(corner, fit.top, gain_y, frame.height); };
+  const auto x = [&](float corner) { return to_image(corner, fit.left, gain_x, frame.width); };
+  const auto y = [&](float corner) { return to_image(corner, fit.top, gain_y, frame.height); };
   std::vector<Detection> detections;
   detections.reserve(boxes.size());
   for (const Candidate& c : boxes) detections.push_back({x(c.x1), y(c.y1), x(c.x2), y(c.y2), c.score, c.class_id});

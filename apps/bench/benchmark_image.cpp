@@ -30,7 +30,7 @@ bool covers(const Shape& shape, int x, int y) {
 
 }  // namespace
 
-Picture::Picture() : pixels_(static_cast<std::size_t>(kWidth) * kHeight * 3) {
+BenchmarkImage::BenchmarkImage() : pixels_(static_cast<std::size_t>(kWidth) * kHeight * 3) {
   std::mt19937 random(1);
   const auto below = [&](int bound) { return static_cast<int>(random() % static_cast<unsigned>(bound)); };
   const auto pixel = [&](int x, int y) { return &pixels_[(static_cast<std::size_t>(y) * kWidth + x) * 3]; };

@@ -11,9 +11,9 @@ namespace cudet::bench {
 /// 810 x 1080 RGB pixels (width x height): a shaded background with 60 overlapping boxes, discs and patches of bars, as
 /// in barcodes, with noise added. Networks find a few objects in it or none. Their amount of computation does not
 /// depend on that, and NMS takes a small share of the time either way.
-class Picture {
+class BenchmarkImage {
  public:
-  Picture();
+  BenchmarkImage();
   /// Points to the pixels of this object.
   Frame frame() const { return {pixels_.data(), kWidth, kHeight, kWidth * 3, PixelFormat::rgb}; }
 

@@ -25,21 +25,21 @@ double count_gflop(const Model& model, Size input, int batch) {
 
 Started start_network(const std::string& path, DetectorOptions options, int batch) {
   const double age = process_age_ms();
-  const Picture picture;  // drawn after `age` was taken, so first_ms does not include it
+  const BenchmarkImage image;  // drawn after `age` was taken, so first_ms does not include it
   const double before = resident_memory_mb();
   const auto now = Clock::now();
   options.fit = Fit::whole;
   Model model = Model::load(path);
   Detector detector(model, options);
   const double load = milliseconds_since(now);
-  detector.detect(std::vector<Frame>(static_cast<std::size_t>(batch), picture.frame()));
+  detector.detect(std::vector<Frame>(static_cast<std::size_t>(batch), image.frame()));
   const double first = milliseconds_since(now);
   return {std::move(model), std::move(detector), load, age + first, first - load, before};
 }
 
 Network measure_network(Started& started, int batch, int warmup, int runs) {
-  const Picture picture;
-  const std::vector<Frame> frames(static_cast<std::size_t>(batch), picture.frame());
+  const BenchmarkImage image;
+  const std::vector<Frame> frames(static_cast<std::size_t>(batch), image.frame());
   std::vector<double> network, end_to_end;
   for (int run = -warmup; run < runs; ++run) {
     const auto start = Clock::now();

@@ -48,13 +48,13 @@ std::vector<int> batch_sizes(int batch) {
 std::vector<Throughput> measure_throughput(const Model& model, DetectorOptions options, std::span<const int> batches,
                                            std::span<const int> threads, int warmup, int runs) {
   options.fit = Fit::whole;
-  const Picture picture;
+  const BenchmarkImage image;
   std::vector<Throughput> results;
   for (const int count : threads) {
     options.threads = count;
     Detector detector(model, options);
     for (const int batch : batches) {
-      const std::vector<Frame> frames(static_cast<std::size_t>(batch), picture.frame());
+      const std::vector<Frame> frames(static_cast<std::size_t>(batch), image.frame());
       const auto batches_for = [&](int images) { return (images + batch - 1) / batch; };
       const Times times =
           summarize(batch_times(detector, frames, batches_for(warmup), std::max(kMinBatches, batches_for(runs))));

@@ -32,8 +32,8 @@ std::vector<Measurement> measure_steps(const Model& model, Precision precision, 
   CpuSession session(model, {precision == Precision::int8 ? Type::u8 : Type::f32, threads});
   const Extent size{round_up(input.height, model.stride()), round_up(input.width, model.stride())};
   const Program& program = session.program(batch, size);
-  const Picture picture;
-  const Frame frame = picture.frame();
+  const BenchmarkImage image;
+  const Frame frame = image.frame();
   const LetterboxFit fit = letterbox_fit(frame.width, frame.height, size);
 
   std::vector<std::vector<double>> samples(program.steps.size());

@@ -14,7 +14,7 @@
 #include "apps/convert/int8.h"
 #include "apps/convert/yaml_model.h"
 #include "apps/files/atomic_file.h"
-#include "apps/files/pictures.h"
+#include "apps/files/image_files.h"
 #include "apps/files/write_safetensors.h"
 #include "kernels/error.h"
 #include "runtime/model/file.h"

@@ -7,7 +7,7 @@
 
 #include "apps/convert/model_table.h"
 #include "apps/files/atomic_file.h"
-#include "apps/files/pictures.h"
+#include "apps/files/image_files.h"
 #include "apps/files/write_safetensors.h"
 #include "runtime/compile/quantize.h"
 #include "runtime/model/file.h"
@@ -71,9 +71,9 @@ void Int8Weights::add(const std::string& name, StoredTensor tensor, std::vector<
   tensors_[name] = std::move(tensor);
 }
 
-std::vector<std::string> find_calibration_pictures(const std::string& folder) {
+std::vector<std::string> find_calibration_images(const std::string& folder) {
   std::error_code error;
-  std::vector<std::string> paths = list_pictures(folder, error);
+  std::vector<std::string> paths = list_images(folder, error);
   if (error) throw Error(folder + ": " + error.message());
   if (paths.empty()) throw Error(folder + ": the folder contains no images (jpg, jpeg, png, bmp)");
   std::sort(paths.begin(), paths.end());
@@ -92,9 +92,9 @@ void convert_to_int8(const std::string& model_path, const std::string& folder, c
       if (fs::equivalent(output, input, ignored))
         throw Error(output + ": would overwrite an input file: choose another output with -o");
     }
-  const std::vector<std::string> pictures = find_calibration_pictures(folder);
+  const std::vector<std::string> images = find_calibration_images(folder);
   require_quantizable(model.impl().graph);
-  const Int8Weights weights(std::move(file), model, calibrate(model, pictures));
+  const Int8Weights weights(std::move(file), model, calibrate(model, images));
 
   AtomicFile description(json_path), data(weights_path);
   description.write(with_weights({reinterpret_cast<const char*>(text.data()), text.size()},
@@ -108,7 +108,7 @@ void convert_to_int8(const std::string& model_path, const std::string& folder, c
   std::size_t bytes = 0;
   for (const auto& [name, tensor] : weights.tensors()) bytes += tensor.data.size();
   std::printf("%s and %s: int8, ranges from %zu images, %zu tensors, %zu bytes\n", json_path.c_str(),
-              weights_path.c_str(), pictures.size(), weights.tensors().size(), bytes);
+              weights_path.c_str(), images.size(), weights.tensors().size(), bytes);
 }
 
 }  // namespace cudet::convert

@@ -28,7 +28,7 @@ class Int8Weights {
 };
 
 /// Returns the image files of a folder (by extension), sorted by name. Throws Error if there are none.
-std::vector<std::string> find_calibration_pictures(const std::string& folder);
+std::vector<std::string> find_calibration_images(const std::string& folder);
 
 /// Measures value ranges on the images of `folder` and writes STEM.json and STEM.safetensors. Prints one line unless
 /// `quiet` is set. Throws Error.

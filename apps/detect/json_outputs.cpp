@@ -62,16 +62,17 @@ JsonOutput::JsonOutput(const std::string& path, const std::string& model, std::v
   file_.write("{\"model\": " + json_string(model) + ", \"images\": [", kEndOfJson);
 }
 
-void JsonOutput::add(const Finished& picture) {
-  const Timing& ms = picture.result.ms;
+void JsonOutput::add(const Finished& finished) {
+  const Timing& ms = finished.result.ms;
   std::string entry = first_ ? "\n" : ",\n";
-  entry += "{\"file\": " + json_string(picture.source.name()) + ", \"width\": " + std::to_string(picture.image.width) +
-           ", \"height\": " + std::to_string(picture.image.height) +
-           ", \"ms\": {\"load\": " + rounded_number(picture.load_ms, 3) +
+  entry += "{\"file\": " + json_string(finished.source.name()) +
+           ", \"width\": " + std::to_string(finished.image.width) +
+           ", \"height\": " + std::to_string(finished.image.height) +
+           ", \"ms\": {\"load\": " + rounded_number(finished.load_ms, 3) +
            ", \"letterbox\": " + rounded_number(ms.letterbox, 3) + ", \"network\": " + rounded_number(ms.network, 3) +
            ", \"nms\": " + rounded_number(ms.nms, 3) + "}, \"detections\": [";
   const char* comma = "";
-  for (const Detection& d : picture.result.detections) {
+  for (const Detection& d : finished.result.detections) {
     entry += std::string(comma) + "{\"box\": [" + json_number(d.x1) + ", " + json_number(d.y1) + ", " +
              json_number(d.x2) + ", " + json_number(d.y2) + "], \"score\": " + json_number(d.score) +
              ", \"class\": " + std::to_string(d.class_id) + ", \"name\": " + json_string(names_.at(d.class_id)) + "}";
@@ -91,10 +92,10 @@ CocoOutput::CocoOutput(const std::string& path, const std::vector<std::string>& 
   file_.write("[", kEndOfCoco);
 }
 
-void CocoOutput::add(const Finished& picture) {
+void CocoOutput::add(const Finished& finished) {
   std::string entry;
-  const std::filesystem::path path = picture.source.name();
-  for (const Detection& d : picture.result.detections) {
+  const std::filesystem::path path = finished.source.name();
+  for (const Detection& d : finished.result.detections) {
     const float width = d.x2 - d.x1, height = d.y2 - d.y1;  // via the centre, in float, as the reference rounds
     const float left = (d.x1 + d.x2) / 2 - width / 2, top = (d.y1 + d.y2) / 2 - height / 2;
     const int category = is_coco_ ? kCoco.at(d.class_id).id : d.class_id + 1;

@@ -102,7 +102,7 @@ Loaded Loader::load(const Source& source) const {
   Loaded loaded{&source, {}, 0, ""};
   const auto start = std::chrono::steady_clock::now();
   try {
-    loaded.picture = decode_image(read(source), source.name(), max_pixels_);
+    loaded.decoded = decode_image(read(source), source.name(), max_pixels_);
   } catch (const Error& error) {
     loaded.error = error.what();
   } catch (const std::bad_alloc&) {

@@ -16,7 +16,7 @@ namespace cudet::detect {
 
 struct Loaded {
   const Source* source;
-  DecodedImage picture;
+  DecodedImage decoded;
   double ms;          // time to read and decode
   std::string error;  // one line; empty on success
 };

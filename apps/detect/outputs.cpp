@@ -17,11 +17,11 @@ CsvOutput::CsvOutput(const std::string& path, std::vector<std::string> names) : 
   file_.write("file,class,name,score,x1,y1,x2,y2\n");
 }
 
-void CsvOutput::add(const Finished& picture) {
+void CsvOutput::add(const Finished& finished) {
   std::string rows;
-  for (const Detection& d : picture.result.detections) {
+  for (const Detection& d : finished.result.detections) {
     rows +=
-        csv_field(picture.source.name()) + "," + std::to_string(d.class_id) + "," + csv_field(names_.at(d.class_id));
+        csv_field(finished.source.name()) + "," + std::to_string(d.class_id) + "," + csv_field(names_.at(d.class_id));
     for (const float value : {d.score, d.x1, d.y1, d.x2, d.y2}) rows.append(",").append(json_number(value));
     rows.append("\n");
   }
@@ -36,13 +36,13 @@ TxtOutput::TxtOutput(std::string folder) : folder_(std::move(folder)) {
   prepare_folder(folder_);
 }
 
-void TxtOutput::add(const Finished& picture) {
-  const std::string path = (std::filesystem::path(folder_) / (picture.source.stem + ".txt")).string();
+void TxtOutput::add(const Finished& finished) {
+  const std::string path = (std::filesystem::path(folder_) / (finished.source.stem + ".txt")).string();
   std::error_code ignored;
-  if (picture.result.detections.empty() && !std::filesystem::exists(path, ignored)) return;
-  const auto width = static_cast<float>(picture.image.width), height = static_cast<float>(picture.image.height);
+  if (finished.result.detections.empty() && !std::filesystem::exists(path, ignored)) return;
+  const auto width = static_cast<float>(finished.image.width), height = static_cast<float>(finished.image.height);
   std::string lines;
-  for (const Detection& d : picture.result.detections) {
+  for (const Detection& d : finished.result.detections) {
     char line[128];
     std::snprintf(line, sizeof line, "%d %g %g %g %g %g\n", d.class_id, (d.x1 + d.x2) / 2 / width,
                   (d.y1 + d.y2) / 2 / height, (d.x2 - d.x1) / width, (d.y2 - d.y1) / height, d.score);
@@ -53,18 +53,18 @@ void TxtOutput::add(const Finished& picture) {
   file.commit();
 }
 
-PictureOutput::PictureOutput(std::string folder, std::vector<std::string> names)
+ImageOutput::ImageOutput(std::string folder, std::vector<std::string> names)
     : folder_(std::move(folder)), names_(std::move(names)) {
   prepare_folder(folder_);
 }
 
-void PictureOutput::add(const Finished& picture) {
-  Image& image = picture.image;
+void ImageOutput::add(const Finished& finished) {
+  Image& image = finished.image;
   if (!painter_ || width_ != image.width || height_ != image.height) {
     painter_.emplace(image.width, image.height);
     width_ = image.width, height_ = image.height;
   }
-  const std::vector<Detection>& detections = picture.result.detections;
+  const std::vector<Detection>& detections = finished.result.detections;
   for (auto d = detections.rbegin(); d != detections.rend(); ++d)  // highest score on top
     painter_->box(image, {d->x1, d->y1, d->x2, d->y2}, class_colour(d->class_id));
   for (auto d = detections.rbegin(); d != detections.rend(); ++d) {
@@ -73,8 +73,8 @@ void PictureOutput::add(const Finished& picture) {
     painter_->label(image, {d->x1, d->y1, d->x2, d->y2}, names_.at(d->class_id) + score, class_colour(d->class_id));
   }
   constexpr int kQuality = 92;  // above 90 the encoder does not subsample chroma
-  const bool jpeg = picture.format == ImageFormat::jpeg;
-  const std::string name = picture.source.stem + (jpeg ? ".jpg" : ".png");
+  const bool jpeg = finished.format == ImageFormat::jpeg;
+  const std::string name = finished.source.stem + (jpeg ? ".jpg" : ".png");
   AtomicFile file((std::filesystem::path(folder_) / name).string());
   file.write(jpeg ? encode_jpeg(image, kQuality) : encode_png(image));
   file.commit();

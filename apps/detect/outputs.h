@@ -27,7 +27,7 @@ struct Finished {
 class Output {
  public:
   virtual ~Output() = default;
-  virtual void add(const Finished& picture) = 0;
+  virtual void add(const Finished& finished) = 0;
   virtual void finish() {}  ///< Call once, last: moves the file to its final name.
   /// Whether each image has its own output file. If so, a failed write concerns only that image, and the run continues.
   virtual bool one_file_per_image() const { return false; }
@@ -37,7 +37,7 @@ class Output {
 class JsonOutput : public Output {
  public:
   JsonOutput(const std::string& path, const std::string& model, std::vector<std::string> names);
-  void add(const Finished& picture) override;
+  void add(const Finished& finished) override;
   void finish() override;
 
  private:
@@ -52,7 +52,7 @@ class JsonOutput : public Output {
 class CocoOutput : public Output {
  public:
   CocoOutput(const std::string& path, const std::vector<std::string>& names);
-  void add(const Finished& picture) override;
+  void add(const Finished& finished) override;
   void finish() override;
 
  private:
@@ -64,7 +64,7 @@ class CocoOutput : public Output {
 class CsvOutput : public Output {
  public:
   CsvOutput(const std::string& path, std::vector<std::string> names);
-  void add(const Finished& picture) override;
+  void add(const Finished& finished) override;
   void finish() override;
 
  private:
@@ -78,7 +78,7 @@ class CsvOutput : public Output {
 class TxtOutput : public Output {
  public:
   explicit TxtOutput(std::string folder);  ///< creates the folder
-  void add(const Finished& picture) override;
+  void add(const Finished& finished) override;
   bool one_file_per_image() const override { return true; }
 
  private:
@@ -91,7 +91,7 @@ class TxtOutput : public Output {
 class RawOutputFile : public Output {
  public:
   RawOutputFile(const std::string& path, const std::vector<Source>& sources);
-  void add(const Finished& picture) override;
+  void add(const Finished& finished) override;
   void finish() override;
 
  private:
@@ -101,10 +101,10 @@ class RawOutputFile : public Output {
 };
 
 /// --out: copies of the images with boxes and labels drawn; JPEG for a JPEG source, otherwise PNG.
-class PictureOutput : public Output {
+class ImageOutput : public Output {
  public:
-  PictureOutput(std::string folder, std::vector<std::string> names);  ///< creates the folder
-  void add(const Finished& picture) override;
+  ImageOutput(std::string folder, std::vector<std::string> names);  ///< creates the folder
+  void add(const Finished& finished) override;
   bool one_file_per_image() const override { return true; }
 
  private:

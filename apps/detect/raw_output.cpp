@@ -37,8 +37,8 @@ RawOutputFile::RawOutputFile(const std::string& path, const std::vector<Source>&
   file_.write(std::string(kLengthBytes + header_bytes_, ' '));
 }
 
-void RawOutputFile::add(const Finished& picture) {
-  const RawOutput& raw = *picture.raw;
+void RawOutputFile::add(const Finished& finished) {
+  const RawOutput& raw = *finished.raw;
   const std::size_t first = file_.size() - kLengthBytes - header_bytes_;
   const std::span values = std::as_bytes(std::span(raw.values));
   std::vector<std::byte> bytes(values.begin(), values.end());  // one write: all data of an image or none
@@ -51,8 +51,8 @@ void RawOutputFile::add(const Finished& picture) {
   const std::size_t middle = first + values.size(), last = first + bytes.size();
   header_ += header_.empty() ? "{" : ",";
   header_ +=
-      entry(picture.source.stem + ".output0", "F32", {size(raw.channels), size(raw.anchors)}, first, middle) + "," +
-      entry(picture.source.stem + ".input_u8", "U8", {size(raw.input.height), size(raw.input.width), 3}, middle, last);
+      entry(finished.source.stem + ".output0", "F32", {size(raw.channels), size(raw.anchors)}, first, middle) + "," +
+      entry(finished.source.stem + ".input_u8", "U8", {size(raw.input.height), size(raw.input.width), 3}, middle, last);
 }
 
 void RawOutputFile::finish() {

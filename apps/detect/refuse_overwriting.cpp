@@ -73,7 +73,7 @@ void refuse_overwriting(const Options& options, const Sources& sources, const st
   files.add_input(options.model);
   files.add_input(weights);
   for (const std::string& source : options.sources) files.add_input(source);
-  for (const Source& picture : sources.pictures) files.add_input(picture.path);
+  for (const Source& image : sources.images) files.add_input(image.path);
 
   const std::pair<const char*, const std::string*> outputs[] = {
       {"--json", &options.json}, {"--coco", &options.coco}, {"--csv", &options.csv}, {"--dump-raw", &options.raw}};
@@ -84,8 +84,8 @@ void refuse_overwriting(const Options& options, const Sources& sources, const st
   }
   const auto add_outputs = [&](const char* option, const std::string& folder, const char* extension) {
     const fs::path resolved = resolve_links(folder);
-    for (const Source& picture : sources.pictures)
-      files.add_output(resolved, picture.stem + extension, std::string(option) + " " + folder);
+    for (const Source& image : sources.images)
+      files.add_output(resolved, image.stem + extension, std::string(option) + " " + folder);
   };
   if (options.draw) add_outputs("--out", options.out, ".jpg");  // the format is known only after decoding: check both
   if (options.draw) add_outputs("--out", options.out, ".png");

@@ -22,8 +22,8 @@ namespace {
 /// Prints the problems of the sources. Throws the last one as Error if there is no image.
 void report_problems(const Sources& sources, Console& console) {
   for (const std::string& problem : sources.problems)
-    if (!sources.pictures.empty() || &problem != &sources.problems.back()) console.complain(problem);
-  if (sources.pictures.empty()) throw Error(sources.problems.empty() ? "no images found" : sources.problems.back());
+    if (!sources.images.empty() || &problem != &sources.problems.back()) console.complain(problem);
+  if (sources.images.empty()) throw Error(sources.problems.empty() ? "no images found" : sources.problems.back());
 }
 
 Detector make_detector(const Model& model, const Options& options, Console& console) {
@@ -53,12 +53,12 @@ std::vector<std::unique_ptr<Output>> make_outputs(const Options& options, const 
                                                   const std::vector<std::string>& names) {
   // Folders are created first, since the other outputs may be in them. The output that draws on the image runs last.
   std::vector<std::unique_ptr<Output>> outputs;
-  auto drawn = options.draw ? std::make_unique<PictureOutput>(options.out, names) : nullptr;
+  auto drawn = options.draw ? std::make_unique<ImageOutput>(options.out, names) : nullptr;
   if (!options.txt.empty()) outputs.push_back(std::make_unique<TxtOutput>(options.txt));
   if (!options.json.empty()) outputs.push_back(std::make_unique<JsonOutput>(options.json, options.model, names));
   if (!options.coco.empty()) outputs.push_back(std::make_unique<CocoOutput>(options.coco, names));
   if (!options.csv.empty()) outputs.push_back(std::make_unique<CsvOutput>(options.csv, names));
-  if (!options.raw.empty()) outputs.push_back(std::make_unique<RawOutputFile>(options.raw, sources.pictures));
+  if (!options.raw.empty()) outputs.push_back(std::make_unique<RawOutputFile>(options.raw, sources.images));
   if (drawn) outputs.push_back(std::move(drawn));
   return outputs;
 }
@@ -89,7 +89,7 @@ class Run {
         report(error.what());
       }
     }
-    const std::size_t total = sources_.pictures.size();
+    const std::size_t total = sources_.images.size();
     if (interrupted_ && done_ + failed_ < total + sources_.problems.size())
       report("interrupted: " + std::to_string(done_) + " of " + std::to_string(total) + " images are done");
     return cut_short_ || failed_ > 0 ? 1 : 0;
@@ -97,7 +97,7 @@ class Run {
 
  private:
   void process() {
-    Loader loader(sources_.pictures, options_.max_pixels, static_cast<std::size_t>(options_.batch) + 2, interrupted_);
+    Loader loader(sources_.images, options_.max_pixels, static_cast<std::size_t>(options_.batch) + 2, interrupted_);
     std::vector<Loaded> batch;
     while (!cut_short_) {
       std::optional<Loaded> loaded = loader.next();
@@ -122,7 +122,7 @@ class Run {
   void detect(std::vector<Loaded> batch) {
     std::vector<Frame> frames;
     frames.reserve(batch.size());
-    for (const Loaded& loaded : batch) frames.push_back(loaded.picture.image.frame());
+    for (const Loaded& loaded : batch) frames.push_back(loaded.decoded.image.frame());
     if (!options_.raw.empty()) {
       std::vector<RawOutput> raw;
       std::vector<Result> results;
@@ -180,12 +180,12 @@ class Run {
   }
 
   void write(Loaded& loaded, const Result& result, const RawOutput* raw) {
-    Image& image = loaded.picture.image;
-    const Finished picture{*loaded.source, image, loaded.picture.format, loaded.ms, result, raw};
+    Image& image = loaded.decoded.image;
+    const Finished finished{*loaded.source, image, loaded.decoded.format, loaded.ms, result, raw};
     bool whole = true;
     for (const std::unique_ptr<Output>& output : outputs_) {
       try {
-        output->add(picture);
+        output->add(finished);
       } catch (const Error& error) {
         if (!output->one_file_per_image()) throw;
         whole = false;
@@ -204,7 +204,7 @@ class Run {
   void finish_lines() {
     if (cut_short_) return;
     try {
-      if (sources_.pictures.size() > 1)
+      if (sources_.images.size() > 1)
         console_.say(std::to_string(done_) + " images, " + std::to_string(found_) + " detections" +
                      (failed_ > 0 ? ", " + std::to_string(failed_) + " failed" : ""));
       if (options_.draw && done_ > 0) console_.say("images with boxes: " + printable(options_.out) + "/");
@@ -237,9 +237,9 @@ class Run {
 
 int run(const Options& options) {
   use_isa(options.isa);
-  const Sources sources = find_pictures(options.sources);
+  const Sources sources = find_sources(options.sources);
   const bool piped = options.json == "-" || options.coco == "-" || options.csv == "-";
-  Console console(!options.quiet && !piped, !options.quiet, sources.pictures.size());
+  Console console(!options.quiet && !piped, !options.quiet, sources.images.size());
   report_problems(sources, console);
   const Model model = Model::load(options.model, options.weights);
   refuse_overwriting(options, sources, model.weights_path());

@@ -9,7 +9,7 @@
 #include <unordered_set>
 
 #include "apps/detect/format.h"
-#include "apps/files/pictures.h"
+#include "apps/files/image_files.h"
 #include "kernels/error.h"
 
 namespace cudet::detect {
@@ -26,14 +26,14 @@ class Finder {
   void add(const std::string& argument) {
     std::error_code error;
     if (argument == "-") {
-      add_picture(argument);
+      add_image(argument);
     } else if (const fs::file_status status = fs::status(argument, error); fs::is_directory(status)) {
       add_folder(argument);
     } else if (fs::exists(status)) {
       if (lower_extension(argument) == ".txt") {
         add_list(argument);
       } else {
-        add_picture(argument);
+        add_image(argument);
       }
     } else if (argument.find_first_of("*?[") != std::string::npos) {
       add_glob(argument);
@@ -45,24 +45,24 @@ class Finder {
   Sources result;
 
  private:
-  void add_picture(const std::string& path) {
+  void add_image(const std::string& path) {
     const std::string stem = path == "-" ? "stdin" : fs::path(path).stem().string();
     std::string unique = stem;
     // Compared as JSON strings: two names that differ only in bytes that are not UTF-8 are the same there.
     while (!stems_.insert(json_string(unique)).second)
       unique = stem + "-" + std::to_string(++last_numbers_.try_emplace(stem, 1).first->second);
-    result.pictures.push_back({path, unique});
+    result.images.push_back({path, unique});
   }
 
   void add_sorted(std::vector<std::string> paths, const std::string& argument, const char* problem) {
     if (paths.empty()) result.problems.push_back(argument + ": " + problem);
     std::sort(paths.begin(), paths.end(), natural_less);
-    for (const std::string& path : paths) add_picture(path);
+    for (const std::string& path : paths) add_image(path);
   }
 
   void add_folder(const std::string& folder) {
     std::error_code error;
-    std::vector<std::string> paths = list_pictures(folder, error);
+    std::vector<std::string> paths = list_images(folder, error);
     if (error) {
       result.problems.push_back(folder + ": " + error.message());
       return;
@@ -75,7 +75,7 @@ class Finder {
     std::vector<std::string> paths;
     if (::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found) == 0)
       for (std::size_t i = 0; i < found.gl_pathc; ++i)
-        if (has_picture_extension(found.gl_pathv[i])) paths.emplace_back(found.gl_pathv[i]);
+        if (has_image_extension(found.gl_pathv[i])) paths.emplace_back(found.gl_pathv[i]);
     ::globfree(&found);
     std::erase_if(paths, [](const std::string& path) {
       std::error_code ignored;
@@ -103,7 +103,7 @@ class Finder {
       if (line.empty()) continue;
       ++lines;
       if (line.find('\0') == std::string::npos && fs::exists(line, error)) {
-        add_picture(line);
+        add_image(line);
       } else {
         report_missing(line, error);
       }
@@ -122,7 +122,7 @@ class Finder {
 
 }  // namespace
 
-Sources find_pictures(const std::vector<std::string>& arguments) {
+Sources find_sources(const std::vector<std::string>& arguments) {
   Finder finder;
   for (const std::string& argument : arguments) finder.add(argument);
   return std::move(finder.result);

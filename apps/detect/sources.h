@@ -15,14 +15,14 @@ struct Source {
 };
 
 struct Sources {
-  std::vector<Source> pictures;
+  std::vector<Source> images;
   std::vector<std::string> problems;  // one line per source without images
 };
 
 /// Returns the images of the arguments: files, folders (jpg, jpeg, png and bmp in upper or lower case, in natural
 /// order, without subfolders), globs (the same extensions and order), lists (.txt, one path per line, relative to the
 /// working directory) and "-" (standard input). A second image with the same stem gets the stem "name-2".
-Sources find_pictures(const std::vector<std::string>& arguments);
+Sources find_sources(const std::vector<std::string>& arguments);
 
 /// Natural order: runs of digits are compared as numbers, so img2 comes before img10.
 bool natural_less(std::string_view a, std::string_view b);

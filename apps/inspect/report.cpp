@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "kernels/conv2d/cpu/kernels.h"
 #include "runtime/compile/lowering.h"
+#include "runtime/compile/packing.h"
 #include "runtime/compile/passes.h"
 
 namespace cudet::inspect {
@@ -68,7 +68,7 @@ void print_memory(const Report& report, std::ostream& out) {
     out << "memory, CUDA " << precision << ", batch " << report.batch << ": " << mega(memory.total()) << " MB (weights "
         << mega(memory.weights) << ", arena " << mega(memory.arena) << ", next input " << mega(memory.input)
         << ", candidates " << mega(memory.candidates) << ", scratch " << mega(memory.scratch) << " for "
-        << Report::kMultiprocessors << " multiprocessors, picture " << mega(memory.strip) << ")\n";
+        << Report::kMultiprocessors << " multiprocessors, image " << mega(memory.strip) << ")\n";
   }
 }
 
@@ -78,7 +78,7 @@ Json cuda_json(const CudaMemory& memory) {
           {"input_bytes", memory.input},
           {"candidate_bytes", memory.candidates},
           {"scratch_bytes", memory.scratch},
-          {"picture_bytes", memory.strip},
+          {"strip_bytes", memory.strip},
           {"multiprocessors", Report::kMultiprocessors},
           {"bytes", memory.total()}};
 }
@@ -102,9 +102,7 @@ Report make_report(const std::string& path, const std::string& scale, int batch,
   optimise(graph);
   report.program = compile(graph, no_weights(graph), batch, report.input);
   for (const Program::NamedStep& named : report.program.steps)
-    if (const auto* conv = std::get_if<Conv2d>(&named.step))
-      report.packed_bytes +=
-          (conv2d_cpu_kernel(*conv).packed_floats(*conv) + static_cast<std::size_t>(conv->y.c)) * sizeof(float);
+    if (const Conv2d* conv = convolution(named.step)) report.packed_bytes += packed_size(*conv).total();
   const auto on_cuda = [&](Type type) {
     try {
       return cuda_memory(compile(graph, no_weights(graph), batch, report.input, false,

@@ -214,7 +214,7 @@ int blocks(const DetectDecode& op, const CudaStream& on) {
 
 void detect_decode_cuda(const DetectDecode& op, const Memory& memory, const CudaStream& on) {
   const auto kernel = op.level[0].score.type == Type::f16 ? decode_kernel<__half> : decode_kernel<float>;
-  launch("detect_decode", on, blocks(op, on), 0, kernel, op, memory);
+  launch(DetectDecode::kName, on, blocks(op, on), 0, kernel, op, memory);
 }
 
 void detect_candidates_cuda(const DetectDecode& op, const Memory& memory, const NmsParameters* parameters,

@@ -176,7 +176,7 @@ __global__ void __launch_bounds__(kThreads, 4)
 template <class T, int channels>
 void conv_dysample_launch(const ConvDySample& op, const Memory& memory, const ConvDySamplePlan& plan,
                           const CudaStream& on) {
-  launch("conv_dysample", on, plan.conv.blocks(), plan.shared_bytes, conv_dysample_kernel<T, channels>, op, memory,
+  launch(ConvDySample::kName, on, plan.conv.blocks(), plan.shared_bytes, conv_dysample_kernel<T, channels>, op, memory,
          plan);
 }
 

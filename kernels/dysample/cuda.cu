@@ -26,9 +26,9 @@ void dysample_cuda(const DySample& op, const Memory& memory, const CudaStream& o
   with_vector(op.x.type, vectorizable(op.x) && vectorizable(op.y) && groups_whole, [&](auto vector) {
     using V = decltype(vector);
     if (op.offset.type == Type::f16)
-      launch_vectors<DySampleTile<V, __half>>("dysample", on, op.y, V::kLanes, op, memory);
+      launch_vectors<DySampleTile<V, __half>>(DySample::kName, on, op.y, V::kLanes, op, memory);
     else
-      launch_vectors<DySampleTile<V, float>>("dysample", on, op.y, V::kLanes, op, memory);
+      launch_vectors<DySampleTile<V, float>>(DySample::kName, on, op.y, V::kLanes, op, memory);
   });
 }
 

@@ -23,7 +23,7 @@ LetterboxFit letterbox_fit(int width, int height, Extent input) {
   return letterbox_fit(width, height, input, input);
 }
 
-Extent least_input(int width, int height, Extent limit, int stride) {
+Extent min_input(int width, int height, Extent limit, int stride) {
   const LetterboxFit fit = letterbox_fit(width, height, limit);
   return {(fit.height + stride - 1) / stride * stride, (fit.width + stride - 1) / stride * stride};
 }

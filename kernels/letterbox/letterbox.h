@@ -23,7 +23,7 @@ LetterboxFit letterbox_fit(int width, int height, Extent input);
 /// height, limit); `limit` is also a multiple of `stride`. Fit the image with letterbox_fit(width, height, limit,
 /// input), where `input` is the result: with the result as the limit, the gain could be smaller because its sizes are
 /// rounded.
-Extent least_input(int width, int height, Extent limit, int stride);
+Extent min_input(int width, int height, Extent limit, int stride);
 
 /// y(image, v, u, ·) = the frame's RGB, resized as OpenCV's INTER_LINEAR does for 8-bit pixels (11-bit weights;
 /// reference.cpp has the rule), divided by 255; 114/255 outside of the fit. nv12 is converted to RGB before.

@@ -234,7 +234,7 @@ ChainTiling choose_tiling(const MaxPoolChain& op, int lanes, const CudaStream& o
 void max_pool_cuda(const MaxPool& op, const Memory& memory, const CudaStream& on) {
   with_vector(op.x.type, vectorizable(op.x) && vectorizable(op.y), [&](auto vector) {
     using V = decltype(vector);
-    launch_vectors<MaxPoolTile<V>>("max_pool", on, op.y, V::kLanes, op, memory);
+    launch_vectors<MaxPoolTile<V>>(MaxPool::kName, on, op.y, V::kLanes, op, memory);
   });
 }
 
@@ -247,7 +247,7 @@ void max_pool_chain_cuda(const MaxPoolChain& op, const Memory& memory, const Cud
     return;
   }
   const int blocks = std::min(tiling.tiles(op, lanes), kBlocksPerMultiprocessor * on.multiprocessors);
-  launch("max_pool_chain", on, blocks, tiling.shared_bytes(op),
+  launch(MaxPoolChain::kName, on, blocks, tiling.shared_bytes(op),
          op.x.type == Type::f16 ? max_pool_chain_kernel<Vector<__half>> : max_pool_chain_kernel<Vector<float>>, op,
          tiling, memory);
 }

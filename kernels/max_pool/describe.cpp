@@ -51,8 +51,8 @@ void parse_shape(ShapeParser& shape, MaxPoolChain& op) {
   op.kernel = shape.take_number("k", "the kernel", 1);
   op.count = shape.take_number("x", "the number of poolings", 1);
   if (op.kernel % 2 == 0) throw Error("the kernel is even");
-  if (op.count > MaxPoolChain::kMost)
-    throw Error("at most " + std::to_string(MaxPoolChain::kMost) + " poolings are one step");
+  if (op.count > MaxPoolChain::kMaxPoolings)
+    throw Error("at most " + std::to_string(MaxPoolChain::kMaxPoolings) + " poolings are one step");
   for (int i = 0; i < op.count; ++i) op.y[i] = shape.like(op.x);
 }
 

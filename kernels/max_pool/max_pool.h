@@ -21,10 +21,10 @@ struct MaxPool {
 /// y[i] is the maximum over a square window of side (i + 1)(kernel - 1) + 1.
 struct MaxPoolChain {
   static constexpr const char* kName = "max_pool_chain";
-  static constexpr int kMost = 4;
-  Tensor x, y[kMost];  // of one shape; no two share an element, though all may be slices of one tensor
-  int count;           // of y
-  int kernel;          // pixels, odd
+  static constexpr int kMaxPoolings = 4;
+  Tensor x, y[kMaxPoolings];  // of one shape; no two share an element, though all may be slices of one tensor
+  int count;                  // of y
+  int kernel;                 // pixels, odd
 
   MaxPool step(int i) const { return {i == 0 ? x : y[i - 1], y[i], kernel, 1, kernel / 2}; }
 };

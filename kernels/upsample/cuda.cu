@@ -24,7 +24,7 @@ struct UpsampleTile {
 void upsample_cuda(const Upsample& op, const Memory& memory, const CudaStream& on) {
   with_vector(op.x.type, vectorizable(op.x) && vectorizable(op.y), [&](auto vector) {
     using V = decltype(vector);
-    launch_vectors<UpsampleTile<V>>("upsample", on, op.x, V::kLanes, op, memory);
+    launch_vectors<UpsampleTile<V>>(Upsample::kName, on, op.x, V::kLanes, op, memory);
   });
 }
 

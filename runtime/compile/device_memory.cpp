@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/buffer.h"
+#include "runtime/compile/packing.h"
 
 namespace cudet {
 
@@ -10,7 +11,7 @@ CandidateLayout::CandidateLayout(const Program& program)
     : images(program.batch),
       anchors(program.output.w),
       classes(program.output.c - 4),
-      most(std::min(anchors, Nms::kMaxCandidates)),
+      max_kept(std::min(anchors, Nms::kMaxCandidates)),
       bytes(0) {
   const auto take = [&](std::size_t count, std::size_t size) {
     const std::size_t at = bytes;
@@ -18,7 +19,7 @@ CandidateLayout::CandidateLayout(const Program& program)
     return at;
   };
   const std::size_t n = static_cast<std::size_t>(images),
-                    kept_bytes = sizeof(Candidate) * static_cast<std::size_t>(most);
+                    kept_bytes = sizeof(Candidate) * static_cast<std::size_t>(max_kept);
   parameters = take(1, sizeof(NmsParameters));
   wanted = take(static_cast<std::size_t>(classes), 1);
   found = take(n, sizeof(int));
@@ -46,8 +47,7 @@ CudaMemory cuda_memory(const Program& program) {
   memory.scratch = kScratchCounters;
   for (const Program::NamedStep& named : program.steps)
     if (const Conv2d* conv = convolution(named.step)) {
-      memory.weights +=
-          align_up(conv2d_cuda_packed_bytes(*conv)) + align_up(conv2d_cuda_bias_floats(*conv) * sizeof(float));
+      memory.weights += packed_size(*conv, true).total();
       if (const auto* plan = std::get_if<Conv2dCudaPlan>(&named.plan))
         memory.scratch = std::max(memory.scratch, plan->scratch_bytes());
     }

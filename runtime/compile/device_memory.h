@@ -18,11 +18,11 @@ struct CandidateLayout {
   explicit CandidateLayout(const Program& program);
 
   int images, anchors, classes;
-  int most;                        // maximum number of candidates that NMS keeps per image
+  int max_kept;                    // maximum number of candidates that NMS keeps per image
   std::size_t parameters, wanted;  // NmsParameters; one flag per class
   std::size_t found, kept_count;   // int per image
   std::size_t candidates;          // Candidate: images, anchors
-  std::size_t sorted, kept;        // Candidate: images, most
+  std::size_t sorted, kept;        // Candidate: images, max_kept
   std::size_t bytes;
 
   /// Returns the NMS operator over memory that starts at `base`.

@@ -14,7 +14,7 @@ bool siblings(const Tensor& a, const Tensor& b) {
 /// Appends `next` to the chain and returns true, or returns false if it does not continue the chain.
 bool extend(MaxPoolChain& chain, const MaxPool& next) {
   const Tensor& last = chain.count == 0 ? next.x : chain.y[chain.count - 1];
-  const bool fits = chain.count < MaxPoolChain::kMost && next.stride == 1 && next.kernel % 2 == 1 &&
+  const bool fits = chain.count < MaxPoolChain::kMaxPoolings && next.stride == 1 && next.kernel % 2 == 1 &&
                     next.pad == next.kernel / 2 && next.x == last &&
                     (chain.count == 0 || next.kernel == chain.kernel) && siblings(next.y, next.x) &&
                     (chain.count == 0 || siblings(next.y, chain.x));

@@ -46,27 +46,32 @@ void for_each_index(ThreadPool* pool, int count, const Body& body) {
   if (failure) std::rethrow_exception(failure);
 }
 
-/// Packs the weight and bias of every convolution. A weight takes weight_bytes(conv) bytes, which
-/// pack(node, conv, weight as K, R, S, C/groups, out) fills. A bias takes bias_floats(conv) floats, zeros after the
-/// bias' own values. Each thread holds the unpacked values of one convolution at a time.
-template <class Bytes, class Floats, class Pack>
-PackedWeights pack_convolutions(const Graph& graph, ThreadPool* pool, Bytes weight_bytes, Floats bias_floats,
-                                Pack pack) {
+/// Packs the weight and bias of every convolution into size(conv) bytes. pack(node, conv, weight as K, R, S, C/groups,
+/// out) packs a weight; zeros follow the bias' own values. Each thread holds the unpacked values of one convolution at
+/// a time.
+template <class Size, class Pack>
+PackedWeights pack_convolutions(const Graph& graph, Type type, ThreadPool* pool, Size size, Pack pack) {
   const auto parameter = [&](ParameterId id) -> const Parameter& { return graph.parameters[id]; };
   PackedWeights packed;
   packed.offsets.assign(graph.parameters.size(), PackedWeights::kNotPacked);
   std::size_t bytes = 0, max_elements = 0;
-  const auto reserve = [&](ParameterId id, std::size_t size) {
+  const auto typed = [&](const ConvOp& op) {
+    Conv2d conv = describe_conv(graph, op);
+    conv.x.type = conv.weight.type = type;
+    return conv;
+  };
+  const auto reserve = [&](ParameterId id, std::size_t count) {
     packed.offsets[id] = bytes;
-    bytes += align_up(size);
+    bytes += align_up(count);
     max_elements = std::max(max_elements, element_count(parameter(id).shape));
   };
   std::vector<const Node*> convolutions;
   for (const Node& node : graph.nodes)
     if (const auto* op = std::get_if<ConvOp>(&node.op)) {
       convolutions.push_back(&node);
-      reserve(op->weight, weight_bytes(describe_conv(graph, *op)));
-      reserve(op->bias, bias_floats(describe_conv(graph, *op)) * sizeof(float));
+      const PackedSize packed_size = size(typed(*op));
+      reserve(op->weight, packed_size.weight);
+      reserve(op->bias, packed_size.bias);
     }
   packed.bytes = Buffer(bytes);
   const auto at = [&](ParameterId id) { return packed.bytes.data() + packed.offsets[id]; };
@@ -74,6 +79,7 @@ PackedWeights pack_convolutions(const Graph& graph, ThreadPool* pool, Bytes weig
   for_each_index(pool, static_cast<int>(convolutions.size()), [&](int i, int thread) {
     const Node& node = *convolutions[i];
     const ConvOp& op = std::get<ConvOp>(node.op);
+    const Conv2d conv = typed(op);
     const Parameter &weight = parameter(op.weight), &bias = parameter(op.bias);
     Buffer& scratch = scratches[thread];
     if (!scratch.data()) scratch = Buffer(max_elements * sizeof(float));
@@ -81,18 +87,14 @@ PackedWeights pack_convolutions(const Graph& graph, ThreadPool* pool, Bytes weig
     weight.values(values);
     to_channels_last(weight.shape, values);
     try {
-      pack(node, describe_conv(graph, op), values, at(op.weight));
+      pack(node, conv, values, at(op.weight));
     } catch (const Error& error) {
       throw Error(node.name + ": " + error.what());
     }
-    std::memset(at(op.bias), 0, bias_floats(describe_conv(graph, op)) * sizeof(float));
+    std::memset(at(op.bias), 0, size(conv).bias);
     bias.values({reinterpret_cast<float*>(at(op.bias)), element_count(bias.shape)});
   });
   return packed;
-}
-
-std::size_t outputs(const Conv2d& conv) {
-  return static_cast<std::size_t>(conv.y.c);
 }
 
 }  // namespace
@@ -114,42 +116,40 @@ PackedWeights no_weights(const Graph& graph) {
   return {Buffer(), std::vector<std::size_t>(graph.parameters.size(), 0)};
 }
 
+PackedSize packed_size(const Conv2d& conv, bool cuda) {
+  if (cuda) return {conv2d_cuda_packed_bytes(conv), conv2d_cuda_bias_floats(conv) * sizeof(float)};
+  const std::size_t bias = static_cast<std::size_t>(conv.y.c) * sizeof(float);
+  if (conv.x.type == Type::u8) return {conv2d_int8_cpu_kernel(conv).packed_bytes(conv), bias};
+  return {conv2d_cpu_kernel(conv).packed_floats(conv) * sizeof(float), bias};
+}
+
 PackedWeights pack_for_cpu(const Graph& graph, Type type, ThreadPool* pool) {
-  if (type == Type::u8)
-    return pack_convolutions(
-        graph, pool, [](const Conv2d& conv) { return conv2d_int8_cpu_kernel(conv).packed_bytes(conv); }, outputs,
-        [&](const Node& node, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
-          if (!std::all_of(weight.begin(), weight.end(), [](float w) { return std::isfinite(w); }))
-            throw Error("a weight is not finite");
-          conv2d_int8_cpu_kernel(conv).pack(conv, graph.quantizations[node.inputs[0]], weight.data(), out);
-        });
   return pack_convolutions(
-      graph, pool, [](const Conv2d& conv) { return conv2d_cpu_kernel(conv).packed_floats(conv) * sizeof(float); },
-      outputs,
-      [](const Node&, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
-        conv2d_cpu_kernel(conv).pack(conv, weight.data(), reinterpret_cast<float*>(out));
+      graph, type, pool, [](const Conv2d& conv) { return packed_size(conv); },
+      [&](const Node& node, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
+        if (type != Type::u8) return conv2d_cpu_kernel(conv).pack(conv, weight.data(), reinterpret_cast<float*>(out));
+        if (!std::all_of(weight.begin(), weight.end(), [](float w) { return std::isfinite(w); }))
+          throw Error("a weight is not finite");
+        conv2d_int8_cpu_kernel(conv).pack(conv, graph.quantizations[node.inputs[0]], weight.data(), out);
       });
 }
 
 PackedWeights pack_for_cuda(const Graph& graph, Type type) {
-  const auto typed = [type](Conv2d conv) {
-    conv.x.type = conv.weight.type = type;
-    return conv;
-  };
   return pack_convolutions(
-      graph, nullptr, [&](const Conv2d& conv) { return conv2d_cuda_packed_bytes(typed(conv)); },
-      [&](const Conv2d& conv) { return conv2d_cuda_bias_floats(typed(conv)); },
-      [&](const Node&, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
-        conv2d_cuda_pack(typed(conv), weight.data(), out);
+      graph, type, nullptr, [](const Conv2d& conv) { return packed_size(conv, true); },
+      [](const Node&, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
+        conv2d_cuda_pack(conv, weight.data(), out);
       });
 }
 
 PackedWeights pack_for_reference(const Graph& graph) {
-  const auto bytes = [](const Conv2d& conv) {
-    return static_cast<std::size_t>(conv.y.c) * static_cast<std::size_t>(conv.kernel.h) *
-           static_cast<std::size_t>(conv.kernel.w) * static_cast<std::size_t>(conv.x.c / conv.groups) * sizeof(float);
+  const auto size = [](const Conv2d& conv) -> PackedSize {
+    const std::size_t outputs = static_cast<std::size_t>(conv.y.c);
+    return {outputs * static_cast<std::size_t>(conv.kernel.h) * static_cast<std::size_t>(conv.kernel.w) *
+                static_cast<std::size_t>(conv.x.c / conv.groups) * sizeof(float),
+            outputs * sizeof(float)};
   };
-  return pack_convolutions(graph, nullptr, bytes, outputs,
+  return pack_convolutions(graph, Type::f32, nullptr, size,
                            [](const Node&, const Conv2d&, std::span<const float> weight, std::byte* out) {
                              std::memcpy(out, weight.data(), weight.size_bytes());
                            });

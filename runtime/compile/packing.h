@@ -17,6 +17,18 @@ struct PackedWeights {
 /// Returns a convolution without its tensors' offsets and sizes; the packing of weights depends on nothing else.
 Conv2d describe_conv(const Graph& graph, const ConvOp& op);
 
+/// Bytes of a convolution's packed weight and bias.
+struct PackedSize {
+  std::size_t weight, bias;
+
+  /// Bytes in PackedWeights, where each of the two is aligned.
+  std::size_t total() const { return align_up(weight) + align_up(bias); }
+};
+
+/// Returns the packed size for a kernel of CUDA, or of the CPU. The types of the input and the weight decide which
+/// kernel.
+PackedSize packed_size(const Conv2d& conv, bool cuda = false);
+
 /// Returns weights without bytes, all at offset 0, for Programs that are inspected and not run.
 PackedWeights no_weights(const Graph& graph);
 

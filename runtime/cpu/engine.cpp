@@ -48,7 +48,7 @@ class CpuEngine : public Engine {
   CpuSession session_;
   std::vector<Candidate> candidates_;
   std::vector<std::uint8_t> wanted_;  // per class: whether its detections count
-  std::array<std::vector<Result>, kMostInFlight> finished_;
+  std::array<std::vector<Result>, kMaxInFlight> finished_;
   std::size_t in_flight_ = 0;
 };
 

@@ -33,7 +33,7 @@ struct Flight {
 void Flight::prepare(const CandidateLayout& layout, std::span<const Frame> batch, const DetectOptions& options) {
   frames.assign(batch.begin(), batch.end());
   fits.clear();
-  room = static_cast<std::size_t>(std::min(options.max_detections, layout.most));
+  room = static_cast<std::size_t>(std::min(options.max_detections, layout.max_kept));
   counts = layout.found;
   boxes = align_up(counts + frames.size() * sizeof(int));
   const std::size_t bytes = boxes + frames.size() * room * sizeof(Candidate);
@@ -87,9 +87,9 @@ class CudaEngine : public Engine {
 
   InputFit input_fit_;
   CudaSession session_;
-  Event callers_ = make_order_event();         // the caller's stream has finished what frames on the device wait for
-  Event input_taken_ = make_order_event();     // the session's next_input() may be overwritten
-  std::array<Flight, kMostInFlight> flights_;  // a ring buffer
+  Event callers_ = make_order_event();        // the caller's stream has finished what frames on the device wait for
+  Event input_taken_ = make_order_event();    // the session's next_input() may be overwritten
+  std::array<Flight, kMaxInFlight> flights_;  // a ring buffer
   std::size_t first_ = 0, in_flight_ = 0;
 };
 
@@ -136,7 +136,7 @@ void CudaEngine::start(std::span<const Frame> frames, const DetectOptions& optio
                         frames.size() * sizeof(int), cudaMemcpyDeviceToHost, stream),
         "detections from the device");
   check(cudaMemcpy2DAsync(flight.pinned.data() + flight.boxes, flight.room * sizeof(Candidate),
-                          candidates + layout.kept, static_cast<std::size_t>(layout.most) * sizeof(Candidate),
+                          candidates + layout.kept, static_cast<std::size_t>(layout.max_kept) * sizeof(Candidate),
                           flight.room * sizeof(Candidate), frames.size(), cudaMemcpyDeviceToHost, stream),
         "detections from the device");
   check(cudaEventRecord(flight.done.get(), stream), "network");
@@ -154,21 +154,21 @@ void CudaEngine::send_images(const CudaProgram& program, Flight& flight, cudaStr
   Tensor input = program.input;
   if (!idle) {
     input.offset = 0;
-    check(cudaStreamWaitEvent(images, input_taken_.get(), 0), "pictures");
+    check(cudaStreamWaitEvent(images, input_taken_.get(), 0), "images");
   }
   const Memory target = idle ? session_.memory() : session_.next_input();
-  check(cudaEventRecord(flight.begun.get(), images), "pictures");
+  check(cudaEventRecord(flight.begun.get(), images), "images");
   for (std::size_t i = 0; i < flight.frames.size(); ++i) {
     const Frame& frame = flight.frames[i];
     flight.fits.push_back(input_fit_.fit_frame(frame, program.input_size));
     session_.letterbox(frame, flight.fits.back(), input, static_cast<int>(i), target);
   }
-  check(cudaEventRecord(flight.letterboxed.get(), images), "pictures");
-  check(cudaStreamWaitEvent(network, flight.letterboxed.get(), 0), "pictures");
-  check(cudaEventRecord(flight.started.get(), network), "pictures");
+  check(cudaEventRecord(flight.letterboxed.get(), images), "images");
+  check(cudaStreamWaitEvent(network, flight.letterboxed.get(), 0), "images");
+  check(cudaEventRecord(flight.started.get(), network), "images");
   if (idle) return;
   session_.copy_next_input(program);
-  check(cudaEventRecord(input_taken_.get(), network), "pictures");
+  check(cudaEventRecord(input_taken_.get(), network), "images");
 }
 
 /// Runs a new size step by step, so that CUDA loads each kernel before a graph is captured.

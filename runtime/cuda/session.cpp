@@ -32,7 +32,7 @@ void CudaSession::copy_next_input(const CudaProgram& program) {
   check(cudaMemcpyAsync(arena_.data() + input.offset, input_.data(),
                         input.pixel(program.batch, 0, 0) * size_of(input.type), cudaMemcpyDeviceToDevice,
                         network_stream()),
-        "pictures");
+        "images");
 }
 
 void CudaSession::reserve(const CudaMemory& needed) {

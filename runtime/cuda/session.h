@@ -1,7 +1,7 @@
 // Runs a model's Programs on a CUDA device. The engine and bench run networks through it.
 #pragma once
 #include "runtime/cuda/device.h"
-#include "runtime/cuda/picture_sender.h"
+#include "runtime/cuda/image_sender.h"
 #include "runtime/cuda/program.h"
 #include "runtime/model/model.h"
 #include "runtime/program_cache.h"
@@ -76,7 +76,7 @@ class CudaSession {
   Stream image_stream_ = make_stream(), network_stream_ = make_stream();
   PackedWeights packed_;  // offsets of the parameters in weights_; the bytes are on the device only
   DeviceBuffer weights_, arena_, input_, candidates_, scratch_;  // see CudaMemory
-  PictureSender sender_;
+  ImageSender sender_;
   ProgramCache<CudaProgram> programs_;
 };
 

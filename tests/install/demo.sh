@@ -79,6 +79,18 @@ export GPU=9.0
 demo
 expect_gpu "code=sm_90 "
 
+fresh "a release of the same folder"
+export GPU=""
+run CUDA=no build/detect build/convert
+demo
+expect_nothing
+GPU=9.0 demo
+expect_gpu "code=sm_90 "
+run CUDA=no build/detect
+expect_nothing
+grep -q -- '-o build/detect' "$NOTES" || fail "the release keeps the demo's program"
+export GPU=9.0
+
 fresh "make without a target"
 run
 [ -x build/detect ] && [ -x build/libcudet.so ] || fail "it does not build detect and libcudet.so"

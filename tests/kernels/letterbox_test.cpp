@@ -115,7 +115,7 @@ TEST_P(LetterboxGoldenTest, MatchesEveryPixel) {
   const auto integer = [](auto number) { return static_cast<int>(number); };
   const int height = integer(picture.shape[0]), width = integer(picture.shape[1]), stride = integer(options[3]);
   const Extent limit{integer(options[1]), integer(options[2])};
-  const Extent input = stride > 0 ? least_input(width, height, limit, stride) : limit;
+  const Extent input = stride > 0 ? min_input(width, height, limit, stride) : limit;
   ASSERT_EQ(input.h, want.shape[0]);
   ASSERT_EQ(input.w, want.shape[1]);
 
@@ -172,7 +172,7 @@ TEST(FitTest, MatchesUltralytics) {
   for (const Case& c : cases) {
     SCOPED_TRACE(std::to_string(c.width) + " x " + std::to_string(c.height));
     EXPECT_TRUE(equal(letterbox_fit(c.width, c.height, c.limit), c.whole));
-    const Extent least = least_input(c.width, c.height, c.limit, 32);
+    const Extent least = min_input(c.width, c.height, c.limit, 32);
     EXPECT_EQ(least.h, c.least.h);
     EXPECT_EQ(least.w, c.least.w);
     EXPECT_TRUE(equal(letterbox_fit(c.width, c.height, c.limit, least), c.tight));

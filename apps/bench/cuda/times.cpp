@@ -51,14 +51,14 @@ class BenchSession {
 
  private:
   void letterbox_image() {
-    const Picture picture;
-    const Frame frame = picture.frame();
+    const BenchmarkImage image;
+    const Frame frame = image.frame();
     Tensor input = program_->input;
     input.offset = 0;
     for (int i = 0; i < program_->batch; ++i)
       session_.letterbox(frame, letterbox_fit(frame.width, frame.height, program_->input_size), input, i,
                          session_.next_input());
-    check(cudaStreamSynchronize(session_.image_stream()), "picture");
+    check(cudaStreamSynchronize(session_.image_stream()), "image");
   }
 
   CudaSession session_;

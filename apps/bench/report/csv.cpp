@@ -18,7 +18,7 @@ std::string to_csv(const Report& report) {
   std::ostringstream out;
   out << std::setprecision(9)
       << "kind,name,op,shape,batch,threads,p50_ms,p50_low_ms,p50_high_ms,p90_ms,p99_ms,gflop,mb,gflops,gbs,"
-         "share_of_peak,bound,error,cudnn_p50_ms,pictures_per_s,pictures_per_s_low,pictures_per_s_high\n";
+         "share_of_peak,bound,error,cudnn_p50_ms,images_per_s,images_per_s_low,images_per_s_high\n";
   const Setting& setting = report.setting;
   const auto print_start = [&](const char* kind, const std::string& name, const std::string& op,
                                const std::string& shape) {
@@ -51,7 +51,7 @@ std::string to_csv(const Report& report) {
   }
   for (const Throughput& throughput : report.throughput) {
     print_start("throughput", setting.model, "", "");
-    out << throughput.batch << "," << throughput.threads << ",,,,,,,,,,,,,," << throughput.pictures_per_s << ","
+    out << throughput.batch << "," << throughput.threads << ",,,,,,,,,,,,,," << throughput.images_per_s << ","
         << throughput.interval.low << "," << throughput.interval.high << "\n";
   }
   return out.str();

@@ -79,7 +79,7 @@ Json to_json(const Measurement& layer) {
 Json to_json(const Throughput& throughput) {
   return {{"batch", throughput.batch},
           {"threads", throughput.threads},
-          {"pictures_per_s", throughput.pictures_per_s},
+          {"images_per_s", throughput.images_per_s},
           {"interval", pair(throughput.interval)}};
 }
 
@@ -215,7 +215,7 @@ Measurement read_layer(const Reader& json) {
 }
 
 Throughput read_throughput(const Reader& json) {
-  return {json.whole("batch"), json.whole("threads"), json.number("pictures_per_s"), json.interval("interval")};
+  return {json.whole("batch"), json.whole("threads"), json.number("images_per_s"), json.interval("interval")};
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ struct Measurement {
 
 struct Throughput {
   int batch, threads;
-  double pictures_per_s;
+  double images_per_s;
   Interval interval;
 };
 

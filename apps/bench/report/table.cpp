@@ -131,9 +131,9 @@ void print_throughput(const Report& report, std::ostream& out) {
   for (const Throughput& t : report.throughput) {
     batches.insert(t.batch);
     threads.insert(t.threads);
-    cells[{t.batch, t.threads}] = fixed(t.pictures_per_s, 1) + " ±" + half_width(t.pictures_per_s, t.interval);
+    cells[{t.batch, t.threads}] = fixed(t.images_per_s, 1) + " ±" + half_width(t.images_per_s, t.interval);
   }
-  std::vector<std::string> titles = {"<pictures/s"};
+  std::vector<std::string> titles = {"<images/s"};
   for (const int number : threads) titles.push_back(counted(number, "thread"));
   Columns columns(titles);
   for (const int batch : batches) {

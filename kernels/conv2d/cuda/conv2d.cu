@@ -47,8 +47,8 @@ void conv2d_cuda(const Conv2d& op, const Conv2dCudaPlan& plan, const Memory& mem
     const long outputs = static_cast<long>(op.y.n) * op.y.h * op.y.w * op.y.c;
     const int blocks = static_cast<int>(
         std::min<long>((outputs + kThreads - 1) / kThreads, long{kBlocksPerMultiprocessor} * on.multiprocessors));
-    return launch("conv2d", on, blocks, 0, op.x.type == Type::f16 ? general_kernel<__half> : general_kernel<float>, op,
-                  memory, plan);
+    return launch(Conv2d::kName, on, blocks, 0, op.x.type == Type::f16 ? general_kernel<__half> : general_kernel<float>,
+                  op, memory, plan);
   }
   switch (plan.packing.kind) {
     case Conv2dKind::pointwise:

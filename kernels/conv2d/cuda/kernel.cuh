@@ -195,8 +195,8 @@ __global__ void __launch_bounds__(kThreads, 2)
 
 template <class T, Conv2dKind kind, int pixel_blocks, int channels>
 void conv2d_launch(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan, const CudaStream& on) {
-  launch("conv2d", on, plan.blocks(), conv2d_cuda_shared_bytes(plan), conv2d_kernel<T, kind, pixel_blocks, channels>,
-         op, memory, plan, on.scratch);
+  launch(Conv2d::kName, on, plan.blocks(), conv2d_cuda_shared_bytes(plan),
+         conv2d_kernel<T, kind, pixel_blocks, channels>, op, memory, plan, on.scratch);
 }
 
 /// Launches the instance for the plan's tile.

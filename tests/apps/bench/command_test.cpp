@@ -55,7 +55,7 @@ TEST_F(BenchCommand, MeasuresANetworkAndItsSteps) {
   EXPECT_EQ(outcome.status, 0) << outcome.error;
   EXPECT_NE(outcome.out.find("end to end"), std::string::npos) << outcome.out;
   EXPECT_NE(outcome.out.find("dysample 1x"), std::string::npos) << outcome.out;
-  EXPECT_NE(outcome.out.find("pictures/s"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("images/s"), std::string::npos) << outcome.out;
   const Report report = read_report(json);
   EXPECT_EQ(report.version, CUDET_VERSION);
   EXPECT_EQ(report.setting.model, kModel);

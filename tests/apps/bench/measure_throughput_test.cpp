@@ -32,8 +32,8 @@ TEST(BenchThroughput, MeasuresEachBatchSizeWithEachNumberOfThreads) {
       const Throughput& t = results[i++];
       EXPECT_EQ(std::tuple(t.threads, t.batch), std::tuple(count, batch));
       EXPECT_GT(t.interval.low, 0);
-      EXPECT_LE(t.interval.low, t.pictures_per_s);
-      EXPECT_GE(t.interval.high, t.pictures_per_s);
+      EXPECT_LE(t.interval.low, t.images_per_s);
+      EXPECT_GE(t.interval.high, t.images_per_s);
     }
 }
 

@@ -179,7 +179,7 @@ TEST(Int8, TheShippedModelFindsTheSameObjects) {
   const DetectorOptions cpu{.device = Device::cpu};
   Detector floats(Model::load("weights/codes.json"), cpu), bytes(Model::load(folder.file("codes.json")), cpu);
   std::size_t found = 0;
-  for (const std::string& path : find_calibration_pictures("weights/demo")) {
+  for (const std::string& path : find_calibration_images("weights/demo")) {
     const Image image = decode_image(read_file(path), path, 100'000'000).image;
     const auto want = floats.detect(image.frame(), {.confidence = 0.4f}).detections;
     const auto got = bytes.detect(image.frame(), {.confidence = 0.25f}).detections;

@@ -234,9 +234,9 @@ TEST(RawOutputFile, IsSoundWithoutPictures) {
   EXPECT_TRUE(Safetensors::read(folder.file("raw.safetensors")).tensors().empty());
 }
 
-TEST(PictureOutput, DrawsInTheFormatOfThePicture) {
+TEST(ImageOutput, DrawsInTheFormatOfThePicture) {
   const TemporaryFolder folder;
-  PictureOutput output(folder.file("out/deep"), {"person", "car", "bus"});
+  ImageOutput output(folder.file("out/deep"), {"person", "car", "bus"});
   Picture jpeg, other("b.bmp", "b");
   output.add(jpeg.finished());
   Finished finished = other.finished();
@@ -247,7 +247,7 @@ TEST(PictureOutput, DrawsInTheFormatOfThePicture) {
   ASSERT_EQ(drawn.format, ImageFormat::png);
   const Colour corner = {drawn.image.at(11, 79)[0], drawn.image.at(11, 79)[1], drawn.image.at(11, 79)[2]};
   EXPECT_EQ(corner, class_colour(0));
-  EXPECT_THROW(PictureOutput("/dev/null/out", {}), Error);
+  EXPECT_THROW(ImageOutput("/dev/null/out", {}), Error);
 }
 
 }  // namespace

@@ -19,14 +19,13 @@ using namespace cudet::detect;
 
 std::vector<std::string> file_names(const Sources& sources) {
   std::vector<std::string> names;
-  for (const Source& picture : sources.pictures)
-    names.push_back(std::filesystem::path(picture.path).filename().string());
+  for (const Source& picture : sources.images) names.push_back(std::filesystem::path(picture.path).filename().string());
   return names;
 }
 
 std::vector<std::string> stems(const Sources& sources) {
   std::vector<std::string> all;
-  for (const Source& picture : sources.pictures) all.push_back(picture.stem);
+  for (const Source& picture : sources.images) all.push_back(picture.stem);
   return all;
 }
 
@@ -46,18 +45,17 @@ TEST(FindPictures, TakesAFolderInNaturalOrder) {
   const TemporaryFolder folder;
   for (const char* name : {"img10.jpg", "img2.PNG", "img1.JPeG", "x.bmp", "notes.txt", "clip.gif"}) folder.write(name);
   std::filesystem::create_directory(folder.file("inner.jpg"));
-  EXPECT_EQ(file_names(find_pictures({folder.path().string()})),
-            (Names{"img1.JPeG", "img2.PNG", "img10.jpg", "x.bmp"}));
+  EXPECT_EQ(file_names(find_sources({folder.path().string()})), (Names{"img1.JPeG", "img2.PNG", "img10.jpg", "x.bmp"}));
 }
 
 TEST(FindPictures, ExpandsGlobs) {
   const TemporaryFolder folder;
   for (const char* name : {"b12.jpg", "b3.jpg", "c1.jpg", "b4.txt", "b[1].png"}) folder.write(name);
-  EXPECT_EQ(file_names(find_pictures({folder.file("b*")})), (Names{"b3.jpg", "b12.jpg", "b[1].png"}));
-  EXPECT_EQ(file_names(find_pictures({folder.file("b[1].png")})), (Names{"b[1].png"}))
+  EXPECT_EQ(file_names(find_sources({folder.file("b*")})), (Names{"b3.jpg", "b12.jpg", "b[1].png"}));
+  EXPECT_EQ(file_names(find_sources({folder.file("b[1].png")})), (Names{"b[1].png"}))
       << "a file with exactly this name";
-  const Sources none = find_pictures({folder.file("z*")});
-  EXPECT_TRUE(none.pictures.empty());
+  const Sources none = find_sources({folder.file("z*")});
+  EXPECT_TRUE(none.images.empty());
   ASSERT_EQ(none.problems.size(), 1u);
   EXPECT_NE(none.problems[0].find("z*"), std::string::npos);
 }
@@ -68,18 +66,18 @@ TEST(FindPictures, ReadsLists) {
   folder.write("a b.jpg");
   std::ofstream(folder.file("list.TXT")) << "\xef\xbb\xbf" << folder.file("b.jpg") << "\r\n\n"
                                          << folder.file("a b.jpg") << "\nno.jpg";
-  const Sources sources = find_pictures({folder.file("list.TXT")});
+  const Sources sources = find_sources({folder.file("list.TXT")});
   EXPECT_EQ(file_names(sources), (Names{"b.jpg", "a b.jpg"}));
   ASSERT_EQ(sources.problems.size(), 1u);
   EXPECT_EQ(sources.problems[0].rfind("no.jpg: ", 0), 0u);
   std::ofstream(folder.file("empty.txt")) << "\n";
-  EXPECT_EQ(find_pictures({folder.file("empty.txt")}).problems.size(), 1u);
+  EXPECT_EQ(find_sources({folder.file("empty.txt")}).problems.size(), 1u);
 }
 
 TEST(FindPictures, NamesSourcesWithoutPictures) {
   const TemporaryFolder folder;
-  const Sources sources = find_pictures({folder.path().string(), folder.file("missing.jpg")});
-  EXPECT_TRUE(sources.pictures.empty());
+  const Sources sources = find_sources({folder.path().string(), folder.file("missing.jpg")});
+  EXPECT_TRUE(sources.images.empty());
   ASSERT_EQ(sources.problems.size(), 2u);
   EXPECT_NE(sources.problems[1].find("missing.jpg"), std::string::npos);
 }
@@ -87,9 +85,9 @@ TEST(FindPictures, NamesSourcesWithoutPictures) {
 TEST(FindPictures, GivesEachPictureAStemOfItsOwn) {
   const TemporaryFolder folder;
   for (const char* name : {"one/a.jpg", "two/a.jpg", "two/a.png", "a-2.jpg", "stdin.jpg"}) folder.write(name);
-  const Sources sources = find_pictures({folder.file("one"), folder.file("two"), folder.path().string(), "-"});
+  const Sources sources = find_sources({folder.file("one"), folder.file("two"), folder.path().string(), "-"});
   EXPECT_EQ(stems(sources), (Names{"a", "a-2", "a-3", "a-2-2", "stdin", "stdin-2"}));
-  EXPECT_EQ(sources.pictures.back().name(), "stdin");
+  EXPECT_EQ(sources.images.back().name(), "stdin");
 }
 
 class RefuseOverwriting : public testing::Test {
@@ -103,7 +101,7 @@ class RefuseOverwriting : public testing::Test {
   }
   std::string error_of(const Options& options) const {
     try {
-      refuse_overwriting(options, find_pictures(options.sources), folder_.file("w.safetensors"));
+      refuse_overwriting(options, find_sources(options.sources), folder_.file("w.safetensors"));
     } catch (const Error& error) {
       return error.what();
     }

@@ -60,7 +60,7 @@ TEST(BenchJson, ReadsBackWhatItWrote) {
   EXPECT_EQ(back.layers[1].cudnn->algorithm, "WINOGRAD");
   EXPECT_FALSE(back.layers[2].error);
   EXPECT_TRUE(back.layers[2].memory_bound);
-  EXPECT_EQ(back.throughput[1].pictures_per_s, 50);
+  EXPECT_EQ(back.throughput[1].images_per_s, 50);
 }
 
 TEST(BenchJson, ReadsBackAResultOfOperators) {
@@ -97,7 +97,7 @@ TEST(BenchJson, HasTheDocumentedMembers) {
   EXPECT_EQ(json["layers"][0]["name"], "model.0");
   EXPECT_EQ(json["layers"][0]["bound"], "arithmetic");
   EXPECT_EQ(json["layers"][2]["bound"], "memory");
-  EXPECT_EQ(json["throughput"][0]["pictures_per_s"], 40.5);
+  EXPECT_EQ(json["throughput"][0]["images_per_s"], 40.5);
 }
 
 TEST(BenchJson, ReplacesInvalidUtf8) {

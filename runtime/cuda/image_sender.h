@@ -8,9 +8,9 @@ namespace cudet {
 /// Letterboxes frames through a fixed amount of memory. A frame in host memory is packed strip by strip into pinned
 /// memory for two strips: one is sent while the other is filled. The device holds one strip. All work is on one stream,
 /// so the kernel has read a strip before the next one arrives.
-class PictureSender {
+class ImageSender {
  public:
-  PictureSender();
+  ImageSender();
 
   /// Queues the letterbox on the stream. On return a frame in host memory has been read; a frame on the device is read
   /// later, when the stream reaches it.

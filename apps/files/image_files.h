@@ -11,9 +11,9 @@ namespace cudet {
 std::string lower_extension(const std::filesystem::path& path);
 
 /// True for the extensions jpg, jpeg, png and bmp, in upper or lower case.
-bool has_picture_extension(const std::filesystem::path& path);
+bool has_image_extension(const std::filesystem::path& path);
 
 /// Lists the image files of a folder, without subfolders, in unspecified order. Empty if `error` is set.
-std::vector<std::string> list_pictures(const std::string& folder, std::error_code& error);
+std::vector<std::string> list_images(const std::string& folder, std::error_code& error);
 
 }  // namespace cudet

@@ -1,4 +1,4 @@
-#include "apps/files/pictures.h"
+#include "apps/files/image_files.h"
 
 namespace cudet {
 
@@ -11,16 +11,16 @@ std::string lower_extension(const fs::path& path) {
   return extension;
 }
 
-bool has_picture_extension(const fs::path& path) {
+bool has_image_extension(const fs::path& path) {
   const std::string extension = lower_extension(path);
   return extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".bmp";
 }
 
-std::vector<std::string> list_pictures(const std::string& folder, std::error_code& error) {
+std::vector<std::string> list_images(const std::string& folder, std::error_code& error) {
   std::vector<std::string> paths;
   std::error_code ignored;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    if (has_picture_extension(entry->path()) && !entry->is_directory(ignored)) paths.push_back(entry->path().string());
+    if (has_image_extension(entry->path()) && !entry->is_directory(ignored)) paths.push_back(entry->path().string());
   if (error) paths.clear();
   return paths;
 }
