@@ -38,8 +38,8 @@ std::vector<Measurement> measure_steps(const Model& model, Precision precision, 
 
   std::vector<std::vector<double>> samples(program.steps.size());
   for (int run = -warmup; run < runs; ++run) {
-    for (int image = 0; image < batch; ++image)  // in each run, since later values overwrite the input
-      session.letterbox(program, frame, fit, image);
+    for (int i = 0; i < batch; ++i)  // in each run, since later values overwrite the input
+      session.letterbox(program, frame, fit, i);
     for (std::size_t i = 0; i < program.steps.size(); ++i) {
       const auto start = Clock::now();
       session.run(program.steps[i]);
