@@ -17,6 +17,11 @@ std::string to_text(Extent e) {
   return std::to_string(e.h) + "x" + std::to_string(e.w);
 }
 
+std::string to_text(float value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+
 std::string to_text(const Tensor& t) {
   return std::to_string(t.n) + "x" + to_text(Extent{t.h, t.w}) + "x" + std::to_string(t.c);
 }
@@ -96,6 +101,14 @@ Extent ShapeParser::take_pair(const std::string& name, const char* what, int min
   const std::vector<int> values = take_numbers(name, what, minimum, default_value);
   if (values.size() > 2) throw Error(std::string(what) + ": at most two numbers are allowed");
   return {values.front(), values.back()};
+}
+
+std::string_view ShapeParser::take_starting(std::string_view start) {
+  const auto at = std::find_if(words_.begin(), words_.end(), [&](std::string_view w) { return w.starts_with(start); });
+  if (at == words_.end()) return {};
+  const std::string_view word = *at;
+  words_.erase(at);
+  return word;
 }
 
 std::vector<int> ShapeParser::take_numbers(const std::string& name, const char* what, int minimum,

@@ -3,7 +3,9 @@
 // Grammar: sizes first, then attributes in any order, separated by blanks. Attributes in [ ] are optional; the default
 // is shown. One number stands for both height and width: "k3" is "k3x3".
 //
-//   conv2d         NxHxWxC -> K kRxS [s1x1] [p0x0] [d1x1] [g1] [silu] [add]   stride, pad, dilation, groups; residual
+//   conv2d         NxHxWxC -> K kRxS [s1x1] [p0x0] [d1x1] [g1] [silu] [add]   stride, pad, dilation, groups; residual.
+//                                                Instead of silu also relu, relu6, leaky_relu(SLOPE), hardswish, gelu,
+//                                                mish
 //   max_pool       NxHxWxC kR [s1] [p0]
 //   max_pool_chain NxHxWxC kR xCOUNT
 //   upsample       NxHxWxC xSCALE
@@ -22,6 +24,7 @@
 namespace cudet {
 
 std::string to_text(Extent);         // "3x3"
+std::string to_text(float);          // the shortest decimal number that reads back as the same value
 std::string to_text(const Tensor&);  // "1x160x160x16"
 
 /// Appends a word to attributes, after a blank if they are not empty.
@@ -49,6 +52,8 @@ class ShapeParser {
   /// is missing and has no default, or if a number is below `minimum`.
   int take_number(const std::string& name, const char* what, int minimum, std::optional<int> default_value = {});
   Extent take_pair(const std::string& name, const char* what, int minimum, std::optional<int> default_value = {});
+  /// Takes the first word that starts with `start`. Returns an empty one if there is none.
+  std::string_view take_starting(std::string_view start);
   /// Takes the first word as numbers separated by 'x'. Throws Error unless there are `count` of them, each at least 1.
   std::vector<int> take_sizes(const char* what, std::size_t count);
   /// Takes the first word as N x H x W x C and lays out that tensor.

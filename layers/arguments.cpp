@@ -52,6 +52,11 @@ bool Arguments::given(const std::string& name) const {
   return find(name) != nullptr;
 }
 
+bool Arguments::is_string(const std::string& name) const {
+  const Argument* argument = find(name);
+  return argument && std::holds_alternative<std::string>(*argument);
+}
+
 bool Arguments::boolean(const std::string& name, bool default_value) const {
   const Argument* argument = find(name);
   return argument ? as<bool>(name, *argument, "true or false") : default_value;
@@ -85,6 +90,16 @@ double Arguments::number(const std::string& name, double default_value, double m
   if (!(value >= minimum && value <= maximum))
     throw Error(name + " is " + text(value) + ": must be from " + text(minimum) + " to " + text(maximum));
   return value;
+}
+
+std::vector<int> Arguments::integers(const std::string& name, int minimum, int maximum) const {
+  const Argument* argument = find(name);
+  std::vector<int> all;
+  if (const auto* list = argument ? std::get_if<std::vector<double>>(argument) : nullptr)
+    for (const double value : *list) all.push_back(whole(name, value, minimum, maximum));
+  else if (argument)
+    all.push_back(integer(name, minimum, maximum));
+  return all;
 }
 
 std::string Arguments::string(const std::string& name, const std::string& default_value) const {

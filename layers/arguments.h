@@ -28,6 +28,7 @@ class Arguments {
 
   /// Whether the argument is present and not null.
   bool given(const std::string& name) const;
+  bool is_string(const std::string& name) const;
   bool boolean(const std::string& name, bool default_value) const;
   /// A whole number within [minimum, maximum].
   int integer(const std::string& name, int default_value, int minimum, int maximum) const;
@@ -35,6 +36,8 @@ class Arguments {
   /// One whole number for both axes, or a pair [h, w].
   Extent extent(const std::string& name, Extent default_value, int minimum, int maximum) const;
   double number(const std::string& name, double default_value, double minimum, double maximum) const;
+  /// One whole number or a list of them. Empty if it is absent.
+  std::vector<int> integers(const std::string& name, int minimum, int maximum) const;
   std::string string(const std::string& name, const std::string& default_value) const;
 
  private:

@@ -1,32 +1,33 @@
 // C2f: a 1×1 convolution; half of its channels go through a chain of bottlenecks; its output and every bottleneck's
-// output are concatenated and go through another 1×1 convolution.
-#include "layers/conv.h"
+// output are concatenated and go through another 1×1 convolution. Pruning tools split the first convolution in two, cv0
+// and cv1, so that the halves can have different widths.
+#include "layers/bottleneck.h"
 
 namespace cudet {
 
 ValueId c2f_layer(LayerContext& context) {
   context.arguments.bind({"out", "shortcut", "g", "e"});
-  const int out = context.scaling.channels(context.arguments.integer("out", 1, kMaxChannels));
-  const bool shortcut = context.arguments.boolean("shortcut", false);
-  const int groups = context.arguments.integer("g", 1, 1, kMaxChannels);
-  const int hidden = static_cast<int>(out * context.arguments.number("e", 0.5, 0, 2));
-  if (hidden < 1) throw Error("e leaves no channels of " + std::to_string(out));
-  if (static_cast<long long>(2 + context.repeats) * hidden > kMaxChannels) throw Error("too many channels to join");
+  const BlockArguments a = read_block(context, false);
   const std::string& name = context.prefix;
+  const ValueId x = context.input();
 
-  const ValueId both = conv_block(context, context.input(), name + ".cv1", {.out = 2 * hidden});
-  ValueId last = context.node(SliceOp{hidden}, {both}, hidden, name + ".chunk");
-  std::vector<ValueId> parts{both};
+  std::vector<ValueId> parts;
+  ValueId last;
+  if (const int first = context.conv_outputs(name + ".cv0", 0)) {
+    parts.push_back(conv_block(context, x, name + ".cv0", {.out = first}));
+    last = conv_block(context, x, name + ".cv1", {.out = context.conv_outputs(name + ".cv1", a.hidden)});
+    parts.push_back(last);
+  } else {
+    const int both = context.conv_outputs(name + ".cv1", 2 * a.hidden);
+    if (both % 2 != 0) throw Error("cv1 has an odd number of output channels: " + std::to_string(both));
+    parts.push_back(conv_block(context, x, name + ".cv1", {.out = both}));
+    last = context.node(SliceOp{both / 2}, parts, both / 2, name + ".chunk");
+  }
   for (int i = 0; i < context.repeats; ++i) {
-    const std::string bottleneck = name + ".m." + std::to_string(i);
-    const ValueId inner = conv_block(context, last, bottleneck + ".cv1", {.out = hidden, .kernel = {3, 3}});
-    const ValueId outer =
-        conv_block(context, inner, bottleneck + ".cv2", {.out = hidden, .kernel = {3, 3}, .groups = groups});
-    last = shortcut ? context.node(AddOp{}, {last, outer}, hidden, bottleneck) : outer;
+    last = bottleneck(context, last, name + ".m." + std::to_string(i), a.inner());
     parts.push_back(last);
   }
-  const ValueId joined = context.node(ConcatOp{}, parts, (2 + context.repeats) * hidden, name + ".cat");
-  return conv_block(context, joined, name + ".cv2", {.out = out});
+  return conv_block(context, context.concat(parts, name + ".cat"), name + ".cv2", {.out = a.out});
 }
 
 }  // namespace cudet

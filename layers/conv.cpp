@@ -1,5 +1,7 @@
 #include "layers/conv.h"
 
+#include <numeric>
+
 namespace cudet {
 namespace {
 
@@ -26,7 +28,9 @@ ValueId conv_block(LayerContext& context, ValueId x, const std::string& name, co
   op.groups = a.groups;
   op.pad = {a.pad.h == ConvArguments::kAutomatic ? automatic_pad(a.kernel.h, a.dilation.h) : a.pad.h,
             a.pad.w == ConvArguments::kAutomatic ? automatic_pad(a.kernel.w, a.dilation.w) : a.pad.w};
-  op.weight = context.parameter(name + ".conv.weight", {a.out, in / a.groups, a.kernel.h, a.kernel.w});
+  const std::string weight = name + ".conv.weight";
+  op.weight = a.stored_weight ? context.graph.add_parameter(a.stored_weight(context, weight, in))
+                              : context.parameter(weight, {a.out, in / a.groups, a.kernel.h, a.kernel.w});
   const bool biased = context.weights.has(name + ".conv.bias");
   if (biased) op.bias = context.parameter(name + ".conv.bias", {a.out});
   ValueId y = context.node(op, {x}, a.out, name);
@@ -40,7 +44,16 @@ ValueId conv_block(LayerContext& context, ValueId x, const std::string& name, co
     norm.variance = context.graph.add_parameter({{a.out}, context.weights.values(name + ".bn.running_var", {a.out})});
     y = context.node(norm, {y}, a.out, name);
   }
-  return a.activated ? context.node(SiluOp{}, {y}, a.out, name) : y;
+  const ActivationFunction activation =
+      a.activation ? *a.activation : context.activations.find(name, a.activated);
+  return activation.kind == Activation::none ? y : context.node(ActivationOp{activation}, {y}, a.out, name);
+}
+
+void read_activation(const Arguments& arguments, ConvArguments& a) {
+  if (arguments.is_string("act"))
+    a.activation = parse_function(arguments.string("act", ""));
+  else
+    a.activated = arguments.boolean("act", true);
 }
 
 ValueId pointwise_conv(LayerContext& context, ValueId x, const std::string& name, int out) {
@@ -62,8 +75,21 @@ ValueId conv_layer(LayerContext& context) {
   a.pad = arguments.extent("p", kAutomatic, 0, 256);
   a.groups = arguments.integer("g", 1, 1, kMaxChannels);
   a.dilation = arguments.extent("d", {1, 1}, 1, 64);
-  a.activated = arguments.boolean("act", true);
+  read_activation(arguments, a);
   return conv_block(context, context.input(), context.prefix, a);
+}
+
+ValueId dw_conv_layer(LayerContext& context) {
+  context.arguments.bind({"out", "k", "s", "d", "act"});
+  const ValueId x = context.input();
+  ConvArguments a{};
+  a.out = context.scaling.channels(context.arguments.integer("out", 1, kMaxChannels));
+  a.kernel = context.arguments.extent("k", {1, 1}, 1, 64);
+  a.stride = context.arguments.extent("s", {1, 1}, 1, 64);
+  a.dilation = context.arguments.extent("d", {1, 1}, 1, 64);
+  a.groups = std::gcd(context.channels(x), a.out);
+  read_activation(context.arguments, a);
+  return conv_block(context, x, context.prefix, a);
 }
 
 }  // namespace cudet

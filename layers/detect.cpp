@@ -8,10 +8,12 @@
 namespace cudet {
 namespace {
 
+/// Two 3×3 convolutions with `hidden` channels, unless the weights have others, and a 1×1 convolution.
 ValueId branch(LayerContext& context, ValueId x, const std::string& name, int hidden, int out) {
-  const ValueId first = conv_block(context, x, name + ".0", {.out = hidden, .kernel = {3, 3}});
-  const ValueId second = conv_block(context, first, name + ".1", {.out = hidden, .kernel = {3, 3}});
-  return pointwise_conv(context, second, name + ".2", out);
+  for (const char* number : {".0", ".1"})
+    x = conv_block(context, x, name + number,
+                   {.out = context.conv_outputs(name + number, hidden), .kernel = {3, 3}});
+  return pointwise_conv(context, x, name + ".2", out);
 }
 
 /// Checks DFL's fixed convolution, if stored: its weights must be the bins' indices, which the decode assumes.

@@ -49,7 +49,7 @@ struct Slice {
   int first = 0;
 };
 
-/// Nodes in topological order. Value 0 is the network's input and has 3 channels.
+/// Nodes in topological order. Value 0 is the network's input.
 struct Graph {
   std::vector<int> channels;  // per value
   std::vector<Node> nodes;

@@ -49,6 +49,18 @@ ValueId LayerContext::input() const {
   return inputs.front();
 }
 
+int LayerContext::conv_outputs(const std::string& name, int standard) const {
+  const std::vector<int> shape = weights.shape(name + ".conv.weight");
+  return shape.size() == 4 && shape[0] >= 1 && shape[0] <= kMaxChannels ? shape[0] : standard;
+}
+
+ValueId LayerContext::concat(const std::vector<ValueId>& parts, const std::string& name) {
+  long long sum = 0;
+  for (const ValueId part : parts) sum += channels(part);
+  if (sum > kMaxChannels) throw Error(std::to_string(sum) + " channels are too many to join");
+  return node(ConcatOp{}, parts, static_cast<int>(sum), name);
+}
+
 Values LayerContext::values(const std::string& name, const std::vector<int>& shape) {
   graph.rows[row].parameters += element_count(shape);
   return weights.values(name, shape);

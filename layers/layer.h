@@ -1,6 +1,7 @@
 // The interface between a YOLO module and the graph: a module gets a LayerContext and adds its operators.
 #pragma once
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ class WeightSource {
  public:
   virtual ~WeightSource() = default;
   virtual bool has(const std::string& name) const = 0;
+  /// The shape of a tensor, or empty if there is none of that name. NoWeights has none.
+  virtual std::vector<int> shape(const std::string& name) const = 0;
   /// Returns a function that reads the tensor of that name as f32 when it is called, even after the source was
   /// destroyed. The function is empty if the source has no values, only names and shapes. Throws Error if the tensor is
   /// missing or has another shape.
@@ -25,6 +28,7 @@ class WeightSource {
 class NoWeights final : public WeightSource {
  public:
   bool has(const std::string&) const override { return false; }
+  std::vector<int> shape(const std::string&) const override { return {}; }
   Values values(const std::string&, const std::vector<int>&) const override { return {}; }
 };
 
@@ -40,7 +44,20 @@ struct Scaling {
 };
 
 constexpr int kMaxChannels = 1 << 16;  // per value, so that sizes fit int
+constexpr int kMaxInputChannels = 64;  // of the network's input
 constexpr int kMaxRepeats = 1000;      // per row, before and after scaling
+
+/// The activations of a network's Convs.
+struct Activations {
+  ActivationFunction standard{Activation::silu, 0};
+  std::map<std::string, ActivationFunction> exceptions;  // by the Conv's name: "model.2.cv1"
+
+  /// Returns the activation of a Conv that its module activates, or not.
+  ActivationFunction find(const std::string& conv, bool activated) const {
+    const auto found = exceptions.find(conv);
+    return found != exceptions.end() ? found->second : activated ? standard : ActivationFunction{};
+  }
+};
 
 /// The row of the network table that is being added to the graph.
 struct LayerContext {
@@ -49,6 +66,7 @@ struct LayerContext {
   const Scaling& scaling;
   int classes;
   double bn_eps;
+  const Activations& activations;
   int row;                      // its index
   std::string prefix;           // of its weights' names: "model.3"
   std::vector<ValueId> inputs;  // the results of the rows that `from` names
@@ -60,10 +78,15 @@ struct LayerContext {
   int channels(ValueId value) const { return graph.channels[value]; }
   /// Returns a trained weight's values after checking its shape, and adds its size to the row's parameter count.
   Values values(const std::string& name, const std::vector<int>& shape);
+  /// Returns the output channels of the Conv of that name, as its weights have them, or else the given number. Networks
+  /// of other versions and pruned ones have other inner channels than the module's formula gives.
+  int conv_outputs(const std::string& name, int standard) const;
   /// Adds such a weight to the graph.
   ParameterId parameter(const std::string& name, const std::vector<int>& shape) {
     return graph.add_parameter({shape, values(name, shape)});
   }
+  /// Adds a concatenation of channels. Throws Error if they are too many.
+  ValueId concat(const std::vector<ValueId>& parts, const std::string& name);
   ValueId node(const Operator& op, std::vector<ValueId> from, int output_channels, const std::string& name) {
     return graph.add_node(op, std::move(from), output_channels, row, name);
   }

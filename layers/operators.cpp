@@ -43,7 +43,7 @@ Extent ConvOp::output_extent(InputExtents inputs) const {
 Extent BatchNormOp::output_extent(InputExtents inputs) const {
   return inputs[0];
 }
-Extent SiluOp::output_extent(InputExtents inputs) const {
+Extent ActivationOp::output_extent(InputExtents inputs) const {
   return inputs[0];
 }
 Extent AddOp::output_extent(InputExtents inputs) const {

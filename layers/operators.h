@@ -23,7 +23,7 @@ struct ConvOp {
   ParameterId weight, bias = kNone;
   Extent kernel, stride, pad, dilation;
   int groups = 1;
-  Activation activation = Activation::none;
+  ActivationFunction activation;
   bool add = false;
   double density = 1;  // fraction of weights that are not zero by construction (below 1 in DySample's style pl)
 
@@ -36,7 +36,9 @@ struct BatchNormOp {
 
   Extent output_extent(InputExtents) const;
 };
-struct SiluOp {
+struct ActivationOp {
+  ActivationFunction function;
+
   Extent output_extent(InputExtents) const;
 };
 /// Inputs: a and b, of the same shape.
@@ -81,7 +83,7 @@ struct DetectDecodeOp {
 };
 
 /// To add an operator, add it here; the compiler then names every place that must handle it (kernels/README.md).
-using Operator = std::variant<ConvOp, BatchNormOp, SiluOp, AddOp, ConcatOp, SliceOp, CopyOp, MaxPoolOp, UpsampleOp,
+using Operator = std::variant<ConvOp, BatchNormOp, ActivationOp, AddOp, ConcatOp, SliceOp, CopyOp, MaxPoolOp, UpsampleOp,
                               DySampleOp, DetectDecodeOp>;
 
 constexpr long long kMaxPixels = 1 << 30;  // per feature map, so that int can count them

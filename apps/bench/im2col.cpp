@@ -1,7 +1,6 @@
 #include "apps/bench/im2col.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "kernels/conv2d/cpu/blocks.h"
 
@@ -71,7 +70,7 @@ void conv2d_im2col(const Conv2d& op, const Memory& memory, float* matrix, int fi
       for (int i = 0; i < std::min(kPixels, end - p); ++i)
         for (int k = block * kConv2dBlock; k < std::min((block + 1) * kConv2dBlock, op.y.c); ++k) {
           float sum = sums.values[i][k % kConv2dBlock] + bias[k];
-          if (op.activation == Activation::silu) sum /= 1 + std::exp(-sum);
+          sum = static_cast<float>(activate(op.function(), sum));
           if (op.add) sum += residual[static_cast<std::size_t>(p + i) * op.residual.pitch + k];
           y[static_cast<std::size_t>(p + i) * op.y.pitch + k] = sum;
         }

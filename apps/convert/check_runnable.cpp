@@ -20,6 +20,12 @@ class Shapes final : public WeightSource {
     return tensors_.contains(name) && !name.ends_with(".dfl.conv.weight");
   }
 
+  std::vector<int> shape(const std::string& name) const override {
+    const auto found = tensors_.find(name);
+    return found == tensors_.end() ? std::vector<int>()
+                                   : std::vector<int>(found->second.shape.begin(), found->second.shape.end());
+  }
+
   Values values(const std::string& name, const std::vector<int>& shape) const override {
     const auto found = tensors_.find(name);
     if (found == tensors_.end()) throw Error(name + " is missing");

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "apps/convert/checkpoint_row.h"
+#include "apps/convert/python_text.h"
 #include "kernels/error.h"
 #include "layers/layer.h"
 #include "runtime/cudet.h"
@@ -16,6 +17,23 @@ std::optional<PickleValue> member(std::optional<PickleValue> value, std::string_
   if (!value) return std::nullopt;
   const auto found = value->is_dict() ? value->find(name) : value->attribute(name);
   return found && found->none() ? std::nullopt : found;
+}
+
+/// Returns the network inside of its wrappers: DataParallel and DistributedDataParallel hold it as `module`, a YOLO object
+/// as `model`.
+PickleValue unwrap(PickleValue model) {
+  constexpr int kMaxWrappers = 8;
+  for (int i = 0; i < kMaxWrappers; ++i) {
+    const auto modules = member(model, "_modules");
+    if (const auto parallel = member(modules, "module"); parallel && modules->entries() == 1) {
+      model = *parallel;
+      continue;
+    }
+    const auto network = member(modules, "model");
+    if (!member(member(network, "_modules"), "model")) break;
+    model = *network;
+  }
+  return model;
 }
 
 /// Returns the module to convert, chosen as Ultralytics does.
@@ -44,20 +62,62 @@ std::optional<std::pair<int, int>> input_size(std::optional<PickleValue> imgsz) 
   return std::pair(static_cast<int>(sizes[0]), static_cast<int>(sizes[1]));
 }
 
-/// Returns the class names from a dict {0: "person", …} or a list. A class without a name gets its index as its name.
+/// Returns the class names from a dict {0: "person", …} or a list, as Ultralytics prints them. A class without a name gets
+/// its index as its name. Throws Error if the keys of a dict do not count from 0.
 std::vector<std::string> class_names(std::optional<PickleValue> given, std::int64_t classes) {
   if (classes > kMaxChannels)
     throw Error("has " + std::to_string(classes) + " classes, at most " + std::to_string(kMaxChannels) +
                 " are supported");
   std::vector<std::string> names;
   for (std::int64_t i = 0; i < classes; ++i) names.push_back(std::to_string(i));
-  const auto name = [&](std::optional<std::int64_t> index, PickleValue value) {
-    if (const auto text = value.text(); text && index && *index >= 0 && *index < classes)
-      names[static_cast<std::size_t>(*index)] = *text;
+  const auto set = [&](std::size_t index, PickleValue value) {
+    const std::optional<std::string> name = python_text(value);
+    if (!name) throw Error("the name of class " + std::to_string(index) + " is neither a text nor a number");
+    if (index < names.size()) names[index] = *name;
   };
-  for (std::size_t i = 0; given && i < given->entries(); ++i) name(given->key(i).integer(), given->value(i));
-  for (std::size_t i = 0; given && i < given->size(); ++i) name(static_cast<std::int64_t>(i), (*given)[i]);
+  for (std::size_t i = 0; given && i < given->size(); ++i) set(i, (*given)[i]);
+  const std::size_t count = given ? given->entries() : 0;
+  std::vector<bool> seen(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::optional<std::int64_t> key = python_integer(given->key(i));
+    if (!key || *key < 0 || static_cast<std::size_t>(*key) >= count || seen[static_cast<std::size_t>(*key)])
+      throw Error("the keys of its class names do not count from 0 to " + std::to_string(count - 1));
+    seen[static_cast<std::size_t>(*key)] = true;
+    set(static_cast<std::size_t>(*key), given->value(i));
+  }
   return names;
+}
+
+/// Gives all batch norms one eps, the smallest, and adds the difference to the variances of the others.
+void unify_eps(TorchWeights& weights, TorchFile& file, ModelTable& table) {
+  if (weights.bn_eps.empty()) return;
+  table.bn_eps = std::min_element(weights.bn_eps.begin(), weights.bn_eps.end(), [](const auto& a, const auto& b) {
+                   return a.second < b.second;
+                 })->second;
+  for (const auto& [name, eps] : weights.bn_eps) {
+    if (eps == table.bn_eps) continue;
+    StoredTensor& variance = weights.tensors.at(name);
+    std::vector<float> values = variance.to_f32();
+    for (float& value : values) value = static_cast<float>(value + (eps - table.bn_eps));
+    variance = file.own(variance.shape, values);
+  }
+}
+
+/// Finds the network's activation, the most frequent one, and the Convs with another.
+void unify_activations(const TorchWeights& weights, ModelTable& table) {
+  using ConvActivation = TorchWeights::ConvActivation;
+  std::vector<std::pair<ActivationFunction, int>> counts;
+  for (const ConvActivation& conv : weights.activations) {
+    if (!conv.activated || conv.function.kind == Activation::none) continue;
+    const auto same = std::find_if(counts.begin(), counts.end(), [&](const auto& c) { return c.first == conv.function; });
+    same == counts.end() ? counts.push_back({conv.function, 1}) : void(++same->second);
+  }
+  const auto most = std::max_element(counts.begin(), counts.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most != counts.end()) table.activation = most->first;
+  for (const ConvActivation& conv : weights.activations)
+    if (conv.function != (conv.activated ? table.activation : ActivationFunction{}))
+      table.activations.emplace(conv.name, conv.function);
 }
 
 nlohmann::ordered_json row_inputs(const TorchModule& module) {
@@ -71,7 +131,7 @@ nlohmann::ordered_json row_inputs(const TorchModule& module) {
 
 Checkpoint read_checkpoint(TorchFile file) {
   const PickleValue root = file.root();
-  const PickleValue model = find_model(root);
+  const PickleValue outer = find_model(root), model = unwrap(outer);
   Checkpoint checkpoint{{}, {}, std::move(file), ""};
   TorchWeights weights(checkpoint.file);
   const auto sequence = member(model.attribute("_modules"), "model");
@@ -102,8 +162,10 @@ Checkpoint read_checkpoint(TorchFile file) {
 
   table.classes = static_cast<int>(classes);
   table.names = class_names(member(model, "names"), classes);
-  table.bn_eps = weights.bn_eps.value_or(table.bn_eps);
-  for (const auto arguments : {member(root, "train_args"), member(model, "args")})
+  unify_eps(weights, checkpoint.file, table);
+  unify_activations(weights, table);
+  table.channels = static_cast<int>(std::min<std::int64_t>(weights.input_channels.value_or(3), kMaxChannels));
+  for (const auto arguments : {member(root, "train_args"), member(model, "args"), member(outer, "overrides")})
     if (const auto size = input_size(member(arguments, "imgsz"))) {
       std::tie(table.height, table.width) = *size;
       break;

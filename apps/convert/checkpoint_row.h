@@ -13,9 +13,6 @@ namespace cudet::convert {
 /// check_runnable() checks whether the runtime supports the arguments.
 ModelRow read_checkpoint_row(const TorchModule& module, TorchWeights& weights);
 
-/// Whether a class name means DySample. Accepts the names used in forks: "DySample", "DySample_UP", "Dysample".
-bool is_dysample(std::string_view kind);
-
 /// Returns why the runtime cannot run a module: "segmentation models are not supported".
 std::string why_unsupported(std::string_view kind);
 

@@ -1,7 +1,8 @@
 #include "apps/convert/conv_module.h"
 
-namespace cudet::convert {
+#include "apps/convert/activation.h"
 
+namespace cudet::convert {
 ConvInfo::Pair ConvInfo::same_padding() const {
   const auto half = [](std::int64_t k, std::int64_t d) { return (d * (k - 1) + 1) / 2; };
   return {half(kernel.first, dilation.first), half(kernel.second, dilation.second)};
@@ -10,7 +11,7 @@ ConvInfo::Pair ConvInfo::same_padding() const {
 ConvInfo read_conv2d(const TorchModule& module, TorchWeights& weights) {
   module.expect_kind("Conv2d");
   module.expect_children({});
-  module.expect_parameters({"weight", "bias"});
+  module.expect_parameters({"weight", "bias", "weight_orig", "weight_mask", "bias_orig", "bias_mask"});
   const auto mode = module.attribute("padding_mode");
   if (mode && mode->text() != "zeros") throw module.fault("only padding with zeros is supported");
   const auto pair = [&](const char* name, ConvInfo::Pair minimum) {
@@ -32,20 +33,19 @@ ConvInfo read_conv2d(const TorchModule& module, TorchWeights& weights) {
   if (conv.groups < 1 || conv.groups > conv.out || conv.out % conv.groups != 0)
     throw module.fault("its channels are not divisible by its groups");
   conv.in = shape[1] * conv.groups;
-  conv.biased = module.parameter("bias").has_value();
+  if (!weights.input_channels) weights.input_channels = conv.in;
+  conv.biased = weights.has(module, "bias");
   if (conv.biased) weights.take(module, "bias", {conv.out});
   return conv;
 }
 
-ConvInfo read_conv(const TorchModule& module, TorchWeights& weights) {
+ConvInfo read_conv(const TorchModule& module, TorchWeights& weights, bool activated) {
   if (module.kind() != "DWConv") module.expect_kind("Conv");
   module.expect_children({"conv", "bn", "act"});
   module.expect_parameters({});
   ConvInfo conv = read_conv2d(module.child("conv"), weights);
-  const std::string_view activation = module.child("act").kind();
-  if (activation != "SiLU" && activation != "Identity")
-    throw module.fault("activation " + std::string(activation) + " is not supported");
-  conv.activated = activation == "SiLU";
+  conv.activated = activated;
+  weights.activations.push_back({module.name(), activated, read_activation(module.child("act"))});
 
   const std::optional<TorchModule> bn = module.find("bn");
   if (!bn) {
@@ -53,19 +53,22 @@ ConvInfo read_conv(const TorchModule& module, TorchWeights& weights) {
     return conv;
   }
   if (conv.biased) throw module.fault("a convolution with a bias before batch norm is not supported");
-  bn->expect_kind("BatchNorm2d");
+  if (bn->kind() != "SyncBatchNorm") bn->expect_kind("BatchNorm2d");
   bn->expect_parameters({"weight", "bias", "running_mean", "running_var", "num_batches_tracked"});
   for (const char* name : {"weight", "bias", "running_mean", "running_var"}) weights.take(*bn, name, {conv.out});
   const auto eps = bn->attribute("eps");
-  if (!eps || !eps->number()) throw bn->fault("eps is missing");
-  if (weights.bn_eps.value_or(*eps->number()) != *eps->number())
-    throw bn->fault("its eps differs from that of the batch norms before it");
-  weights.bn_eps = eps->number();
+  if (!eps || !eps->number() || !(*eps->number() >= 0 && *eps->number() < 1)) throw bn->fault("eps is not from 0 to 1");
+  weights.bn_eps[bn->name() + ".running_var"] = *eps->number();
   return conv;
 }
 
-ConvInfo read_plain_conv(const TorchModule& module, TorchWeights& weights, std::int64_t k, std::int64_t groups) {
-  const ConvInfo conv = read_conv(module, weights);
+bool has_activation(const TorchModule& conv) {
+  return conv.child("act").kind() != "Identity";
+}
+
+ConvInfo read_plain_conv(const TorchModule& module, TorchWeights& weights, std::int64_t k, std::int64_t groups,
+                         bool activated) {
+  const ConvInfo conv = read_conv(module, weights, activated);
   const ConvInfo::Pair ones{1, 1};
   if (conv.kernel != ConvInfo::Pair(k, k) || conv.stride != ones || conv.dilation != ones ||
       conv.padding != conv.same_padding() || conv.groups != groups)

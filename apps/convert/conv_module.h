@@ -22,11 +22,16 @@ struct ConvInfo {
 /// Reads a torch.nn.Conv2d and adds its weight, and its bias if it has one, to `weights`.
 ConvInfo read_conv2d(const TorchModule& module, TorchWeights& weights);
 
-/// Reads Ultralytics' Conv: convolution, batch norm (may be folded into the convolution), SiLU or no activation.
-ConvInfo read_conv(const TorchModule& module, TorchWeights& weights);
+/// Reads Ultralytics' Conv: convolution, batch norm (may be folded into the convolution), activation. `activated`:
+/// whether its module has the network's activation there; TorchWeights records which one the checkpoint has.
+ConvInfo read_conv(const TorchModule& module, TorchWeights& weights, bool activated = true);
 
 /// The same, for a Conv whose settings the row fixes: kernel k × k, padding that keeps the size, stride 1. Throws Error
 /// if its settings differ.
-ConvInfo read_plain_conv(const TorchModule& module, TorchWeights& weights, std::int64_t k, std::int64_t groups = 1);
+ConvInfo read_plain_conv(const TorchModule& module, TorchWeights& weights, std::int64_t k, std::int64_t groups = 1,
+                         bool activated = true);
+
+/// Whether a Conv has an activation other than Identity.
+bool has_activation(const TorchModule& conv);
 
 }  // namespace cudet::convert

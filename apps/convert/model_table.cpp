@@ -53,7 +53,15 @@ std::string to_json(const ModelTable& table, const std::string& weights) {
     out += "},\n";
   }
   if (table.bn_eps != ModelTable().bn_eps) out += "  \"bn_eps\": " + text(table.bn_eps) + ",\n";
-  out += "  \"input\": {\"size\": [" + std::to_string(table.height) + ", " + std::to_string(table.width) + "]},\n";
+  if (table.activation != ModelTable().activation) out += "  \"activation\": " + text(to_text(table.activation)) + ",\n";
+  if (!table.activations.empty()) {
+    Json exceptions = Json::object();
+    for (const auto& [module, function] : table.activations) exceptions[module] = to_text(function);
+    out += "  \"activations\": " + text(exceptions) + ",\n";
+  }
+  out += "  \"input\": {\"size\": [" + std::to_string(table.height) + ", " + std::to_string(table.width) + "]";
+  if (table.channels != 3) out += ", \"channels\": " + std::to_string(table.channels);
+  out += "},\n";
   out += section("backbone", rows_to_json(table.backbone)) + ",\n" + section("head", rows_to_json(table.head));
   if (!weights.empty()) out += ",\n  \"weights\": " + text(weights);
   return out + "\n}\n";

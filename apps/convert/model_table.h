@@ -1,11 +1,14 @@
 // The network table that convert writes, and its JSON form.
 #pragma once
 #include <array>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "kernels/activation.h"
 
 namespace cudet::convert {
 
@@ -25,7 +28,9 @@ struct ModelTable {
   std::string scale;                                                  // used only if `scales` is not empty
   std::vector<std::pair<std::string, std::array<double, 3>>> scales;  // depth, width, maximum channels
   double bn_eps = 1e-3;
-  int height = 640, width = 640;
+  ActivationFunction activation{Activation::silu, 0};
+  std::map<std::string, ActivationFunction> activations;  // of Convs that have another one, by name
+  int height = 640, width = 640, channels = 3;            // of the input
   std::vector<ModelRow> backbone, head;
 };
 

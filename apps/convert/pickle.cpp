@@ -13,7 +13,16 @@ std::string_view last_part(std::string_view dotted) {
 }  // namespace
 
 Pickle::Pickle(std::vector<std::byte> bytes) : bytes_(std::move(bytes)) {
-  root_ = PickleReader(*this).run();
+  PickleReader reader(*this);
+  root_ = reader.run();
+  size_ = reader.position();
+}
+
+std::vector<PickleValue> Pickle::persistent_ids() const {
+  std::vector<PickleValue> ids;
+  for (const Node& node : nodes_)
+    if (node.kind == Kind::persistent) ids.push_back(PickleValue(this, node.arguments));
+  return ids;
 }
 
 const Pickle::Node& PickleValue::node() const {
@@ -85,13 +94,20 @@ std::optional<PickleValue> PickleValue::find(std::string_view text) const {
 bool PickleValue::is_object() const {
   return node().kind == Kind::object;
 }
+const Pickle::Node& PickleValue::callee() const {
+  const Pickle::Node& own = is_object() ? pickle_->nodes_[node().callee] : node();
+  if (own.kind != Kind::persistent) return own;
+  // torch before 1.6 stores a module's class as ("module", class, its source's file, its source).
+  const PickleValue id(pickle_, own.arguments);
+  return id.size() > 1 && id[0].text() == "module" ? id[1].node() : own;
+}
 std::string_view PickleValue::module() const {
-  const Pickle::Node& callee = is_object() ? pickle_->nodes_[node().callee] : node();
-  return callee.kind == Kind::global ? callee.module : std::string_view();
+  const Pickle::Node& function = callee();
+  return function.kind == Kind::global ? function.module : std::string_view();
 }
 std::string_view PickleValue::name() const {
-  const Pickle::Node& callee = is_object() ? pickle_->nodes_[node().callee] : node();
-  return callee.kind == Kind::global ? last_part(callee.text) : std::string_view();
+  const Pickle::Node& function = callee();
+  return function.kind == Kind::global ? last_part(function.text) : std::string_view();
 }
 PickleValue PickleValue::arguments() const {
   return {pickle_, is_object() ? node().arguments : index_};

@@ -20,6 +20,10 @@ class Pickle {
   Pickle& operator=(const Pickle&) = delete;
 
   PickleValue root() const;
+  /// Bytes up to the end of the pickle. More may follow it.
+  std::size_t size() const { return size_; }
+  /// The ids of all objects stored outside of the pickle.
+  std::vector<PickleValue> persistent_ids() const;
 
  private:
   friend class PickleValue;
@@ -38,6 +42,7 @@ class Pickle {
   std::vector<std::byte> bytes_;  // owns the memory of all texts
   std::vector<Node> nodes_;
   Index root_ = 0;
+  std::size_t size_ = 0;
 };
 
 /// A reference to a value of a pickle. Values can be shared and can contain themselves, so traversals need a bound. A
@@ -74,6 +79,7 @@ class PickleValue {
   using Kind = Pickle::Kind;
   PickleValue(const Pickle* pickle, Pickle::Index index) : pickle_(pickle), index_(index) {}
   const Pickle::Node& node() const;
+  const Pickle::Node& callee() const;  // the class or function of an object, or the value itself
   std::optional<PickleValue> state() const;
   const Pickle* pickle_;
   Pickle::Index index_;

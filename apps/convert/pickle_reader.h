@@ -14,6 +14,7 @@ class PickleReader {
  public:
   explicit PickleReader(Pickle& pickle) : pickle_(pickle) {}
   Pickle::Index run();  // the root; throws Error
+  std::size_t position() const { return at_; }  // after run(): the end of the pickle
 
  private:
   using Index = Pickle::Index;

@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <sstream>
 
+#include "apps/convert/storage_type.h"
 #include "kernels/error.h"
 
 namespace cudet::convert {
@@ -19,23 +21,13 @@ constexpr std::size_t kMaxDimensions = 8;
 constexpr int kMaxWrappers = 4;  // nested rebuild calls: a parameter of a tensor of a …
 
 constexpr std::string_view kZip = "PK\x03\x04";
-// Before torch 1.6, a file began with a separate pickle of the magic number 0x1950a86a20f9469cfc6c.
-constexpr std::string_view kOldTorch("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14);
+constexpr const char* kNotTorch = "not a checkpoint of torch.save (neither a zip archive nor the format of before torch 1.6)";
 
-void check_start(std::string_view start) {
-  if (start.substr(0, kOldTorch.size()) == kOldTorch)
-    throw Error("saved before torch 1.6: load it and save it again with a newer torch");
-  if (start.substr(0, kZip.size()) != kZip) throw Error("not a checkpoint of torch.save (not a zip archive)");
-}
-
-struct StorageType {
-  std::string_view name;
-  std::optional<Dtype> dtype;
-};
-constexpr StorageType kStorageTypes[] = {{"FloatStorage", Dtype::f32},     {"HalfStorage", Dtype::f16},
-                                         {"BFloat16Storage", Dtype::bf16}, {"DoubleStorage", Dtype::f64},
-                                         {"LongStorage", Dtype::i64},      {"IntStorage", Dtype::i32},
-                                         {"ByteStorage", Dtype::u8},       {"BoolStorage", Dtype::u8}};
+constexpr StorageType kStorageTypes[] = {
+    {"FloatStorage", 4, Dtype::f32}, {"HalfStorage", 2, Dtype::f16},  {"BFloat16Storage", 2, Dtype::bf16},
+    {"DoubleStorage", 8, Dtype::f64}, {"LongStorage", 8, Dtype::i64}, {"IntStorage", 4, Dtype::i32},
+    {"ByteStorage", 1, Dtype::u8},   {"BoolStorage", 1, Dtype::u8},   {"ShortStorage", 2, {}},
+    {"CharStorage", 1, {}},          {"ComplexFloatStorage", 8, {}},  {"ComplexDoubleStorage", 16, {}}};
 
 /// Returns the arguments of the _rebuild_tensor_v2 call inside a pickled tensor: storage, offset, sizes, strides.
 /// Returns nothing if the value is not a tensor.
@@ -85,22 +77,39 @@ bool is_contiguous(const std::vector<std::int64_t>& shape, const std::vector<std
 
 }  // namespace
 
+const StorageType* find_storage_type(std::string_view name) {
+  const auto known = std::find_if(std::begin(kStorageTypes), std::end(kStorageTypes),
+                                  [&](const StorageType& type) { return type.name == name; });
+  return known == std::end(kStorageTypes) ? nullptr : known;
+}
+
 TorchFile TorchFile::open(const std::string& path) {
   std::error_code ignored;  // opening the file reports the reason
   const auto status = std::filesystem::status(path, ignored);
   if (status.type() == std::filesystem::file_type::not_found) throw Error("no such file");
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) throw Error("not a regular file");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(std::string("cannot open: ") + std::strerror(errno));
+  auto file = std::make_unique<std::ifstream>(path, std::ios::binary);
+  if (!*file) throw Error(std::string("cannot open: ") + std::strerror(errno));
   char start[16];
-  file.read(start, sizeof start);
-  check_start({start, static_cast<std::size_t>(file.gcount())});
+  file->read(start, sizeof start);
+  const std::string_view first(start, static_cast<std::size_t>(file->gcount()));
+  file->clear();
+  if (LegacyFile::matches(first)) return TorchFile(std::make_unique<LegacyFile>(std::move(file)));
+  if (!first.starts_with(kZip)) throw Error(kNotTorch);
   return TorchFile(ZipArchive::open(path));
 }
 
 TorchFile TorchFile::parse(std::vector<std::byte> bytes) {
-  check_start({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  const std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (LegacyFile::matches(all))
+    return TorchFile(std::make_unique<LegacyFile>(std::make_unique<std::istringstream>(std::string(all))));
+  if (!all.starts_with(kZip)) throw Error(kNotTorch);
   return TorchFile(ZipArchive::parse(std::move(bytes)));
+}
+
+TorchFile::TorchFile(std::unique_ptr<LegacyFile> file) : legacy_(std::move(file)) {
+  pickle_ = legacy_->take_pickle();
+  stored_ = legacy_->stored();
 }
 
 TorchFile TorchFile::assemble(std::vector<std::byte> pickle, std::map<std::string, std::vector<std::byte>> storages) {
@@ -134,6 +143,7 @@ std::span<const std::byte> TorchFile::storage(std::string_view key) {
   const std::string name(key);
   const auto known = storages_.find(name);
   if (known != storages_.end()) return known->second;
+  if (legacy_) return storages_.emplace(name, legacy_->read(name)).first->second;
   if (!archive_) throw Error("storage " + name + " is missing");
   return storages_.emplace(name, archive_->read(folder_ + "data/" + name)).first->second;
 }
@@ -149,9 +159,9 @@ StoredTensor TorchFile::tensor(PickleValue value, const std::string& name) {
   const std::optional<PickleValue> id = (*arguments)[0].persistent();
   if (!id || id->size() < 5 || (*id)[0].text() != "storage" || !(*id)[2].text()) throw fail("has no valid storage");
   const std::string_view type = (*id)[1].name();
-  const auto known = std::find_if(std::begin(kStorageTypes), std::end(kStorageTypes),
-                                  [&](const StorageType& t) { return t.name == type; });
-  if (known == std::end(kStorageTypes)) throw fail("elements of type " + std::string(type) + " are not supported");
+  const StorageType* known = find_storage_type(type);
+  if (id->size() > 5 && !(*id)[5].none()) throw fail("is a view of another storage, which is not supported");
+  if (!known || !known->dtype) throw fail("elements of type " + std::string(type) + " are not supported");
 
   StoredTensor tensor{*known->dtype, (*arguments)[2].integers(), {}};
   const std::vector<std::int64_t> strides = (*arguments)[3].integers();
@@ -176,6 +186,11 @@ StoredTensor TorchFile::tensor(PickleValue value, const std::string& name) {
                                static_cast<std::size_t>(*needed) * size_of(tensor.dtype));
   const bool whole = is_contiguous(tensor.shape, strides);
   return whole && tensor.dtype != Dtype::f64 ? tensor : copy(tensor, strides);
+}
+
+StoredTensor TorchFile::own(const std::vector<std::int64_t>& shape, const std::vector<float>& values) {
+  const auto bytes = std::as_bytes(std::span(values));
+  return {Dtype::f32, shape, copies_.emplace_back(bytes.begin(), bytes.end())};
 }
 
 /// Copies the elements of strided memory in row-major order; converts f64 to f32.

@@ -10,13 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "apps/convert/legacy_file.h"
 #include "apps/convert/pickle.h"
 #include "apps/convert/zip_archive.h"
 #include "runtime/model/safetensors.h"
 
 namespace cudet::convert {
 
-/// A file of torch.save (version 1.6 or newer: a zip archive). Owns the memory of all tensors that it returns. Movable.
+/// A file of torch.save: a zip archive or, before version 1.6, a LegacyFile. Owns the memory of all tensors that it returns. Movable.
 /// Throws Error without a path.
 class TorchFile {
  public:
@@ -31,14 +32,18 @@ class TorchFile {
   /// Error if the tensor is not within its storage, or if all tensors returned so far exceed 2 GiB or a multiple of the
   /// file's size.
   StoredTensor tensor(PickleValue value, const std::string& name);
+  /// Returns a tensor of new f32 values, whose memory the file owns.
+  StoredTensor own(const std::vector<std::int64_t>& shape, const std::vector<float>& values);
 
  private:
   TorchFile() = default;
   explicit TorchFile(ZipArchive archive);
+  explicit TorchFile(std::unique_ptr<LegacyFile> file);
   std::span<const std::byte> storage(std::string_view key);
   StoredTensor copy(const StoredTensor& memory, const std::vector<std::int64_t>& strides);
 
   std::optional<ZipArchive> archive_;
+  std::unique_ptr<LegacyFile> legacy_;
   std::string folder_;  // folder in the archive; ends in "/" or is empty
   std::unique_ptr<Pickle> pickle_;
   std::map<std::string, std::vector<std::byte>> storages_;  // by key; those read so far

@@ -122,12 +122,26 @@ void TorchModule::expect_parameters(std::initializer_list<std::string_view> name
   }
 }
 
+bool TorchWeights::has(const TorchModule& module, const char* parameter) const {
+  return module.parameter(parameter) || module.parameter(std::string(parameter) + "_orig");
+}
+
+StoredTensor TorchWeights::find(const TorchModule& module, const std::string& parameter, const std::string& name) {
+  if (const auto found = module.parameter(parameter)) return file_.tensor(*found, name);
+  const auto original = module.parameter(parameter + "_orig"), mask = module.parameter(parameter + "_mask");
+  if (!original || !mask) throw module.fault(parameter + " is missing");
+  const StoredTensor plain = file_.tensor(*original, name + "_orig"), kept = file_.tensor(*mask, name + "_mask");
+  if (plain.shape != kept.shape) throw module.fault(parameter + "_mask has another shape than " + parameter + "_orig");
+  std::vector<float> values = plain.to_f32();
+  const std::vector<float> factors = kept.to_f32();
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] *= factors[i];
+  return file_.own(plain.shape, values);
+}
+
 const StoredTensor& TorchWeights::take(const TorchModule& module, const char* parameter,
                                        const std::vector<std::int64_t>& shape) {
-  const auto found = module.parameter(parameter);
-  if (!found) throw module.fault(std::string(parameter) + " is missing");
   const std::string name = module.name() + "." + parameter;
-  const StoredTensor tensor = file_.tensor(*found, name);
+  const StoredTensor tensor = find(module, parameter, name);
   if (tensor.dtype != Dtype::f32 && tensor.dtype != Dtype::f16 && tensor.dtype != Dtype::bf16)
     throw module.fault(std::string(parameter) + " does not contain floats");
   const bool fits = std::equal(shape.begin(), shape.end(), tensor.shape.begin(), tensor.shape.end(),

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apps/convert/torch_file.h"
+#include "kernels/activation.h"
 #include "kernels/error.h"
 
 namespace cudet::convert {
@@ -52,16 +53,30 @@ class TorchWeights {
  public:
   explicit TorchWeights(TorchFile& file) : file_(file) {}
 
-  /// Adds a parameter to `tensors`, under the name of the module, and returns it. Throws Error if it does not exist,
+  /// Adds a parameter to `tensors`, under the name of the module, and returns it. A parameter that torch.nn.utils.prune
+  /// split in NAME_orig and NAME_mask is their product. Throws Error if it does not exist,
   /// does not contain floats, has another shape than `shape` (0: any size), or contains values that are not finite.
   const StoredTensor& take(const TorchModule& module, const char* parameter, const std::vector<std::int64_t>& shape);
+  /// Whether a module has a parameter, or one with a pruning mask.
+  bool has(const TorchModule& module, const char* parameter) const;
   /// Returns the values of a buffer without adding it to `tensors`.
   std::vector<float> values(const TorchModule& module, const char* buffer);
 
+  /// The activation of a Conv, and whether its module activates it.
+  struct ConvActivation {
+    std::string name;
+    bool activated;
+    ActivationFunction function;
+  };
+
   std::map<std::string, StoredTensor> tensors;
-  std::optional<double> bn_eps;  // common to all batch norms so far
+  std::map<std::string, double> bn_eps;  // per batch norm, by the name of its running_var
+  std::vector<ConvActivation> activations;
+  std::optional<std::int64_t> input_channels;  // of the first convolution
 
  private:
+  StoredTensor find(const TorchModule& module, const std::string& parameter, const std::string& name);
+
   TorchFile& file_;
 };
 

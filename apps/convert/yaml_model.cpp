@@ -8,6 +8,7 @@
 #include <map>
 #include <string_view>
 
+#include "apps/convert/activation.h"
 #include "apps/convert/checkpoint_row.h"
 #include "apps/convert/yaml_limits.h"
 #include "kernels/error.h"
@@ -65,6 +66,14 @@ Json row_inputs(const YAML::Node& node) {
   return list;
 }
 
+/// Whether a class name means DySample. Forks call it DySample_UP, Dysample, Dy_Sample; only checkpoints show what it does.
+bool is_dysample(std::string_view kind) {
+  std::string letters;
+  for (const char c : kind)
+    if (c != '_') letters += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return letters.starts_with("dysample");
+}
+
 ModelRow read_row(const YAML::Node& node, int bins) {
   if (!node.IsSequence() || node.size() != 4) throw Error("a row must be [from, repeats, module, arguments]");
   ModelRow row{row_inputs(node[0]), as<int>(node[1]).value_or(0), node[2].Scalar(), Json::array()};
@@ -75,6 +84,9 @@ ModelRow read_row(const YAML::Node& node, int bins) {
   for (const YAML::Node& element : node[3]) row.arguments.push_back(argument(element));
   if (row.module == "nn.Upsample") row.module = "Upsample";
   if (is_dysample(row.module)) row.module = "DySample";
+  for (Json& value : row.arguments)
+    if (value.is_string() && value.get<std::string>().find("nn.") != std::string::npos && row.module != "Detect")
+      value = to_text(parse_torch_activation(value.get<std::string>()));
   if (!find_layer(row.module)) throw Error(why_unsupported(row.module));
   // Since Ultralytics 8.4, more arguments than [out, k] mean the SPPF of YOLO26: its first convolution has no
   // activation.
@@ -182,11 +194,10 @@ ModelTable interpret(const YAML::Node& root, const std::string& name, const Yaml
   if (!root.IsMap()) throw Error("is not the YAML of a network: expected a map with backbone and head");
   ModelTable table;
   const auto activation = root["activation"] ? as<std::string>(root["activation"]) : std::nullopt;
-  if (root["activation"] && !root["activation"].IsNull() &&
-      (!activation || activation->find("SiLU") == std::string::npos))
-    throw Error("activation " + activation.value_or("?") + " is not supported, expected SiLU");
+  if (activation) table.activation = parse_torch_activation(*activation);
   if (root["end2end"] && as<bool>(root["end2end"]).value_or(false)) throw Error("end2end heads are not supported");
-  if (root["ch"] && as<int>(root["ch"]) != 3) throw Error("only images with 3 channels (ch) are supported");
+  for (const char* key : {"ch", "channels"})
+    if (root[key]) table.channels = as<int>(root[key]).value_or(0);  // the runtime rejects 0
   const int bins = root["reg_max"] ? as<int>(root["reg_max"]).value_or(0) : 16;  // the runtime rejects 0
   const YAML::Node names = root["names"];
   table.classes = class_count(root, options.classes);

@@ -1,15 +1,14 @@
-// 2-D convolution with the operations that follow it in YOLOv8: bias, SiLU, residual.
+// 2-D convolution with the operations that follow it in YOLOv8: bias, activation, residual.
 #pragma once
+#include "kernels/activation.h"
 #include "kernels/step_info.h"
 #include "kernels/tensor.h"
 
 namespace cudet {
 
-enum class Activation : unsigned char { none, silu };
-
 /// y(i, v, u, k) = act(bias(k) + sum over r, s, c of weight(k, r, s, c) * x(i, v·stride.h − pad.h + r·dilation.h,
 ///                 u·stride.w − pad.w + s·dilation.w, k's group · C/groups + c)) + residual(i, v, u, k)
-/// with x = 0 outside of the image and act(t) = t or t·σ(t). Equals torch.nn.Conv2d with zero padding.
+/// with x = 0 outside of the image; act is one of activation.h. Equals torch.nn.Conv2d with zero padding.
 struct Conv2d {
   static constexpr const char* kName = "conv2d";
   Tensor x;  // N, H, W, C
@@ -22,6 +21,9 @@ struct Conv2d {
   int groups;                            // divides C and K; group g of y's channels reads group g of x's
   Activation activation;
   bool add;
+  float slope;  // of leaky_relu
+
+  ActivationFunction function() const { return {activation, slope}; }
 };
 
 void run_reference(const Conv2d&, const Memory&);  // f32, summed in double

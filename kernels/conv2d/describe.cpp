@@ -15,7 +15,7 @@ StepInfo describe(const Conv2d& op) {
   add_optional(info.attributes, "p", op.pad, 0);
   add_optional(info.attributes, "d", op.dilation, 1);
   add_optional(info.attributes, "g", op.groups, 1);
-  if (op.activation == Activation::silu) add_word(info.attributes, "silu");
+  if (op.activation != Activation::none) add_word(info.attributes, to_text(op.function()));
   if (op.add) add_word(info.attributes, "add");
   info.inputs = {op.x};
   if (op.add) info.inputs.push_back(op.residual);
@@ -52,7 +52,12 @@ void parse_shape(ShapeParser& shape, Conv2d& op) {
   op.pad = shape.take_pair("p", "the padding", 0, 0);
   op.dilation = shape.take_pair("d", "the dilation", 1, 1);
   op.groups = shape.take_number("g", "groups", 1, 1);
-  op.activation = shape.take_flag("silu") ? Activation::silu : Activation::none;
+  for (Activation kind : kActivations)
+    if (shape.take_flag(activation_name(kind))) op.activation = kind;
+  if (const std::string_view word = shape.take_starting("leaky_relu("); !word.empty()) {
+    const ActivationFunction leaky = parse_function(word);
+    op.activation = leaky.kind, op.slope = leaky.slope;
+  }
   op.add = shape.take_flag("add");
   lay_out(shape, channels, op);
 }

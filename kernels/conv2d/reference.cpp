@@ -1,4 +1,3 @@
-#include <cmath>
 
 #include "kernels/conv2d/conv2d.h"
 
@@ -24,7 +23,7 @@ void run_reference(const Conv2d& op, const Memory& memory) {
               const std::size_t tap = ((static_cast<std::size_t>(k) * op.kernel.h + r) * op.kernel.w + s) * c_per_group;
               for (int c = 0; c < c_per_group; ++c) sum += static_cast<double>(weight[tap + c]) * x[pixel + c];
             }
-          if (op.activation == Activation::silu) sum /= 1 + std::exp(-sum);
+          sum = activate(op.function(), sum);
           if (op.add) sum += arena_data<float>(memory, op.residual)[op.residual.pixel(i, v, u) + k];
           y[op.y.pixel(i, v, u) + k] = static_cast<float>(sum);
         }

@@ -1,4 +1,3 @@
-#include <cmath>
 
 #include "kernels/conv2d_int8/conv2d_int8.h"
 
@@ -33,7 +32,7 @@ void run_reference(const Conv2dInt8& op, const Memory& memory) {
       for (int u = 0; u < conv.y.w; ++u)
         for (int k = 0; k < conv.y.c; ++k) {
           double value = sum(op, memory, i, v, u, k);
-          if (conv.activation == Activation::silu) value /= 1 + std::exp(-value);
+          value = activate(conv.function(), value);
           if (conv.add)
             value += dequantize(arena_data<std::uint8_t>(memory, conv.residual)[conv.residual.pixel(i, v, u) + k],
                                 op.residual);

@@ -157,7 +157,8 @@ class Lowering {
     Conv2d step = describe_conv(graph_, op);
     step.x = x();
     step.y = y();
-    step.activation = op.activation;
+    step.activation = op.activation.kind;
+    step.slope = op.activation.slope;
     step.add = op.add;
     if (op.add) step.residual = x(1);
     const int c = step.x.c / op.groups;
@@ -196,7 +197,7 @@ class Lowering {
   std::optional<Step> lower(const ConcatOp&) const { return {}; }
   // optimise() fuses these into convolutions.
   std::optional<Step> lower(const BatchNormOp&) const { return not_fused(); }
-  std::optional<Step> lower(const SiluOp&) const { return not_fused(); }
+  std::optional<Step> lower(const ActivationOp&) const { return not_fused(); }
   std::optional<Step> lower(const AddOp&) const { return not_fused(); }
   std::optional<Step> not_fused() const { throw Error(node_->name + ": the graph was not optimised"); }
 

@@ -88,8 +88,9 @@ void fold_batch_norm(Graph& graph) {
 }
 
 void fuse_activation(Graph& graph) {
-  absorb<SiluOp>(graph,
-                 [](Node& conv, const SiluOp&, ValueId) { std::get<ConvOp>(conv.op).activation = Activation::silu; });
+  absorb<ActivationOp>(graph, [](Node& conv, const ActivationOp& activation, ValueId) {
+    std::get<ConvOp>(conv.op).activation = activation.function;
+  });
 }
 
 void fuse_residual(Graph& graph) {

@@ -31,7 +31,7 @@ struct Rules {
   OperandRule operator()(const ConcatOp&) const { return {OperandRule::Output::like_first_input}; }
   // Fused into convolutions by optimise().
   OperandRule operator()(const BatchNormOp&) const { return fused(); }
-  OperandRule operator()(const SiluOp&) const { return fused(); }
+  OperandRule operator()(const ActivationOp&) const { return fused(); }
   OperandRule operator()(const AddOp&) const { return fused(); }
 
  private:

@@ -165,6 +165,28 @@ Size read_input(const Json& json) {
   return {whole(size[0], "the input's height", 1, kMaxInput), whole(size[1], "the input's width", 1, kMaxInput)};
 }
 
+/// The number of channels of the network's input.
+int read_channels(const Json& json) {
+  if (!json.contains("input") || !json["input"].is_object() || !json["input"].contains("channels")) return 3;
+  return whole(json["input"]["channels"], "the input's channels", 1, kMaxInputChannels);
+}
+
+ActivationFunction read_function(const Json& json, const std::string& what) {
+  if (!json.is_string()) throw Error(what + " must be a string");
+  return parse_function(json.get<std::string>());
+}
+
+Activations read_activations(const Json& json) {
+  Activations activations;
+  if (json.contains("activation")) activations.standard = read_function(json["activation"], "\"activation\"");
+  if (!json.contains("activations")) return activations;
+  const Json& exceptions = json["activations"];
+  if (!exceptions.is_object()) throw Error("\"activations\" must be an object");
+  for (const auto& [module, function] : exceptions.items())
+    activations.exceptions.emplace(module, read_function(function, "the activation of " + module));
+  return activations;
+}
+
 Description interpret(const Json& json, const std::string& path, const std::string& scale) {
   if (!json.is_object()) throw Error("must be a JSON object");
   if (member(json, "format") != "cudet-model") throw Error("\"format\" must be \"cudet-model\"");
@@ -178,7 +200,9 @@ Description interpret(const Json& json, const std::string& path, const std::stri
   const Json eps = json.value("bn_eps", Json(1e-3));
   d.bn_eps = eps.is_number() ? eps.get<double>() : -1;
   if (!(d.bn_eps >= 0 && d.bn_eps < 1)) throw Error("\"bn_eps\" must be a number from 0 to 1");
+  d.activations = read_activations(json);
   d.input = read_input(json);
+  d.channels = read_channels(json);
   add_rows(json, "backbone", classes, d.rows);
   add_rows(json, "head", classes, d.rows);
   if (json.contains("weights")) {

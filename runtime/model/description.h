@@ -25,7 +25,9 @@ struct Description {
   std::string scale;               // empty: channels and repeats are not scaled
   Scaling scaling;
   double bn_eps;
+  Activations activations;
   Size input;
+  int channels = 3;  // of the input
   std::vector<TableRow> rows;
   std::string weights;  // path, relative to the description's folder; empty if it names none
 };

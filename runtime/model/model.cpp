@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <new>
 #include <set>
 
@@ -20,6 +21,13 @@ std::string text(const std::vector<std::int64_t>& shape) {
   return out + "]";
 }
 
+/// Returns the shape as ints; empty if a side does not fit.
+std::vector<int> to_ints(const std::vector<std::int64_t>& shape) {
+  for (const std::int64_t side : shape)
+    if (side < 0 || side > std::numeric_limits<int>::max()) return {};
+  return {shape.begin(), shape.end()};
+}
+
 /// Weights of a safetensors file, which stays open while a graph refers to its values. Scales 8-bit weights. Records
 /// which tensors were used.
 class FileWeights final : public WeightSource {
@@ -27,6 +35,10 @@ class FileWeights final : public WeightSource {
   explicit FileWeights(const std::string& path) : file_(std::make_shared<const SafetensorsFile>(path)) {}
 
   bool has(const std::string& name) const override { return file_->find(name) != nullptr; }
+  std::vector<int> shape(const std::string& name) const override {
+    const SafetensorsHeader::Entry* tensor = file_->find(name);
+    return tensor ? to_ints(tensor->shape) : std::vector<int>();
+  }
   Values values(const std::string& name, const std::vector<int>& shape) const override {
     const SafetensorsHeader::Entry& tensor = find(name);
     if (const std::vector<std::int64_t> wanted(shape.begin(), shape.end()); tensor.shape != wanted)
@@ -83,6 +95,7 @@ void add_row(const Description& description, const TableRow& row, const WeightSo
                        description.scaling,
                        static_cast<int>(description.names.size()),
                        description.bn_eps,
+                       description.activations,
                        index,
                        "model." + std::to_string(index),
                        {},
@@ -147,7 +160,7 @@ auto with_memory(const std::string& what, const Body& body) {
 
 Graph build_graph(const Description& description, const WeightSource& weights) {
   Graph graph;
-  graph.add_value(3);
+  graph.add_value(description.channels);
   for (const TableRow& row : description.rows) {
     try {
       graph.rows.push_back({row.label, kNone});

@@ -19,6 +19,7 @@ class GoldenWeights final : public WeightSource {
  public:
   explicit GoldenWeights(const Safetensors& file) : file_(file) {}
   bool has(const std::string& name) const override { return file_.find(name) != nullptr; }
+  std::vector<int> shape(const std::string&) const override { return {}; }
   Values values(const std::string& name, const std::vector<int>&) const override {
     return [tensor = file_.find(name)](std::span<float> out) { to_f32(tensor->dtype, tensor->data.data(), out); };
   }

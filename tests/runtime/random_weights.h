@@ -13,6 +13,7 @@ class RandomWeights final : public WeightSource {
   explicit RandomWeights(unsigned seed) : seed_(seed) {}
 
   bool has(const std::string&) const override { return false; }
+  std::vector<int> shape(const std::string&) const override { return {}; }
   Values values(const std::string& name, const std::vector<int>& shape) const override {
     const std::size_t size = element_count(shape);
     const bool score_bias = name.find(".cv3.") != std::string::npos && name.ends_with(".2.bias");

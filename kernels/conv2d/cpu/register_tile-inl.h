@@ -117,9 +117,12 @@ HWY_INLINE void accumulate(const float* const (&x)[kM], const float* weight, std
 
 template <int kN>
 HWY_INLINE void activate(const Conv2d& op, Floats (&sums)[kN]) {
-  if (op.activation != Activation::silu) return;
-  HWY_UNROLL(16)
-  for (int n = 0; n < kN; ++n) sums[n] = silu(kFloats, sums[n]);
+  if (op.activation == Activation::silu) {
+    HWY_UNROLL(16)
+    for (int n = 0; n < kN; ++n) sums[n] = silu(kFloats, sums[n]);
+  } else if (op.activation != Activation::none) {
+    activate_vectors(kFloats, op.function(), sums, kN);
+  }
 }
 
 // y = sums + residual, for kVs vectors of one output pixel; only the first `channels` channels exist.

@@ -1,6 +1,7 @@
 // The convolution's kernel: it computes the sums of a tile (tile.cuh), exchanges the sums of blocks that share a tile,
 // and runs the epilogue: activation, residual, store.
 #pragma once
+#include "kernels/activation.cuh"
 #include "kernels/conv2d/cuda/tile.cuh"
 #include "kernels/vector.cuh"
 
@@ -69,6 +70,8 @@ class Conv2dEpilogue {
     if (op_.activation == Activation::silu) {
 #pragma unroll
       for (float& v : value) v = __fdividef(v, 1.0f + __expf(-v));
+    } else if (op_.activation != Activation::none) {
+      activate(op_.activation, op_.slope, value);
     }
     const bool whole = n + kCount <= channels_;
     if (op_.add) {

@@ -82,12 +82,12 @@ HWY_INLINE Floats rough_silu(Floats x) {
 
 // The operations after the sums: activation, residual, quantisation.
 struct Epilogue {
-  Activation activation;
+  ActivationFunction activation;
   bool add, bytes;  // residual; y is u8
   Floats residual_scale, residual_zero, scale, zero;
 
   explicit Epilogue(const Conv2dInt8& op)
-      : activation(op.conv.activation),
+      : activation(op.conv.function()),
         add(op.conv.add),
         bytes(op.conv.y.type == Type::u8),
         residual_scale(hn::Set(kFloats, op.residual.scale)),
@@ -97,7 +97,7 @@ struct Epilogue {
 
   /// Whether the activation is SiLU and the result 8-bit. This is true for all but a few of a quantised network's
   /// convolutions; store_usual handles them without a branch for each vector.
-  bool usual() const { return activation == Activation::silu && bytes; }
+  bool usual() const { return activation.kind == Activation::silu && bytes; }
 
   HWY_INLINE Floats added(Floats value, const std::uint8_t* residual) const {
     const Floats q = hn::ConvertTo(kFloats, hn::PromoteTo(kInts, hn::LoadU(kBytes, residual)));
@@ -126,7 +126,10 @@ HWY_INLINE void store_usual(const Epilogue& end, Floats value, const std::uint8_
 // y and residual point to the first channel's element, of the tensor's type.
 HWY_INLINE void store_vector(const Epilogue& end, Floats value, const std::uint8_t* residual, std::byte* y,
                              int channels) {
-  if (end.activation == Activation::silu) value = end.bytes ? rough_silu(value) : silu(kFloats, value);
+  if (end.activation.kind != Activation::silu)
+    activate_vectors(kFloats, end.activation, &value, 1);
+  else
+    value = end.bytes ? rough_silu(value) : silu(kFloats, value);
   const std::size_t count = static_cast<std::size_t>(std::min(channels, kLanes));
   if (end.add) {
     HWY_ALIGN std::uint8_t vector[kLanes] = {};
