@@ -405,6 +405,12 @@ $D/libcudet.so: $(LIBRARY) $O/flags $O/sources
 	$Q$(LINK) -shared -Wl,-soname,$(SONAME) $(filter %.o,$^) -o $@ $(LDLIBS) $(HIGHWAY_LIBS) $(CUDA_LIBS)
 
 $(foreach P,$(PROGRAMS:$D/%=%),$(eval $D/$P: $(filter $O/apps/$P/%,$(APPS))))
+# Only convert needs yaml-cpp. Static programs read no checkpoints, because libzip has many static dependencies.
+ifeq ($(STATIC),yes)
+$O/apps/checkpoint/load_model.o: OWN_FLAGS += -DCUDET_NO_CHECKPOINTS
+else
+$(PROGRAMS): LIBS := -lzip
+endif
 $D/convert $D/tests $D/tests-of-cuda $(FUZZERS): LIBS := -lzip -lyaml-cpp
 $(PROGRAMS): $O/libapps.a $(LIBCUDET) $D/configuration
 $D/tests: $(filter-out $(MAINS),$(APPS)) $(TESTS) $(LIBCUDET)

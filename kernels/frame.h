@@ -5,11 +5,12 @@
 
 namespace cudet {
 
-/// The order of the 8-bit channels of a pixel. Alpha is ignored; grey means equal red, green and blue.
+/// The order of the 8-bit channels of a pixel. Alpha is ignored; grey means equal red, green and blue, or the only channel
+/// of a network that has one. interleaved: the channels of the network's input, in its order.
 /// nv12: luma, one byte per pixel, and in a separate plane a pair Cb, Cr for every 2x2 pixels (BT.601, 16..235).
-enum class PixelFormat : unsigned char { rgb, bgr, rgba, bgra, grey, nv12 };
+enum class PixelFormat : unsigned char { rgb, bgr, rgba, bgra, grey, nv12, interleaved };
 
-/// Channels per pixel, one byte each; for nv12, those of the luma plane.
+/// Channels per pixel, one byte each; for nv12, those of the luma plane. Not for interleaved.
 constexpr int channels(PixelFormat format) {
   switch (format) {
     case PixelFormat::grey:
@@ -27,12 +28,18 @@ constexpr int channels(PixelFormat format) {
 struct Frame {
   const std::uint8_t* data;
   int width, height;      // pixels
-  std::ptrdiff_t stride;  // bytes from one row to the next, at least width * channels(format); negative: bottom up
+  std::ptrdiff_t stride;  // bytes from one row to the next, at least width * channels; negative: bottom up
   PixelFormat format;
   /// nv12: the pairs, (width + 1) / 2 per row; row y / 2 starts at `chroma + y / 2 * stride`. Null means data + height
   /// * stride, which a negative stride does not allow.
   const std::uint8_t* chroma = nullptr;
   bool on_device = false;  // the pointers refer to the CUDA device's memory
+  int count = 0;           // interleaved: channels per pixel
 };
+
+/// Channels per pixel, one byte each; for nv12, those of the luma plane.
+constexpr int channels(const Frame& frame) {
+  return frame.format == PixelFormat::interleaved ? frame.count : channels(frame.format);
+}
 
 }  // namespace cudet

@@ -38,6 +38,7 @@ class CUDET_API Model {
   const std::string& weights_path() const;        ///< of the weights file
   const std::vector<std::string>& names() const;  ///< of the classes, by index
   Size input_size() const;                        ///< the model's default
+  int channels() const;                           ///< of the input: 3 for RGB
   int stride() const;                             ///< input sizes are multiples of it, pixels
   bool quantized() const;                         ///< whether it can run in int8
 
@@ -111,7 +112,7 @@ struct Result {
 struct RawOutput {
   Size input;                 ///< of the network
   int channels, anchors;      ///< 4 + classes; anchor points
-  std::vector<float> pixels;  ///< height, width, 3: the letterboxed image, RGB in 0..1
+  std::vector<float> pixels;  ///< height, width, channels: the letterboxed image in 0..1
   std::vector<float> values;  ///< channels, anchors: cx, cy, w, h in pixels of the input, then class scores
 };
 

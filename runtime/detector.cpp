@@ -13,23 +13,36 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 
-void check_frame(const Frame& frame, Device device) {
+/// Checks that the network of an input with that many channels can read the frame's.
+void check_channels(const Frame& frame, int wanted) {
+  const bool colour = frame.format != PixelFormat::interleaved;
+  if (wanted == 3 ? colour || frame.count == 3 : channels(frame) == wanted && frame.format != PixelFormat::nv12 &&
+                                                     (!colour || frame.format == PixelFormat::grey))
+    return;
+  throw Error("a frame of " + std::to_string(channels(frame)) + " channels" +
+              (colour && channels(frame) == wanted ? " in the order of a colour format" : "") +
+              ": the network's input has " + std::to_string(wanted) +
+              (wanted == 1 ? ", give a grey frame" : wanted == 3 ? "" : ", give an interleaved frame"));
+}
+
+void check_frame(const Frame& frame, Device device, int wanted) {
   if (!frame.data) throw Error("a frame without data");
   if (frame.width < 1 || frame.height < 1)
     throw Error("a frame of " + std::to_string(frame.width) + "x" + std::to_string(frame.height) + " pixels");
-  if (frame.format > PixelFormat::nv12) throw Error("a frame with an unknown pixel format");
+  if (frame.format > PixelFormat::interleaved) throw Error("a frame with an unknown pixel format");
+  check_channels(frame, wanted);
   const bool planar = frame.format == PixelFormat::nv12;
-  const std::ptrdiff_t width = frame.width, row = planar ? (width + 1) / 2 * 2 : width * channels(frame.format);
+  const std::ptrdiff_t width = frame.width, row = planar ? (width + 1) / 2 * 2 : width * channels(frame);
   if (frame.stride > -row && frame.stride < row) throw Error("a frame whose row stride is smaller than a row");
   if (planar && frame.stride < 0 && !frame.chroma) throw Error("a bottom-up NV12 frame needs a pointer to its chroma");
   if (frame.on_device && device == Device::cpu)
     throw Error("a frame is on the CUDA device, but the network runs on the CPU");
 }
 
-void check_frames(std::span<const Frame> frames, Device device) {
+void check_frames(std::span<const Frame> frames, Device device, int channels) {
   for (std::size_t i = 0; i < frames.size(); ++i) {
     try {
-      check_frame(frames[i], device);
+      check_frame(frames[i], device, channels);
     } catch (const Error& error) {
       throw Error((frames.size() > 1 ? "frame " + std::to_string(i) + ": " : "") + error.what());
     }
@@ -112,7 +125,7 @@ struct Detector::Impl {
 
   void check(std::span<const Frame> frames, const DetectOptions& options) const {
     check_options(options, static_cast<int>(model.names().size()));
-    check_frames(frames, engine->device());
+    check_frames(frames, engine->device(), model.channels());
   }
 
   // The two halves of detect(). The caller holds the lock.

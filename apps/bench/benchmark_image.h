@@ -8,18 +8,20 @@
 
 namespace cudet::bench {
 
-/// 810 x 1080 RGB pixels (width x height): a shaded background with 60 overlapping boxes, discs and patches of bars, as
+/// 810 x 1080 pixels (width x height): a shaded background with 60 overlapping boxes, discs and patches of bars, as
 /// in barcodes, with noise added. Networks find a few objects in it or none. Their amount of computation does not
 /// depend on that, and NMS takes a small share of the time either way.
 class BenchmarkImage {
  public:
-  BenchmarkImage();
+  /// channels: 3 for RGB, or another number as the network has.
+  explicit BenchmarkImage(int channels);
   /// Points to the pixels of this object.
-  Frame frame() const { return {pixels_.data(), kWidth, kHeight, kWidth * 3, PixelFormat::rgb}; }
+  Frame frame() const;
 
  private:
   static constexpr int kWidth = 810, kHeight = 1080;
-  std::vector<std::uint8_t> pixels_;  // height, width, 3
+  int channels_;
+  std::vector<std::uint8_t> pixels_;  // height, width, channels
 };
 
 }  // namespace cudet::bench

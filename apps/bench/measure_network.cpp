@@ -6,6 +6,7 @@
 #include "apps/bench/machine/clock.h"
 #include "apps/bench/machine/process_info.h"
 #include "apps/bench/report/sample_statistics.h"
+#include "apps/checkpoint/load_model.h"
 #include "runtime/compile/lowering.h"
 #include "runtime/model/model.h"
 
@@ -25,20 +26,21 @@ double count_gflop(const Model& model, Size input, int batch) {
 
 Started start_network(const std::string& path, DetectorOptions options, int batch) {
   const double age = process_age_ms();
-  const BenchmarkImage image;  // drawn after `age` was taken, so first_ms does not include it
   const double before = resident_memory_mb();
   const auto now = Clock::now();
   options.fit = Fit::whole;
-  Model model = Model::load(path);
+  Model model = load_model(path);
   Detector detector(model, options);
   const double load = milliseconds_since(now);
+  const BenchmarkImage image(model.channels());
+  const auto drawn = Clock::now();
   detector.detect(std::vector<Frame>(static_cast<std::size_t>(batch), image.frame()));
-  const double first = milliseconds_since(now);
-  return {std::move(model), std::move(detector), load, age + first, first - load, before};
+  const double first = milliseconds_since(drawn);  // without the time to draw the image
+  return {std::move(model), std::move(detector), load, age + load + first, first, before};
 }
 
 Network measure_network(Started& started, int batch, int warmup, int runs) {
-  const BenchmarkImage image;
+  const BenchmarkImage image(started.model.channels());
   const std::vector<Frame> frames(static_cast<std::size_t>(batch), image.frame());
   std::vector<double> network, end_to_end;
   for (int run = -warmup; run < runs; ++run) {

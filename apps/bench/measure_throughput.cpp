@@ -48,7 +48,7 @@ std::vector<int> batch_sizes(int batch) {
 std::vector<Throughput> measure_throughput(const Model& model, DetectorOptions options, std::span<const int> batches,
                                            std::span<const int> threads, int warmup, int runs) {
   options.fit = Fit::whole;
-  const BenchmarkImage image;
+  const BenchmarkImage image(model.channels());
   std::vector<Throughput> results;
   for (const int count : threads) {
     options.threads = count;

@@ -32,7 +32,7 @@ std::vector<Measurement> measure_steps(const Model& model, Precision precision, 
   CpuSession session(model, {precision == Precision::int8 ? Type::u8 : Type::f32, threads});
   const Extent size{round_up(input.height, model.stride()), round_up(input.width, model.stride())};
   const Program& program = session.program(batch, size);
-  const BenchmarkImage image;
+  const BenchmarkImage image(model.channels());
   const Frame frame = image.frame();
   const LetterboxFit fit = letterbox_fit(frame.width, frame.height, size);
 

@@ -9,8 +9,9 @@
 
 #include "apps/cli/explain.h"
 #include "apps/cli/size.h"
-#include "apps/convert/check_runnable.h"
-#include "apps/convert/checkpoint.h"
+#include "apps/checkpoint/check_runnable.h"
+#include "apps/checkpoint/checkpoint.h"
+#include "apps/checkpoint/load_model.h"
 #include "apps/convert/int8.h"
 #include "apps/convert/yaml_model.h"
 #include "apps/files/atomic_file.h"
@@ -72,19 +73,13 @@ Conversion read_pt(const Options& options) {
 Conversion convert(const Options& options) {
   const std::string extension = lower_extension(options.input);
   const bool yaml = extension == ".yaml" || extension == ".yml";
-  if (!yaml && extension != ".pt" && extension != ".pth")
+  if (!yaml && !is_checkpoint(options.input))
     throw Error(options.input + ": expected a .pt or .yaml file, or a .json file with --int8 FOLDER");
   Conversion result = yaml ? read_yaml(options) : read_pt(options);
   ModelTable& table = result.table;
   if (options.size) table.height = options.size->height, table.width = options.size->width;
   const int stride = check_runnable(table, result.checkpoint ? &result.checkpoint->weights : nullptr, options.input);
-  for (int* side : {&table.height, &table.width}) {
-    *side = round_up(*side, stride);
-    if (*side > kMaxInput)
-      throw Error(options.input + ": the input size rounded up to the stride of " + std::to_string(stride) +
-                  " pixels is " + std::to_string(*side) + ", more than " + std::to_string(kMaxInput) +
-                  ": give a smaller --imgsz");
-  }
+  with_path(options.input, [&] { round_input(table, stride); });
   return result;
 }
 

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "apps/convert/model_table.h"
+#include "apps/checkpoint/model_table.h"
 #include "apps/files/atomic_file.h"
 #include "apps/files/image_files.h"
 #include "apps/files/write_safetensors.h"

@@ -8,8 +8,8 @@
 #include <map>
 #include <string_view>
 
-#include "apps/convert/activation.h"
-#include "apps/convert/checkpoint_row.h"
+#include "apps/checkpoint/activation.h"
+#include "apps/checkpoint/checkpoint_row.h"
 #include "apps/convert/yaml_limits.h"
 #include "kernels/error.h"
 #include "layers/layer.h"

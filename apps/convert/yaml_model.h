@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "apps/convert/model_table.h"
+#include "apps/checkpoint/model_table.h"
 
 namespace cudet::convert {
 

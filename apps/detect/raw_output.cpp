@@ -26,7 +26,7 @@ std::string entry(const std::string& name, const char* type, const std::vector<s
 std::size_t max_entry_bytes(const Source& source) {
   constexpr std::size_t kLongest = 1'000'000'000'000'000;  // has as many digits as any number that can occur
   return entry(source.stem + ".output0", "F32", {kLongest, kLongest}, kLongest, kLongest).size() +
-         entry(source.stem + ".input_u8", "U8", {kLongest, kLongest, 3}, kLongest, kLongest).size() + 2;
+         entry(source.stem + ".input_u8", "U8", {kLongest, kLongest, kLongest}, kLongest, kLongest).size() + 2;
 }
 
 }  // namespace
@@ -49,10 +49,12 @@ void RawOutputFile::add(const Finished& finished) {
 
   const auto size = [](int n) { return static_cast<std::size_t>(n); };
   const std::size_t middle = first + values.size(), last = first + bytes.size();
+  const std::size_t pixels = size(raw.input.height) * size(raw.input.width);
   header_ += header_.empty() ? "{" : ",";
   header_ +=
       entry(finished.source.stem + ".output0", "F32", {size(raw.channels), size(raw.anchors)}, first, middle) + "," +
-      entry(finished.source.stem + ".input_u8", "U8", {size(raw.input.height), size(raw.input.width), 3}, middle, last);
+      entry(finished.source.stem + ".input_u8", "U8", {size(raw.input.height), size(raw.input.width), raw.pixels.size() / pixels},
+            middle, last);
 }
 
 void RawOutputFile::finish() {

@@ -8,6 +8,7 @@
 #include <new>
 #include <utility>
 
+#include "apps/checkpoint/load_model.h"
 #include "apps/cli/isa.h"
 #include "apps/detect/console.h"
 #include "apps/detect/format.h"
@@ -241,7 +242,7 @@ int run(const Options& options) {
   const bool piped = options.json == "-" || options.coco == "-" || options.csv == "-";
   Console console(!options.quiet && !piped, !options.quiet, sources.images.size());
   report_problems(sources, console);
-  const Model model = Model::load(options.model, options.weights);
+  const Model model = load_model(options.model, options.weights);
   refuse_overwriting(options, sources, model.weights_path());
   DetectOptions detect = options.detect;
   if (!options.classes.empty()) detect.classes = parse_classes(options.classes, model.names());

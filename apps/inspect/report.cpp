@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "apps/checkpoint/load_model.h"
+#include "apps/checkpoint/read_model.h"
 #include "runtime/compile/lowering.h"
 #include "runtime/compile/packing.h"
 #include "runtime/compile/passes.h"
@@ -89,13 +91,24 @@ std::map<std::string, int> count_operators(const Program& program) {
   return count;
 }
 
+/// Reads a model's description and builds its graph without values.
+Graph read_graph(const std::string& path, const std::string& scale, Description& description) {
+  if (!is_checkpoint(path)) {
+    description = read_description(path, scale);
+    return build_graph(description, *weight_shapes(description));
+  }
+  if (!scale.empty()) throw Error(path + ": --scale applies to descriptions only");
+  convert::CheckpointModel model = convert::read_model(path);
+  description = std::move(model.description);
+  return build_graph(description, *model.weights);
+}
+
 }  // namespace
 
 Report make_report(const std::string& path, const std::string& scale, int batch, Extent input) {
   Report report{};
-  report.description = read_description(path, scale);
   report.batch = batch;
-  Graph graph = build_graph(report.description, NoWeights());
+  Graph graph = read_graph(path, scale, report.description);
   if (input.h == 0) input = {report.description.input.height, report.description.input.width};
   report.input = {round_up(input.h, graph.stride), round_up(input.w, graph.stride)};
   report.rows = count_rows(graph, report.input);

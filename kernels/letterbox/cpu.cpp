@@ -49,7 +49,7 @@ inline float round_even(float x) {
 
 // Computes taps() of every column, in a form that vectorises.
 void find_columns(const Letterbox& op, int start, int count, Columns& columns) {
-  const int size = op.frame.width, bytes = channels(op.frame.format);
+  const int size = op.frame.width, bytes = channels(op.frame);
   const double step = tap_step(op.fit.width, size);
   columns.count = count;
   for (int c = 0; c < count; ++c) {
@@ -117,9 +117,9 @@ void load_pixels_nv12(const Columns& columns, const Rows& rows, Pixels& pixels) 
   }
 }
 
-void load_pixels(PixelFormat format, const Columns& columns, const Rows& rows, Pixels& pixels) {
-  if (format == PixelFormat::nv12) return load_pixels_nv12(columns, rows, pixels);
-  switch (channels(format)) {
+void load_pixels(const Frame& frame, const Columns& columns, const Rows& rows, Pixels& pixels) {
+  if (frame.format == PixelFormat::nv12) return load_pixels_nv12(columns, rows, pixels);
+  switch (channels(frame)) {
     case 1:
       return load_pixels<1, 1>(columns, rows, pixels);
     case 3:
@@ -181,7 +181,7 @@ void resize_to(const Letterbox& op, T* y, int first, int last) {
     find_columns(op, start, std::min(kChunk, op.fit.width - start), columns);
     for (int v = first; v < last; ++v) {
       const Rows rows = find_rows(op, v - op.fit.top);
-      load_pixels(op.frame.format, columns, rows, pixels);
+      load_pixels(op.frame, columns, rows, pixels);
       blend(columns, pixels, rows.weight, blue_first, rgb);
       T* to = y + op.y.pixel(0, v, op.fit.left + start);
       if (op.y.pitch == 3)
@@ -216,12 +216,44 @@ void fill_grey(const Letterbox& op, const Memory& memory, int first, int last, T
   T* y = arena_data<T>(memory, op.y) + op.y.pixel(op.image, 0, 0);
   const auto fill = [&](int v, int from, int to) {
     T* pixel = y + op.y.pixel(0, v, from);
-    for (int u = from; u < to; ++u, pixel += op.y.pitch) pixel[0] = pixel[1] = pixel[2] = grey;
+    for (int u = from; u < to; ++u, pixel += op.y.pitch) std::fill(pixel, pixel + op.y.c, grey);
   };
   for (int v = first; v < last; ++v) {
     const bool within = v >= op.fit.top && v < op.fit.top + op.fit.height;
     fill(v, 0, within ? op.fit.left : op.y.w);
     if (within) fill(v, op.fit.left + op.fit.width, op.y.w);
+  }
+}
+
+float to_element(int value, float) {
+  return static_cast<float>(value) / 255;
+}
+std::uint8_t to_element(int value, std::uint8_t) {
+  return static_cast<std::uint8_t>(value);
+}
+
+// Computes rows [first, last) of y, which are all rows of the fit, if y does not have 3 channels.
+template <class T>
+void resize_channels(const Letterbox& op, const Memory& memory, int first, int last) {
+  T* y = arena_data<T>(memory, op.y) + op.y.pixel(op.image, 0, 0);
+  const int bytes = channels(op.frame);
+  const double column_step = tap_step(op.fit.width, op.frame.width), row_step = tap_step(op.fit.height, op.frame.height);
+  for (int u = 0; u < op.fit.width; ++u) {
+    const Taps x = taps(u, column_step, op.frame.width, true);
+    for (int v = first; v < last; ++v) {
+      const Taps rows = taps(v - op.fit.top, row_step, op.frame.height, false);
+      const std::uint8_t* upper = op.frame.data + rows.first * op.frame.stride;
+      const std::uint8_t* lower = op.frame.data + rows.second * op.frame.stride;
+      T* pixel = y + op.y.pixel(0, v, op.fit.left + u);
+      const std::ptrdiff_t left = std::ptrdiff_t{x.first} * bytes, right = std::ptrdiff_t{x.second} * bytes;
+      for (int k = 0; k < op.y.c; ++k) {
+        const auto blend = [&](const std::uint8_t* row, int weight) {
+          return (((row[left + k] * x.first_weight + row[right + k] * x.second_weight) >> 4) * weight) >> 16;
+        };
+        const int value = (blend(upper, rows.first_weight) + blend(lower, rows.second_weight) + 2) >> 2;
+        pixel[k] = to_element(value, T());
+      }
+    }
   }
 }
 
@@ -232,8 +264,13 @@ void letterbox_cpu(const Letterbox& op, const Memory& memory, int first, int las
     fill_grey<std::uint8_t>(op, memory, first, last, 114);
   else
     fill_grey(op, memory, first, last, 114.0f / 255);
-  HWY_DYNAMIC_DISPATCH(resize)
-  (op, memory, std::clamp(op.fit.top, first, last), std::clamp(op.fit.top + op.fit.height, first, last));
+  const int top = std::clamp(op.fit.top, first, last), bottom = std::clamp(op.fit.top + op.fit.height, first, last);
+  if (op.y.c == 3)
+    HWY_DYNAMIC_DISPATCH(resize)(op, memory, top, bottom);
+  else if (op.y.type == Type::u8)
+    resize_channels<std::uint8_t>(op, memory, top, bottom);
+  else
+    resize_channels<float>(op, memory, top, bottom);
 }
 
 }  // namespace cudet

@@ -161,12 +161,40 @@ __global__ void __launch_bounds__(kThreads)
     letterbox_tile<kRead, T>(job, memory, tile);
 }
 
+// For networks whose input has another number of channels than 3: those of the frame, in its order. A thread computes a
+// pixel of y.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    letterbox_channels_kernel(const __grid_constant__ Job job, const __grid_constant__ Memory memory) {
+  const Letterbox& op = job.op;
+  const int pixels = (job.last - job.first) * op.y.w;
+  for (int i = static_cast<int>(blockIdx.x * kThreads + threadIdx.x); i < pixels; i += static_cast<int>(gridDim.x) * kThreads) {
+    const int v = job.first + i / op.y.w, u = i % op.y.w, column = u - op.fit.left;
+    const bool within = v >= job.top && v < job.bottom && column >= 0 && column < op.fit.width;
+    T* y = arena_data<T>(memory, op.y) + op.y.pixel(op.image, v, u);
+    Rows rows{};
+    Taps x{};
+    if (within) rows = find_rows(job, v), x = taps(column, job.column_step, op.frame.width, true);
+    for (int k = 0; k < op.y.pitch; ++k) {
+      int value = kGrey;
+      if (within && k < op.y.c) {
+        value = 2;
+        for (int r = 0; r < 2; ++r)
+          value += blend_row(rows.data[r][static_cast<std::ptrdiff_t>(x.first) * job.pixel_bytes + k],
+                             rows.data[r][static_cast<std::ptrdiff_t>(x.second) * job.pixel_bytes + k], x, rows.weight[r]);
+        value >>= 2;
+      }
+      y[k] = static_cast<T>(k < op.y.c ? unit(value) : 0.0f);
+    }
+  }
+}
+
 Read how_to_read(const Frame& frame, const Source& source) {
   if (frame.format == PixelFormat::nv12) return Read::nv12;
   if (frame.format == PixelFormat::grey) return Read::grey;
   const bool aligned =
       (reinterpret_cast<std::uintptr_t>(source.data) | static_cast<std::uintptr_t>(source.stride)) % 4 == 0;
-  return channels(frame.format) == 4 && aligned ? Read::words : Read::bytes;
+  return channels(frame) == 4 && aligned ? Read::words : Read::bytes;
 }
 
 template <Read kRead>
@@ -189,9 +217,14 @@ void letterbox(const Letterbox& op, const Source& source, int first, int last, c
                 last,
                 std::max(first, op.fit.top),
                 std::min(last, op.fit.top + op.fit.height),
-                channels(frame.format),
+                channels(frame),
                 frame.format == PixelFormat::bgr || frame.format == PixelFormat::bgra,
                 y % four == 0 && pixel % four == 0};
+  if (op.y.c != 3)
+    return launch("letterbox", on,
+                  std::min(ceil_div((last - first) * op.y.w, kThreads), kBlocksPerMultiprocessor * on.multiprocessors), 0,
+                  op.y.type == Type::f16 ? letterbox_channels_kernel<__half> : letterbox_channels_kernel<float>, job,
+                  memory);
   switch (how_to_read(frame, source)) {
     case Read::grey:
       return launch_letterbox<Read::grey>(job, memory, on);

@@ -26,11 +26,12 @@ LetterboxFit letterbox_fit(int width, int height, Extent input);
 Extent min_input(int width, int height, Extent limit, int stride);
 
 /// y(image, v, u, ·) = the frame's RGB, resized as OpenCV's INTER_LINEAR does for 8-bit pixels (11-bit weights;
-/// reference.cpp has the rule), divided by 255; 114/255 outside of the fit. nv12 is converted to RGB before.
+/// reference.cpp has the rule), divided by 255; 114/255 outside of the fit. nv12 is converted to RGB before. If y
+/// has another number of channels than 3, the frame has the same number, and they keep their order.
 struct Letterbox {
   Frame frame;
   LetterboxFit fit;
-  Tensor y;   // N, H, W, 3, arena; devices: f32 or f16; CPU: f32, or u8 without the division by 255
+  Tensor y;   // N, H, W, C, arena; devices: f32 or f16; CPU: f32, or u8 without the division by 255
   int image;  // index within y's N
 
   /// One tile per row of the input.
@@ -51,8 +52,8 @@ LetterboxStrip letterbox_strip(const Letterbox&, int first, std::size_t bytes);
 /// Copies the strip's rows of op.frame (host) to `packed`, packed_pitch() bytes apart; bytes between rows are not
 /// written. Returns the number of bytes from start to end.
 std::size_t letterbox_pack(const Letterbox&, const LetterboxStrip&, std::uint8_t* packed);
-/// Computes the strip's rows of y from the result of letterbox_pack(), copied to the device. y: f32 or f16, pitch >= 3;
-/// its channels from 3 to pitch become 0. Throws Error if CUDA refuses the launch.
+/// Computes the strip's rows of y from the result of letterbox_pack(), copied to the device. y: f32 or f16; its channels
+/// from C to pitch become 0. Throws Error if CUDA refuses the launch.
 void letterbox_strip_cuda(const Letterbox&, const LetterboxStrip&, const std::uint8_t* packed, const Memory&,
                           const CudaStream&);
 /// Computes all of y from a frame on the device; y and errors as above.

@@ -26,7 +26,7 @@ Taps taps(int destination, int scaled, int size, bool columns) {
   return {std::clamp(first, 0, size - 1), std::clamp(first + 1, 0, size - 1), weight(1 - fraction), weight(fraction)};
 }
 
-// Red, green or blue (channel 0, 1, 2) of a pixel.
+// Red, green or blue (channel 0, 1, 2) of a pixel, or a channel of an interleaved frame.
 int value_nv12(const Frame& frame, int row, int column, int channel) {
   const std::uint8_t* pair = chroma_plane(frame) + row / 2 * frame.stride + chroma_pair(column);
   const Rgb rgb = nv12_to_rgb(frame.data[row * frame.stride + column], pair[0], pair[1]);
@@ -34,7 +34,7 @@ int value_nv12(const Frame& frame, int row, int column, int channel) {
 }
 int value(const Frame& frame, int row, int column, int channel) {
   if (frame.format == PixelFormat::nv12) return value_nv12(frame, row, column, channel);
-  const std::uint8_t* pixel = frame.data + row * frame.stride + std::ptrdiff_t{column} * channels(frame.format);
+  const std::uint8_t* pixel = frame.data + row * frame.stride + std::ptrdiff_t{column} * channels(frame);
   const bool blue_first = frame.format == PixelFormat::bgr || frame.format == PixelFormat::bgra;
   return frame.format == PixelFormat::grey ? pixel[0] : pixel[blue_first ? 2 - channel : channel];
 }
@@ -48,7 +48,7 @@ void run_reference(const Letterbox& op, const Memory& memory) {
   const Frame& frame = op.frame;
   for (int v = 0; v < op.y.h; ++v)
     for (int u = 0; u < op.y.w; ++u)
-      for (int channel = 0; channel < 3; ++channel) {
+      for (int channel = 0; channel < op.y.c; ++channel) {
         int pixel = 114;
         const int row = v - op.fit.top, column = u - op.fit.left;
         if (row >= 0 && row < op.fit.height && column >= 0 && column < op.fit.width) {

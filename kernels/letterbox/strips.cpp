@@ -51,7 +51,7 @@ PackedPlanes packed_planes(const Letterbox& op, int first, int last) {
 }
 
 std::size_t packed_pitch(const Frame& frame) {
-  return (static_cast<std::size_t>(frame.width) * channels(frame.format) + 3) / 4 * 4;
+  return (static_cast<std::size_t>(frame.width) * channels(frame) + 3) / 4 * 4;
 }
 
 LetterboxStrip letterbox_strip(const Letterbox& op, int first, std::size_t bytes) {
@@ -73,7 +73,7 @@ std::size_t letterbox_pack(const Letterbox& op, const LetterboxStrip& strip, std
   const Frame& frame = op.frame;
   const PackedPlanes planes = packed_planes(op, strip.first, strip.last);
   std::uint8_t* end =
-      pack(op, planes.luma, frame.data, 1, static_cast<std::size_t>(frame.width) * channels(frame.format), packed);
+      pack(op, planes.luma, frame.data, 1, static_cast<std::size_t>(frame.width) * channels(frame), packed);
   if (frame.format == PixelFormat::nv12)
     end = pack(op, planes.chroma, chroma_plane(frame), 2, (static_cast<std::size_t>(frame.width) + 1) / 2 * 2, end);
   return static_cast<std::size_t>(end - packed);

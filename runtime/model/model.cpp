@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <new>
 #include <set>
@@ -183,10 +184,8 @@ Graph build_graph(const Description& description, const WeightSource& weights) {
 
 namespace {
 
-/// Builds and optimises a description's graph; quantises it if the weights have ranges. Keeps the weights' file open.
-/// Throws Error.
-Graph load_graph(const Description& description, const std::string& weights_path) {
-  const FileWeights weights(weights_path);
+/// Builds and optimises a description's graph; quantises it if the weights have ranges. Throws Error.
+Graph load_graph(const Description& description, const WeightSource& weights) {
   Graph graph = build_graph(description, weights);
   optimise(graph);
   try {
@@ -194,9 +193,21 @@ Graph load_graph(const Description& description, const std::string& weights_path
   } catch (const Error& error) {
     throw Error(description.path + ": " + error.what());
   }
-  weights.require_all_used();
   return graph;
 }
+
+/// Shapes of a weights file. Like NoWeights it has no values, and leaves batch norm unfolded.
+class FileShapes final : public WeightSource {
+ public:
+  explicit FileShapes(const std::string& path) : file_(path) {}
+
+  bool has(const std::string&) const override { return false; }
+  std::vector<int> shape(const std::string& name) const override { return file_.shape(name); }
+  Values values(const std::string&, const std::vector<int>&) const override { return {}; }
+
+ private:
+  FileWeights file_;
+};
 
 }  // namespace
 
@@ -215,9 +226,27 @@ Model Model::load(const std::string& description, const std::string& weights) {
     impl->description = read_description(description);
     impl->weights_path = weights.empty() ? impl->description.weights : weights;
     if (impl->weights_path.empty()) throw Error(description + ": names no weights file");
-    impl->graph = load_graph(impl->description, impl->weights_path);
+    const FileWeights weights(impl->weights_path);
+    impl->graph = load_graph(impl->description, weights);
+    weights.require_all_used();
     return Model(impl);
   });
+}
+
+Model Model::Impl::make(Description description, const WeightSource& weights) {
+  const std::string path = description.path;
+  return with_memory(path, [&] {
+    auto impl = std::make_shared<Impl>();
+    impl->description = std::move(description);
+    impl->weights_path = path;
+    impl->graph = load_graph(impl->description, weights);
+    return Model(impl);
+  });
+}
+
+std::unique_ptr<const WeightSource> weight_shapes(const Description& description) {
+  if (description.weights.empty() || !std::filesystem::exists(description.weights)) return std::make_unique<NoWeights>();
+  return std::make_unique<FileShapes>(description.weights);
 }
 
 const std::string& Model::path() const {
@@ -234,6 +263,10 @@ const std::vector<std::string>& Model::names() const {
 
 Size Model::input_size() const {
   return impl_->description.input;
+}
+
+int Model::channels() const {
+  return impl_->description.channels;
 }
 
 bool Model::quantized() const {

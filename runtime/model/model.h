@@ -15,7 +15,13 @@ namespace cudet {
 /// Error with the path and the row's label.
 Graph build_graph(const Description& description, const WeightSource& weights);
 
+/// Returns the shapes of a description's weights: from the weights file if there is one, else NoWeights.
+std::unique_ptr<const WeightSource> weight_shapes(const Description& description);
+
 struct Model::Impl {
+  /// Makes a model of weights that are not in a file of their own. Throws Error.
+  static Model make(Description description, const WeightSource& weights);
+
   Description description;
   std::string weights_path;
   Graph graph;  // optimised, quantised if the weights have ranges

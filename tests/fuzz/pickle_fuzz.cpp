@@ -1,6 +1,6 @@
 // libFuzzer target: reads a checkpoint's pickle. The archive around it is left out, because its checksums would reject
 // most mutations. All storages exist, and are small.
-#include "apps/convert/checkpoint.h"
+#include "apps/checkpoint/checkpoint.h"
 #include "kernels/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,6 +1,6 @@
 // libFuzzer target: reads a checkpoint's archive. Any input must give a network whose description can be written, or
 // throw Error.
-#include "apps/convert/checkpoint.h"
+#include "apps/checkpoint/checkpoint.h"
 #include "kernels/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

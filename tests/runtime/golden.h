@@ -8,7 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apps/convert/checkpoint.h"
+#include "apps/checkpoint/checkpoint.h"
 #include "apps/files/write_safetensors.h"
 #include "apps/image/decode.h"
 #include "runtime/cudet.h"

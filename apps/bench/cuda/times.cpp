@@ -34,7 +34,7 @@ class BenchSession {
     std::memcpy(options.data() + layout.parameters, &parameters, sizeof parameters);
     check(cudaMemcpyAsync(session_.candidates(), options.data(), options.size(), cudaMemcpyHostToDevice, stream()),
           "options to the device");
-    letterbox_image();
+    letterbox_image(model.channels());
     copy_input();
     session_.run(*program_);  // loads each kernel
     check(cudaStreamSynchronize(stream()), "network");
@@ -50,8 +50,8 @@ class BenchSession {
   void launch_step(std::size_t i) { session_.run_step(*program_, i); }
 
  private:
-  void letterbox_image() {
-    const BenchmarkImage image;
+  void letterbox_image(int channels) {
+    const BenchmarkImage image(channels);
     const Frame frame = image.frame();
     Tensor input = program_->input;
     input.offset = 0;

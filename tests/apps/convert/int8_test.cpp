@@ -11,7 +11,7 @@
 #include <random>
 
 #include "apps/convert/command.h"
-#include "apps/convert/model_table.h"
+#include "apps/checkpoint/model_table.h"
 #include "apps/files/write_safetensors.h"
 #include "apps/image/decode.h"
 #include "apps/image/stb.h"

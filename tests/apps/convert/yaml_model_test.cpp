@@ -4,7 +4,7 @@
 
 #include <sstream>
 
-#include "apps/convert/check_runnable.h"
+#include "apps/checkpoint/check_runnable.h"
 #include "kernels/error.h"
 #include "runtime/model/file.h"
 

@@ -1,0 +1,126 @@
+#include "apps/checkpoint/python_text.h"
+
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <variant>
+
+namespace cudet::convert {
+namespace {
+
+using Scalar = std::variant<std::monostate, bool, std::int64_t, double, std::string>;
+
+void append_utf8(std::string& text, std::uint32_t c) {
+  if (c < 0x80) {
+    text += static_cast<char>(c);
+    return;
+  }
+  const int rest = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;  // bytes after the first
+  text += static_cast<char>((0xf0e0c0u >> (8 * (rest - 1)) & 0xff) | c >> (6 * rest));
+  for (int i = rest - 1; i >= 0; --i) text += static_cast<char>(0x80 | (c >> (6 * i) & 0x3f));
+}
+
+/// Returns the bytes of a bytes object. Protocol 2 has none: it stores the call _codecs.encode(text, "latin1").
+std::optional<std::string> python_bytes(PickleValue value) {
+  if (const auto text = value.text()) return std::string(*text);
+  if (!value.is_object() || value.name() != "encode" || value.arguments().size() < 1) return std::nullopt;
+  const auto text = value.arguments()[0].text();
+  if (!text) return std::nullopt;
+  std::string bytes;  // decodes UTF-8 characters up to U+00FF
+  for (std::size_t i = 0; i < text->size(); ++i) {
+    const unsigned char c = static_cast<unsigned char>((*text)[i]);
+    if (c < 0x80) {
+      bytes += static_cast<char>(c);
+    } else if ((c == 0xc2 || c == 0xc3) && i + 1 < text->size()) {
+      bytes += static_cast<char>((c & 3) << 6 | (static_cast<unsigned char>((*text)[++i]) & 0x3f));
+    } else {
+      return std::nullopt;
+    }
+  }
+  return bytes;
+}
+
+template <class T>
+T load(const std::string& bytes) {
+  T value{};
+  std::memcpy(&value, bytes.data(), std::min(sizeof value, bytes.size()));
+  return value;
+}
+
+/// Reads numpy.core.multiarray.scalar(dtype, bytes), little-endian.
+Scalar numpy_scalar(PickleValue value) {
+  const PickleValue arguments = value.arguments();
+  if (value.name() != "scalar" || arguments.size() < 2 || arguments[0].name() != "dtype") return {};
+  const PickleValue type = arguments[0].arguments();
+  const auto code = type.size() > 0 ? type[0].text() : std::nullopt;
+  const auto bytes = python_bytes(arguments[1]);
+  if (!code || code->empty() || !bytes) return {};
+  if ((*code)[0] == 'U') {
+    std::string text;
+    for (std::size_t i = 0; i + 4 <= bytes->size(); i += 4) {
+      const std::uint32_t c = load<std::uint32_t>(bytes->substr(i, 4));
+      if (c > 0x10ffff) return {};
+      if (c != 0) append_utf8(text, c);  // shorter texts are padded with zeros
+    }
+    return text;
+  }
+  if (*code == "b1") return load<unsigned char>(*bytes) != 0;
+  if (*code == "i1") return std::int64_t{load<std::int8_t>(*bytes)};
+  if (*code == "i2") return std::int64_t{load<std::int16_t>(*bytes)};
+  if (*code == "i4") return std::int64_t{load<std::int32_t>(*bytes)};
+  if (*code == "i8") return load<std::int64_t>(*bytes);
+  if (*code == "u1") return std::int64_t{load<std::uint8_t>(*bytes)};
+  if (*code == "u2") return std::int64_t{load<std::uint16_t>(*bytes)};
+  if (*code == "u4") return std::int64_t{load<std::uint32_t>(*bytes)};
+  if (*code == "f8") return load<double>(*bytes);
+  return {};
+}
+
+Scalar scalar(PickleValue value) {
+  if (const auto flag = value.boolean()) return *flag;
+  if (const auto integer = value.integer()) return *integer;
+  if (const auto number = value.number()) return *number;
+  if (const auto text = value.text()) return std::string(*text);
+  if (value.none()) return std::string("None");
+  return value.is_object() ? numpy_scalar(value) : Scalar();
+}
+
+/// repr() of a float: the shortest digits that read back as the same value, with an exponent below 1e-4 and from 1e16 on.
+std::string float_text(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
+  const bool fixed = value == 0 || (std::abs(value) >= 1e-4 && std::abs(value) < 1e16);
+  char text[40];
+  const auto [end, error] =
+      std::to_chars(text, text + sizeof text, value, fixed ? std::chars_format::fixed : std::chars_format::scientific);
+  const std::string digits(text, end);
+  return fixed && digits.find('.') == digits.npos ? digits + ".0" : digits;
+}
+
+}  // namespace
+
+std::optional<std::string> python_text(PickleValue value) {
+  const Scalar s = scalar(value);
+  if (const bool* flag = std::get_if<bool>(&s)) return *flag ? "True" : "False";
+  if (const std::int64_t* integer = std::get_if<std::int64_t>(&s)) return std::to_string(*integer);
+  if (const double* number = std::get_if<double>(&s)) return float_text(*number);
+  if (const std::string* text = std::get_if<std::string>(&s)) return *text;
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> python_integer(PickleValue value) {
+  const Scalar s = scalar(value);
+  if (const bool* flag = std::get_if<bool>(&s)) return *flag;
+  if (const std::int64_t* integer = std::get_if<std::int64_t>(&s)) return *integer;
+  if (const double* number = std::get_if<double>(&s))
+    return std::abs(*number) < 1e15 && *number == std::floor(*number) ? std::optional(static_cast<std::int64_t>(*number))
+                                                                      : std::nullopt;
+  const std::string* text = std::get_if<std::string>(&s);
+  std::int64_t integer = 0;
+  if (!text || text->empty()) return std::nullopt;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), integer);
+  return error == std::errc() && end == text->data() + text->size() ? std::optional(integer) : std::nullopt;
+}
+
+}  // namespace cudet::convert
