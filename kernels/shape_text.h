@@ -8,6 +8,7 @@
 //   max_pool_chain NxHxWxC kR xCOUNT
 //   upsample       NxHxWxC xSCALE
 //   copy           NxHxWxC
+//   add            NxHxWxC
 //   dysample, conv_dysample
 //                  NxHxWxC xSCALE gGROUPS [dyscope]
 //   detect_decode  NxHxW[+HxW …] classesC binsR inputHxW                      a size per level; the network's input

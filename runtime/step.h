@@ -4,6 +4,7 @@
 #include <string_view>
 #include <variant>
 
+#include "kernels/add/add.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv2d_int8/conv2d_int8.h"
 #include "kernels/copy/copy.h"
@@ -17,7 +18,7 @@ namespace cudet {
 
 /// To add an operator, add it here; the compiler then names every place that must handle it (kernels/README.md).
 using Step =
-    std::variant<Conv2d, Conv2dInt8, MaxPool, MaxPoolChain, Upsample, Copy, DySample, ConvDySample, DetectDecode>;
+    std::variant<Conv2d, Conv2dInt8, MaxPool, MaxPoolChain, Upsample, Copy, DySample, ConvDySample, DetectDecode, Add>;
 
 /// The operator's name: "conv2d", "max_pool_chain".
 const char* step_name(const Step& step);

@@ -191,13 +191,13 @@ class Lowering {
     }
     return step;
   }
+  std::optional<Step> lower(const AddOp&) const { return Add{x(), x(1), y()}; }
   // Views: no step.
   std::optional<Step> lower(const SliceOp&) const { return {}; }
   std::optional<Step> lower(const ConcatOp&) const { return {}; }
   // optimise() fuses these into convolutions.
   std::optional<Step> lower(const BatchNormOp&) const { return not_fused(); }
   std::optional<Step> lower(const SiluOp&) const { return not_fused(); }
-  std::optional<Step> lower(const AddOp&) const { return not_fused(); }
   std::optional<Step> not_fused() const { throw Error(node_->name + ": the graph was not optimised"); }
 
   const Graph& graph_;

@@ -23,6 +23,7 @@ struct CpuKernels {
     (*this)(op.sample);
   }
   void operator()(const DetectDecode& op) const { run_tiles(op, detect_decode_cpu); }
+  void operator()(const Add& op) const { run_tiles(op, add_cpu); }
 
  private:
   template <class Op>

@@ -22,6 +22,7 @@ struct Launcher {
     conv_dysample_cuda(op, std::get<ConvDySamplePlan>(plan), memory, stream);
   }
   void operator()(const DetectDecode& op) const { detect_decode_cuda(op, memory, stream); }
+  void operator()(const Add& op) const { add_cuda(op, memory, stream); }
 };
 
 /// A capture in progress. The destructor ends it and drops the graph.

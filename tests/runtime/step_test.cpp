@@ -71,6 +71,7 @@ TEST(StepShape, OfOddStepsIsReadAsItIsWritten) {
            {"max_pool_chain", "2x20x20x64 k5 x3"},
            {"upsample", "1x3x5x7 x3"},
            {"copy", "2x3x5x7"},
+           {"add", "2x3x5x7"},
            {"dysample", "2x5x7x24 x3 g4"},
            {"dysample", "1x5x7x24 x2 g1 dyscope"},
            {"conv_dysample", "2x5x7x24 x2 g3 dyscope"},

@@ -65,6 +65,7 @@ TEST(BenchOperators, EachKernelOfTheOthers) {
                                                         {"max_pool_chain", "2x20x20x24 k5 x3"},
                                                         {"upsample", "2x3x5x7 x3"},
                                                         {"copy", "2x3x5x7"},
+                                                        {"add", "2x3x5x7"},
                                                         {"dysample", "2x5x7x24 x2 g4 dyscope"},
                                                         {"conv_dysample", "2x5x7x24 x2 g3"},
                                                         {"detect_decode", "2x8x8+4x4 classes3 bins16 input64x64"}}) {
