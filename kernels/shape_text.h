@@ -9,6 +9,7 @@
 //   upsample       NxHxWxC xSCALE
 //   copy           NxHxWxC
 //   add            NxHxWxC
+//   pad            NxHxWxC [left0] [right0] [top0] [bottom0]
 //   dysample, conv_dysample
 //                  NxHxWxC xSCALE gGROUPS [dyscope]
 //   detect_decode  NxHxW[+HxW …] classesC binsR inputHxW                      a size per level; the network's input

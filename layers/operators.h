@@ -66,6 +66,12 @@ struct UpsampleOp {
 
   Extent output_extent(InputExtents) const;
 };
+/// Zeros around the input, pixels.
+struct PadOp {
+  int left, right, top, bottom;
+
+  Extent output_extent(InputExtents) const;
+};
 /// Inputs: x and the offset map (with dyscope, the scope map follows in the same tensor).
 struct DySampleOp {
   int scale, groups;
@@ -82,7 +88,7 @@ struct DetectDecodeOp {
 
 /// To add an operator, add it here; the compiler then names every place that must handle it (kernels/README.md).
 using Operator = std::variant<ConvOp, BatchNormOp, SiluOp, AddOp, ConcatOp, SliceOp, CopyOp, MaxPoolOp, UpsampleOp,
-                              DySampleOp, DetectDecodeOp>;
+                              DySampleOp, DetectDecodeOp, PadOp>;
 
 constexpr long long kMaxPixels = 1 << 30;  // per feature map, so that int can count them
 

@@ -125,6 +125,17 @@ ModelRow upsample_row(const TorchModule& module) {
   return {{}, 1, "Upsample", {nullptr, whole ? Json(static_cast<int>(*h)) : Json(*h), "nearest"}};
 }
 
+ModelRow zero_pad_row(const TorchModule& module) {
+  module.expect_children({});
+  module.expect_parameters({});
+  const auto value = module.attribute("value");
+  if (value && value->number() != 0.0) throw module.fault("only padding with zeros is supported");
+  const auto padding = module.attribute("padding");  // left, right, top, bottom
+  const std::vector<std::int64_t> pads = padding ? padding->integers() : std::vector<std::int64_t>();
+  if (pads.size() != 4) throw module.fault("padding is not four numbers");
+  return {{}, 1, "nn.ZeroPad2d", Json::array({Json(pads)})};
+}
+
 /// Whether `values` are the standard sampling positions of DySample without offsets: for each group (j − (s−1)/2)/s for
 /// x, then for each group (i − (s−1)/2)/s for y, where i and j are row and column of the s × s samples.
 bool is_standard_init_pos(const std::vector<float>& values, std::int64_t scale, std::int64_t groups) {
@@ -286,6 +297,7 @@ ModelRow read_checkpoint_row(const TorchModule& module, TorchWeights& weights) {
   if (kind == "SPPF") return sppf_row(module, weights);
   if (kind == "Concat") return concat_row(module);
   if (kind == "Upsample") return upsample_row(module);
+  if (kind == "ZeroPad2d") return zero_pad_row(module);
   if (kind == "Detect") return detect_row(module, weights);
   if (kind == "Sequential") return sequential_row(module, weights);
   if (is_dysample(kind)) return dysample_row(module, weights);

@@ -192,6 +192,7 @@ class Lowering {
     return step;
   }
   std::optional<Step> lower(const AddOp&) const { return Add{x(), x(1), y()}; }
+  std::optional<Step> lower(const PadOp& op) const { return Pad{x(), y(), op.top, op.left}; }
   // Views: no step.
   std::optional<Step> lower(const SliceOp&) const { return {}; }
   std::optional<Step> lower(const ConcatOp&) const { return {}; }

@@ -31,6 +31,7 @@ struct Rules {
   OperandRule operator()(const SliceOp&) const { return {OperandRule::Output::like_first_input}; }
   OperandRule operator()(const ConcatOp&) const { return {OperandRule::Output::like_first_input}; }
   OperandRule operator()(const AddOp&) const { return refused("add"); }
+  OperandRule operator()(const PadOp&) const { return refused("pad"); }
   // Fused into convolutions by optimise().
   OperandRule operator()(const BatchNormOp&) const { return fused(); }
   OperandRule operator()(const SiluOp&) const { return fused(); }

@@ -57,6 +57,9 @@ const BadRows kBadRows[] = {
     {R"([-1, 1, "nn.Upsample", [null, 2, "bilinear"]])", "backbone row 0 (nn.Upsample): mode \"bilinear\""},
     {R"([-1, 1, "Upsample", [[64, 64]]])", "a fixed size is not supported"},
     {R"([-1, 1, "Upsample", [null, 1.5]])", "scale is 1.5"},
+    {R"([-1, 1, "nn.ZeroPad2d", []])", "backbone row 0 (nn.ZeroPad2d): padding is missing"},
+    {R"([-1, 1, "nn.ZeroPad2d", [[1, 2]]])", "padding must be a number or a list of 4 numbers"},
+    {R"([-1, 1, "nn.ZeroPad2d", [[0, 1, 0, -1]]])", "padding is -1"},
     {R"([-1, 1, "DySample", [2, "lp", 2]])", "backbone row 0 (DySample): groups 2 does not divide 3 channels"},
     {R"([-1, 1, "DySample", [2, "xx", 1]])", "style \"xx\" is not supported"},
     {R"([-1, 1, "DySample", [2, "pl", 1]])", "scale² 4 does not divide 3 channels"},
@@ -108,6 +111,17 @@ TEST(Layers, InferChannelsAndExtents) {
   const std::vector<std::array<int, 3>> want = {{8, 32, 96},   {16, 32, 96},   {12, 32, 96}, {12, 96, 288},
                                                 {24, 96, 288}, {24, 192, 576}, {8, 32, 96},  {7, 1, 32 * 96}};
   ASSERT_EQ(graph.rows.size(), want.size());
+  for (std::size_t row = 0; row < want.size(); ++row) {
+    const std::size_t v = static_cast<std::size_t>(graph.rows[row].output);
+    EXPECT_EQ((std::array{graph.channels[v], extents[v].h, extents[v].w}), want[row]) << "row " << row;
+  }
+}
+
+TEST(Layers, InferPaddedAndResizedExtents) {
+  const Graph graph = build(description(R"([-1, 1, "nn.ZeroPad2d", [[0, 1, 2, 3]]], [-1, 1, "nn.ZeroPad2d", [1]],
+      [-1, 1, "Conv", [8, [8, 4], 1, 0]])"));
+  const std::vector<Extent> extents = infer_extents(graph, {64, 96});
+  const std::vector<std::array<int, 3>> want = {{3, 69, 97}, {3, 71, 99}, {8, 64, 96}};
   for (std::size_t row = 0; row < want.size(); ++row) {
     const std::size_t v = static_cast<std::size_t>(graph.rows[row].output);
     EXPECT_EQ((std::array{graph.channels[v], extents[v].h, extents[v].w}), want[row]) << "row " << row;

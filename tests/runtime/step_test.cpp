@@ -72,6 +72,8 @@ TEST(StepShape, OfOddStepsIsReadAsItIsWritten) {
            {"upsample", "1x3x5x7 x3"},
            {"copy", "2x3x5x7"},
            {"add", "2x3x5x7"},
+           {"pad", "2x3x5x7"},
+           {"pad", "2x3x5x7 left1 right2 top3 bottom4"},
            {"dysample", "2x5x7x24 x3 g4"},
            {"dysample", "1x5x7x24 x2 g1 dyscope"},
            {"conv_dysample", "2x5x7x24 x2 g3 dyscope"},
