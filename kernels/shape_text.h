@@ -9,6 +9,8 @@
 //   upsample       NxHxWxC xSCALE
 //   copy           NxHxWxC
 //   add            NxHxWxC
+//   resize_bilinear
+//                  NxHxWxC xSCALE [align_corners]
 //   pad            NxHxWxC [left0] [right0] [top0] [bottom0]
 //   dysample, conv_dysample
 //                  NxHxWxC xSCALE gGROUPS [dyscope]

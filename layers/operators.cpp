@@ -67,6 +67,10 @@ Extent UpsampleOp::output_extent(InputExtents inputs) const {
   return scaled(inputs[0], scale);
 }
 
+Extent ResizeBilinearOp::output_extent(InputExtents inputs) const {
+  return scaled(inputs[0], scale);
+}
+
 Extent PadOp::output_extent(InputExtents inputs) const {
   return {top + inputs[0].h + bottom, left + inputs[0].w + right};
 }

@@ -66,6 +66,12 @@ struct UpsampleOp {
 
   Extent output_extent(InputExtents) const;
 };
+struct ResizeBilinearOp {
+  int scale;
+  bool align_corners;
+
+  Extent output_extent(InputExtents) const;
+};
 /// Zeros around the input, pixels.
 struct PadOp {
   int left, right, top, bottom;
@@ -88,7 +94,7 @@ struct DetectDecodeOp {
 
 /// To add an operator, add it here; the compiler then names every place that must handle it (kernels/README.md).
 using Operator = std::variant<ConvOp, BatchNormOp, SiluOp, AddOp, ConcatOp, SliceOp, CopyOp, MaxPoolOp, UpsampleOp,
-                              DySampleOp, DetectDecodeOp, PadOp>;
+                              DySampleOp, DetectDecodeOp, PadOp, ResizeBilinearOp>;
 
 constexpr long long kMaxPixels = 1 << 30;  // per feature map, so that int can count them
 

@@ -12,6 +12,7 @@
 #include "kernels/dysample/dysample.h"
 #include "kernels/max_pool/max_pool.h"
 #include "kernels/pad/pad.h"
+#include "kernels/resize_bilinear/resize_bilinear.h"
 #include "kernels/step_info.h"
 #include "kernels/upsample/upsample.h"
 
@@ -19,7 +20,7 @@ namespace cudet {
 
 /// To add an operator, add it here; the compiler then names every place that must handle it (kernels/README.md).
 using Step = std::variant<Conv2d, Conv2dInt8, MaxPool, MaxPoolChain, Upsample, Copy, DySample, ConvDySample,
-                          DetectDecode, Add, Pad>;
+                          DetectDecode, Add, Pad, ResizeBilinear>;
 
 /// The operator's name: "conv2d", "max_pool_chain".
 const char* step_name(const Step& step);

@@ -115,14 +115,17 @@ ModelRow concat_row(const TorchModule& module) {
 ModelRow upsample_row(const TorchModule& module) {
   if (module.attribute("size")) throw module.fault("a fixed size is not supported");
   const auto mode = module.attribute("mode");
-  if (!mode || mode->text() != "nearest") throw module.fault("only mode nearest is supported");
+  const std::string name = mode ? std::string(mode->text().value_or("?")) : "?";
+  if (name != "nearest" && name != "bilinear") throw module.fault("only modes nearest and bilinear are supported");
+  Json named = Json::object();
+  if (name == "bilinear" && module.flag("align_corners")) named["align_corners"] = true;
   const auto scale = module.attribute("scale_factor");
   std::optional<double> h, w;
   if (scale) h = scale->size() == 2 ? (*scale)[0].number() : scale->number();
   if (scale) w = scale->size() == 2 ? (*scale)[1].number() : scale->number();
   if (!h || h != w || !std::isfinite(*h)) throw module.fault("only one scale_factor for both axes is supported");
   const bool whole = *h == std::floor(*h) && std::abs(*h) <= kMaxScale;
-  return {{}, 1, "Upsample", {nullptr, whole ? Json(static_cast<int>(*h)) : Json(*h), "nearest"}};
+  return {{}, 1, "Upsample", with_named({nullptr, whole ? Json(static_cast<int>(*h)) : Json(*h), name}, named)};
 }
 
 ModelRow zero_pad_row(const TorchModule& module) {

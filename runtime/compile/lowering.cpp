@@ -193,6 +193,9 @@ class Lowering {
   }
   std::optional<Step> lower(const AddOp&) const { return Add{x(), x(1), y()}; }
   std::optional<Step> lower(const PadOp& op) const { return Pad{x(), y(), op.top, op.left}; }
+  std::optional<Step> lower(const ResizeBilinearOp& op) const {
+    return ResizeBilinear{x(), y(), op.scale, op.align_corners};
+  }
   // Views: no step.
   std::optional<Step> lower(const SliceOp&) const { return {}; }
   std::optional<Step> lower(const ConcatOp&) const { return {}; }

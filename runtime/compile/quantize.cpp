@@ -32,6 +32,7 @@ struct Rules {
   OperandRule operator()(const ConcatOp&) const { return {OperandRule::Output::like_first_input}; }
   OperandRule operator()(const AddOp&) const { return refused("add"); }
   OperandRule operator()(const PadOp&) const { return refused("pad"); }
+  OperandRule operator()(const ResizeBilinearOp&) const { return refused("resize_bilinear"); }
   // Fused into convolutions by optimise().
   OperandRule operator()(const BatchNormOp&) const { return fused(); }
   OperandRule operator()(const SiluOp&) const { return fused(); }

@@ -24,6 +24,7 @@ struct Launcher {
   void operator()(const DetectDecode& op) const { detect_decode_cuda(op, memory, stream); }
   void operator()(const Add& op) const { add_cuda(op, memory, stream); }
   void operator()(const Pad& op) const { pad_cuda(op, memory, stream); }
+  void operator()(const ResizeBilinear& op) const { resize_bilinear_cuda(op, memory, stream); }
 };
 
 /// A capture in progress. The destructor ends it and drops the graph.

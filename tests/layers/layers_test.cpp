@@ -54,7 +54,8 @@ const BadRows kBadRows[] = {
     {R"([-1, 1, "Conv", [8, 3, 2]], [-1, 1, "Conv", [8, 3, 2]], [[0, 1], 1, "Concat", [1]])",
      "backbone row 2 (Concat): operands of 512x512 and 256x256 pixels do not fit"},
     {R"([-1, 1, "Concat", [2]])", "dimension 2 is not supported"},
-    {R"([-1, 1, "nn.Upsample", [null, 2, "bilinear"]])", "backbone row 0 (nn.Upsample): mode \"bilinear\""},
+    {R"([-1, 1, "nn.Upsample", [null, 2, "bicubic"]])", "backbone row 0 (nn.Upsample): mode \"bicubic\""},
+    {R"([-1, 1, "Upsample", [null, 2, "nearest", true]])", "align_corners needs mode \"bilinear\""},
     {R"([-1, 1, "Upsample", [[64, 64]]])", "a fixed size is not supported"},
     {R"([-1, 1, "Upsample", [null, 1.5]])", "scale is 1.5"},
     {R"([-1, 1, "nn.ZeroPad2d", []])", "backbone row 0 (nn.ZeroPad2d): padding is missing"},
@@ -119,9 +120,9 @@ TEST(Layers, InferChannelsAndExtents) {
 
 TEST(Layers, InferPaddedAndResizedExtents) {
   const Graph graph = build(description(R"([-1, 1, "nn.ZeroPad2d", [[0, 1, 2, 3]]], [-1, 1, "nn.ZeroPad2d", [1]],
-      [-1, 1, "Conv", [8, [8, 4], 1, 0]])"));
+      [-1, 1, "Conv", [8, [8, 4], 1, 0]], [-1, 1, "nn.Upsample", [null, 3, "bilinear", {"align_corners": true}]])"));
   const std::vector<Extent> extents = infer_extents(graph, {64, 96});
-  const std::vector<std::array<int, 3>> want = {{3, 69, 97}, {3, 71, 99}, {8, 64, 96}};
+  const std::vector<std::array<int, 3>> want = {{3, 69, 97}, {3, 71, 99}, {8, 64, 96}, {8, 192, 288}};
   for (std::size_t row = 0; row < want.size(); ++row) {
     const std::size_t v = static_cast<std::size_t>(graph.rows[row].output);
     EXPECT_EQ((std::array{graph.channels[v], extents[v].h, extents[v].w}), want[row]) << "row " << row;

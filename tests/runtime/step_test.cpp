@@ -72,6 +72,8 @@ TEST(StepShape, OfOddStepsIsReadAsItIsWritten) {
            {"upsample", "1x3x5x7 x3"},
            {"copy", "2x3x5x7"},
            {"add", "2x3x5x7"},
+           {"resize_bilinear", "2x3x5x7 x3"},
+           {"resize_bilinear", "1x3x5x7 x2 align_corners"},
            {"pad", "2x3x5x7"},
            {"pad", "2x3x5x7 left1 right2 top3 bottom4"},
            {"dysample", "2x5x7x24 x3 g4"},
@@ -142,6 +144,7 @@ TEST(StepShape, SaysInOneLineWhatIsWrong) {
   expect_refused("max_pool_chain", "1x8x8x8 k4 x2", "the kernel is even");
   expect_refused("max_pool_chain", "1x8x8x8 k5 x5", "at most 4");
   expect_refused("upsample", "1x8x8x8 x1000000", "more than 4 GB");
+  expect_refused("resize_bilinear", "1x8x8x8 align_corners", "the scale is missing");
   expect_refused("dysample", "1x8x8x8 x2 g3", "groups: 3 does not divide");
   expect_refused("dysample", "1x1x1x1 x1000000 g1", "more than 4 GB");
   expect_refused("conv_dysample", "1x8x8x8 x2", "groups is missing");

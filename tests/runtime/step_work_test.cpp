@@ -46,6 +46,7 @@ TEST(StepWork, CountsEachElementOnce) {
   expect_work("upsample", "2x3x5x7 x2", 0, 4 * (2 * 3 * 5 * 7 * 5));
   expect_work("copy", "2x3x5x7", 0, 4 * (2 * 3 * 5 * 7 * 2));
   expect_work("pad", "2x3x5x7 left1 bottom2", 0, 4 * (2 * 3 * 5 * 7 + 2 * 5 * 6 * 7));
+  expect_work("resize_bilinear", "2x3x5x7 x2", 8 * 2 * 6 * 10 * 7, 4 * (2 * 3 * 5 * 7 * 5));
   expect_work("add", "2x3x5x7", 2 * 3 * 5 * 7, 4 * (2 * 3 * 5 * 7 * 3));
 }
 

@@ -136,7 +136,7 @@ TEST(Checkpoint, RefusesRowsThatDiffer) {
   refused("plain", "\nSiLU\n", "\nReLU\n", "model.0 (Conv): activation ReLU is not supported");
   refused("plain", "\nConcat\n", "\nConcet\n", "model.6 (Concet): this module is not supported");
   refused("plain", "\nBottleneck\n", "\nBattleneck\n", "model.2 (C2f): m.0: Battleneck is not supported here");
-  refused("plain", "nearest", "bicubic", "model.5 (Upsample): only mode nearest");
+  refused("plain", "nearest", "bicubic", "model.5 (Upsample): only modes nearest and bilinear");
   refused("plain", "\nSPPF\n", "\nSPPG\n", "model.4 (SPPG)");
   refused("plain", "HalfStorage", "CharStorage", "model.0.conv.weight: elements of type CharStorage are not supported");
   refused("plain", "cv3", "cv4", "model.8 (Detect): sub-module cv4 is not supported");

@@ -101,7 +101,7 @@ TEST(YamlModel, RefusesWhatTheRuntimeCannotRun) {
   expect_refused(table("[-1, 1, DySample, ['lp']]"), "head row 0 (DySample): scale");
   expect_refused(table("[-1, 1, DySample, [256, 2, 'lp']]"), "head row 0 (DySample): ");
   expect_refused(table("[-1, 1, nn.Upsample, [None, 17, nearest]]"), "head row 0 (Upsample): scale is 17: ");
-  expect_refused(table("[-1, 1, nn.Upsample, [None, 2, bilinear]]"), "head row 0 (Upsample): mode");
+  expect_refused(table("[-1, 1, nn.Upsample, [None, 2, bicubic]]"), "head row 0 (Upsample): mode");
   expect_refused(table("[-1, 1, SPPF, [16, 5, 17]]"), "head row 0 (SPPF): n is 17: ");
   expect_refused(table("[-1, 1, Conv, [16]]", "activation: nn.ReLU()"), "activation nn.ReLU() is not supported");
   expect_refused(table("[-1, 1, Conv, [16]]", "ch: 1"), "channels (ch)");
