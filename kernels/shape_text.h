@@ -4,6 +4,8 @@
 // is shown. One number stands for both height and width: "k3" is "k3x3".
 //
 //   conv2d         NxHxWxC -> K kRxS [s1x1] [p0x0] [d1x1] [g1] [silu] [add]   stride, pad, dilation, groups; residual
+//   conv_transpose2d
+//                  NxHxWxC -> K kRxS [s1x1] [p0x0] [o0x0] [d1x1] [g1]        o: output padding
 //   max_pool       NxHxWxC kR [s1] [p0]
 //   max_pool_chain NxHxWxC kR xCOUNT
 //   upsample       NxHxWxC xSCALE

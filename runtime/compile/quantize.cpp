@@ -33,6 +33,7 @@ struct Rules {
   OperandRule operator()(const AddOp&) const { return refused("add"); }
   OperandRule operator()(const PadOp&) const { return refused("pad"); }
   OperandRule operator()(const ResizeBilinearOp&) const { return refused("resize_bilinear"); }
+  OperandRule operator()(const ConvTransposeOp&) const { return refused("conv_transpose2d"); }
   // Fused into convolutions by optimise().
   OperandRule operator()(const BatchNormOp&) const { return fused(); }
   OperandRule operator()(const SiluOp&) const { return fused(); }

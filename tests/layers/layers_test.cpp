@@ -61,6 +61,12 @@ const BadRows kBadRows[] = {
     {R"([-1, 1, "nn.ZeroPad2d", []])", "backbone row 0 (nn.ZeroPad2d): padding is missing"},
     {R"([-1, 1, "nn.ZeroPad2d", [[1, 2]]])", "padding must be a number or a list of 4 numbers"},
     {R"([-1, 1, "nn.ZeroPad2d", [[0, 1, 0, -1]]])", "padding is -1"},
+    {R"([-1, 1, "nn.ConvTranspose2d", [8]])", "backbone row 0 (nn.ConvTranspose2d): k is missing"},
+    {R"([-1, 1, "nn.ConvTranspose2d", [8, 2, 2, 0, 2]])", "output_padding must be smaller than s or dilation"},
+    {R"([-1, 1, "nn.ConvTranspose2d", [8, 2, 2, 0, 0, 2]])", "groups 2 does not divide 3 input and 8 output channels"},
+    {R"([-1, 1, "nn.ConvTranspose2d", [8, 2, 2, 0, 0, 1, 1]])", "bias must be true or false"},
+    {R"([-1, 1, "nn.ConvTranspose2d", [8, 1, 1, 1]], [-1, 9, "nn.ConvTranspose2d", [8, 1, 1, 256]])",
+     "nothing is left"},
     {R"([-1, 1, "DySample", [2, "lp", 2]])", "backbone row 0 (DySample): groups 2 does not divide 3 channels"},
     {R"([-1, 1, "DySample", [2, "xx", 1]])", "style \"xx\" is not supported"},
     {R"([-1, 1, "DySample", [2, "pl", 1]])", "scale² 4 does not divide 3 channels"},
@@ -120,9 +126,13 @@ TEST(Layers, InferChannelsAndExtents) {
 
 TEST(Layers, InferPaddedAndResizedExtents) {
   const Graph graph = build(description(R"([-1, 1, "nn.ZeroPad2d", [[0, 1, 2, 3]]], [-1, 1, "nn.ZeroPad2d", [1]],
-      [-1, 1, "Conv", [8, [8, 4], 1, 0]], [-1, 1, "nn.Upsample", [null, 3, "bilinear", {"align_corners": true}]])"));
+      [-1, 1, "Conv", [8, [8, 4], 1, 0]], [-1, 1, "nn.Upsample", [null, 3, "bilinear", {"align_corners": true}]],
+      [-1, 1, "nn.ConvTranspose2d", [12, 2, 2]],
+      [-1, 1, "nn.ConvTranspose2d", [8, [3, 4], [2, 1], [1, 0], [1, 0], 4, false, [1, 2]]],
+      [-1, 1, "Conv", [8, [1, 7], 1, 0]])"));
   const std::vector<Extent> extents = infer_extents(graph, {64, 96});
-  const std::vector<std::array<int, 3>> want = {{3, 69, 97}, {3, 71, 99}, {8, 64, 96}, {8, 192, 288}};
+  const std::vector<std::array<int, 3>> want = {{3, 69, 97},   {3, 71, 99},    {8, 64, 96},
+                                                {8, 192, 288}, {12, 384, 576}, {8, 768, 582}};
   for (std::size_t row = 0; row < want.size(); ++row) {
     const std::size_t v = static_cast<std::size_t>(graph.rows[row].output);
     EXPECT_EQ((std::array{graph.channels[v], extents[v].h, extents[v].w}), want[row]) << "row " << row;
