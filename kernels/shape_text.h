@@ -6,10 +6,16 @@
 //   conv2d         NxHxWxC -> K kRxS [s1x1] [p0x0] [d1x1] [g1] [silu] [add]   stride, pad, dilation, groups; residual.
 //                                                Instead of silu also relu, relu6, leaky_relu(SLOPE), hardswish, gelu,
 //                                                mish
+//   conv_transpose2d
+//                  NxHxWxC -> K kRxS [s1x1] [p0x0] [o0x0] [d1x1] [g1]        o: output padding
 //   max_pool       NxHxWxC kR [s1] [p0]
 //   max_pool_chain NxHxWxC kR xCOUNT
 //   upsample       NxHxWxC xSCALE
 //   copy           NxHxWxC
+//   add            NxHxWxC
+//   resize_bilinear
+//                  NxHxWxC xSCALE [align_corners]
+//   pad            NxHxWxC [left0] [right0] [top0] [bottom0]
 //   dysample, conv_dysample
 //                  NxHxWxC xSCALE gGROUPS [dyscope]
 //   detect_decode  NxHxW[+HxW …] classesC binsR inputHxW                      a size per level; the network's input

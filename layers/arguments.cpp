@@ -83,6 +83,16 @@ Extent Arguments::extent(const std::string& name, Extent default_value, int mini
   return {both, both};
 }
 
+std::vector<int> Arguments::integers(const std::string& name, std::size_t count, int minimum, int maximum) const {
+  const Argument* argument = find(name);
+  const auto* list = argument ? std::get_if<std::vector<double>>(argument) : nullptr;
+  if (!list) return std::vector<int>(count, integer(name, minimum, maximum));
+  if (list->size() != count) throw Error(name + " must be a number or a list of " + std::to_string(count) + " numbers");
+  std::vector<int> values;
+  for (const double value : *list) values.push_back(whole(name, value, minimum, maximum));
+  return values;
+}
+
 double Arguments::number(const std::string& name, double default_value, double minimum, double maximum) const {
   const Argument* argument = find(name);
   if (!argument) return default_value;

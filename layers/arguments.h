@@ -35,6 +35,8 @@ class Arguments {
   int integer(const std::string& name, int minimum, int maximum) const;  // throws Error if it is absent
   /// One whole number for both axes, or a pair [h, w].
   Extent extent(const std::string& name, Extent default_value, int minimum, int maximum) const;
+  /// A list of `count` whole numbers, or one number for all of them. Throws Error if it is absent.
+  std::vector<int> integers(const std::string& name, std::size_t count, int minimum, int maximum) const;
   double number(const std::string& name, double default_value, double minimum, double maximum) const;
   /// One whole number or a list of them. Empty if it is absent.
   std::vector<int> integers(const std::string& name, int minimum, int maximum) const;

@@ -1,5 +1,6 @@
 #include "layers/operators.h"
 
+#include <algorithm>
 #include <string>
 
 #include "kernels/error.h"
@@ -24,10 +25,15 @@ int windows(long long size, int pad, int reach, int stride) {
   return room < 0 ? 0 : static_cast<int>(room / stride + 1);
 }
 
-Extent scaled(Extent x, int scale) {
-  const long long h = static_cast<long long>(x.h) * scale, w = static_cast<long long>(x.w) * scale;
-  if (h * w > kMaxPixels) throw Error("a map of " + std::to_string(h) + " rows is too large");
+/// Throws Error if a map of h x w pixels is too large. Both may be below 1.
+Extent checked(long long h, long long w) {
+  if (std::max(h, 1LL) * std::max(w, 1LL) > kMaxPixels)
+    throw Error("a map of " + std::to_string(h) + " rows is too large");
   return {static_cast<int>(h), static_cast<int>(w)};
+}
+
+Extent scaled(Extent x, int scale) {
+  return checked(static_cast<long long>(x.h) * scale, static_cast<long long>(x.w) * scale);
 }
 
 }  // namespace
@@ -38,6 +44,14 @@ Extent ConvOp::output_extent(InputExtents inputs) const {
                  windows(x.w, pad.w, dilation.w * (kernel.w - 1) + 1, stride.w)};
   if (add) require_equal(y, inputs[1]);
   return y;
+}
+
+Extent ConvTransposeOp::output_extent(InputExtents inputs) const {
+  const auto along = [](long long size, int window, int step, int padding, int output_padding, int spacing) {
+    return (size - 1) * step - 2LL * padding + static_cast<long long>(spacing) * (window - 1) + 1 + output_padding;
+  };
+  return checked(along(inputs[0].h, kernel.h, stride.h, pad.h, output_pad.h, dilation.h),
+                 along(inputs[0].w, kernel.w, stride.w, pad.w, output_pad.w, dilation.w));
 }
 
 Extent BatchNormOp::output_extent(InputExtents inputs) const {
@@ -65,6 +79,14 @@ Extent MaxPoolOp::output_extent(InputExtents inputs) const {
 
 Extent UpsampleOp::output_extent(InputExtents inputs) const {
   return scaled(inputs[0], scale);
+}
+
+Extent ResizeBilinearOp::output_extent(InputExtents inputs) const {
+  return scaled(inputs[0], scale);
+}
+
+Extent PadOp::output_extent(InputExtents inputs) const {
+  return {top + inputs[0].h + bottom, left + inputs[0].w + right};
 }
 
 Extent DySampleOp::output_extent(InputExtents inputs) const {

@@ -29,6 +29,14 @@ struct ConvOp {
 
   Extent output_extent(InputExtents) const;
 };
+/// Weight: C, K/groups, R, S as in PyTorch. Bias: K.
+struct ConvTransposeOp {
+  ParameterId weight, bias;
+  Extent kernel, stride, pad, output_pad, dilation;
+  int groups = 1;
+
+  Extent output_extent(InputExtents) const;
+};
 /// (x − mean) / sqrt(variance + eps) · gain + bias. Each parameter has one value per channel of x.
 struct BatchNormOp {
   ParameterId gain, bias, mean, variance;
@@ -68,6 +76,18 @@ struct UpsampleOp {
 
   Extent output_extent(InputExtents) const;
 };
+struct ResizeBilinearOp {
+  int scale;
+  bool align_corners;
+
+  Extent output_extent(InputExtents) const;
+};
+/// Zeros around the input, pixels.
+struct PadOp {
+  int left, right, top, bottom;
+
+  Extent output_extent(InputExtents) const;
+};
 /// Inputs: x and the offset map (with dyscope, the scope map follows in the same tensor).
 struct DySampleOp {
   int scale, groups;
@@ -84,7 +104,7 @@ struct DetectDecodeOp {
 
 /// To add an operator, add it here; the compiler then names every place that must handle it (kernels/README.md).
 using Operator = std::variant<ConvOp, BatchNormOp, ActivationOp, AddOp, ConcatOp, SliceOp, CopyOp, MaxPoolOp, UpsampleOp,
-                              DySampleOp, DetectDecodeOp>;
+                              DySampleOp, DetectDecodeOp, PadOp, ResizeBilinearOp, ConvTransposeOp>;
 
 constexpr long long kMaxPixels = 1 << 30;  // per feature map, so that int can count them
 

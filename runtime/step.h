@@ -4,20 +4,24 @@
 #include <string_view>
 #include <variant>
 
+#include "kernels/add/add.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv2d_int8/conv2d_int8.h"
+#include "kernels/conv_transpose2d/conv_transpose2d.h"
 #include "kernels/copy/copy.h"
 #include "kernels/detect_decode/detect_decode.h"
 #include "kernels/dysample/dysample.h"
 #include "kernels/max_pool/max_pool.h"
+#include "kernels/pad/pad.h"
+#include "kernels/resize_bilinear/resize_bilinear.h"
 #include "kernels/step_info.h"
 #include "kernels/upsample/upsample.h"
 
 namespace cudet {
 
 /// To add an operator, add it here; the compiler then names every place that must handle it (kernels/README.md).
-using Step =
-    std::variant<Conv2d, Conv2dInt8, MaxPool, MaxPoolChain, Upsample, Copy, DySample, ConvDySample, DetectDecode>;
+using Step = std::variant<Conv2d, Conv2dInt8, MaxPool, MaxPoolChain, Upsample, Copy, DySample, ConvDySample,
+                          DetectDecode, Add, Pad, ResizeBilinear, ConvTranspose2d>;
 
 /// The operator's name: "conv2d", "max_pool_chain".
 const char* step_name(const Step& step);

@@ -56,6 +56,7 @@ class Operands {
     Random random;
     for (const Tensor& t : given) random.fill(arena_data<float>({arena_.data(), nullptr}, t), element_count(t));
     if (const Conv2d* conv = convolution(step)) make_weights(*conv, random);
+    if (const auto* conv = std::get_if<ConvTranspose2d>(&step)) make_weights(*conv, random);
   }
 
   Memory plain() const { return {arena_.data(), plain_.data()}; }
@@ -73,25 +74,40 @@ class Operands {
 
  private:
   struct Packed {
-    const Conv2dCpuKernel* kernel;
+    const Conv2dCpuKernel* kernel;  // null if the operator has only one
     Buffer weights;
   };
 
-  void make_weights(const Conv2d& conv, Random& random) {
+  static float* floats(const Buffer& buffer, const Tensor& t) {
+    return reinterpret_cast<float*>(buffer.data() + t.offset);
+  }
+  /// Fills the plain weight and bias of a convolution, transposed or not.
+  template <class Conv>
+  void fill_plain(const Conv& conv, Random& random) {
     plain_ = Buffer(end(conv.bias));
-    const auto floats = [](const Buffer& buffer, const Tensor& t) {
-      return reinterpret_cast<float*>(buffer.data() + t.offset);
-    };
-    const float depth = static_cast<float>(element_count(conv.weight)) / static_cast<float>(conv.weight.n);
+    const float depth = static_cast<float>(element_count(conv.weight)) / static_cast<float>(conv.y.c);
     random.fill(floats(plain_, conv.weight), element_count(conv.weight),
                 std::sqrt(3 / depth));  // outputs have the magnitude of inputs
     random.fill(floats(plain_, conv.bias), element_count(conv.bias));
+  }
+  /// Returns weights with a copy of the plain bias, for a kernel to pack its weight into.
+  template <class Conv>
+  Buffer& add_packed(const Conv& conv, const Conv2dCpuKernel* kernel) {
+    Buffer& weights = packed_.emplace_back(Packed{kernel, Buffer(end(conv.bias))}).weights;
+    std::copy_n(floats(plain_, conv.bias), element_count(conv.bias), floats(weights, conv.bias));
+    return weights;
+  }
+
+  void make_weights(const Conv2d& conv, Random& random) {
+    fill_plain(conv, random);
     for (const Conv2dCpuKernel* kernel : kConv2dCpuKernels) {
       if (!kernel->supports(conv)) continue;
-      const Buffer& weights = packed_.emplace_back(Packed{kernel, Buffer(end(conv.bias))}).weights;
-      kernel->pack(conv, floats(plain_, conv.weight), floats(weights, conv.weight));
-      std::copy_n(floats(plain_, conv.bias), element_count(conv.bias), floats(weights, conv.bias));
+      kernel->pack(conv, floats(plain_, conv.weight), floats(add_packed(conv, kernel), conv.weight));
     }
+  }
+  void make_weights(const ConvTranspose2d& conv, Random& random) {
+    fill_plain(conv, random);
+    conv_transpose2d_pack(conv, floats(plain_, conv.weight), add_packed(conv, nullptr).data() + conv.weight.offset);
   }
 
   std::vector<Tensor> outputs_;
@@ -147,17 +163,21 @@ std::vector<NamedKernel> candidates(const Step& step, const Operands& operands, 
 
 /// Returns the part of a convolution that the reference computes in about a second: all of it, its first rows, or the
 /// first pixels of its first row.
-Step reference_part(const Step& step) {
-  const auto* conv = std::get_if<Conv2d>(&step);
-  const double flops = step_info(step).flops;
-  if (!conv || flops <= kMaxReferenceFlops) return step;
-  Conv2d part = *conv;
+template <class Conv>
+Conv reference_part(Conv part, double flops) {
   const double flops_per_pixel = flops / part.y.n / part.y.h / part.y.w;
   const int pixels = static_cast<int>(std::max(kMaxReferenceFlops / flops_per_pixel, 1.0));
   part.y.n = 1;
   part.y.h = std::min(std::max(pixels / part.y.w, 1), part.y.h);
   if (part.y.h == 1) part.y.w = std::min(pixels, part.y.w);
   return part;
+}
+Step reference_part(const Step& step) {
+  const double flops = step_info(step).flops;
+  if (flops <= kMaxReferenceFlops) return step;
+  if (const auto* conv = std::get_if<Conv2d>(&step)) return reference_part(*conv, flops);
+  if (const auto* conv = std::get_if<ConvTranspose2d>(&step)) return reference_part(*conv, flops);
+  return step;
 }
 
 /// Throws Error for a pooling whose window is so large that the reference would take more than half a minute.
@@ -221,7 +241,7 @@ std::vector<Measurement> measure_operator(const Step& step, int threads, int war
   const Step part = reference_part(step);
   const Reference reference(part, operands, runs);
   std::vector<Measurement> measured;
-  if (step_info(part).flops == step_info(step).flops)
+  if (step_info(part).outputs == step_info(step).outputs)
     measured.push_back(make_measurement("reference", step, summarize(reference.samples_ms), machine));
   for (const NamedKernel& candidate : candidates(step, operands, executor)) {
     operands.clear_outputs();

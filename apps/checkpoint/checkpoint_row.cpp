@@ -27,14 +27,56 @@ ModelRow max_pool_row(const TorchModule& module) {
 ModelRow upsample_row(const TorchModule& module) {
   if (module.attribute("size")) throw module.fault("a fixed size is not supported");
   const auto mode = module.attribute("mode");
-  if (!mode || mode->text() != "nearest") throw module.fault("only mode nearest is supported");
+  const std::string name = mode ? std::string(mode->text().value_or("?")) : "?";
+  if (name != "nearest" && name != "bilinear") throw module.fault("only modes nearest and bilinear are supported");
+  Json named = Json::object();
+  if (name == "bilinear" && module.flag("align_corners")) named["align_corners"] = true;
   const auto scale = module.attribute("scale_factor");
   std::optional<double> h, w;
   if (scale) h = scale->size() == 2 ? (*scale)[0].number() : scale->number();
   if (scale) w = scale->size() == 2 ? (*scale)[1].number() : scale->number();
   if (!h || h != w || !std::isfinite(*h)) throw module.fault("only one scale_factor for both axes is supported");
   const bool whole = *h == std::floor(*h) && std::abs(*h) <= kMaxScale;
-  return {{}, 1, "Upsample", {nullptr, whole ? Json(static_cast<int>(*h)) : Json(*h), "nearest"}};
+  return {{}, 1, "Upsample", with_named({nullptr, whole ? Json(static_cast<int>(*h)) : Json(*h), name}, named)};
+}
+
+ModelRow conv_transpose_row(const TorchModule& module, TorchWeights& weights) {
+  module.expect_children({});
+  module.expect_parameters({"weight", "bias"});
+  const auto mode = module.attribute("padding_mode");
+  if (mode && mode->text() != "zeros") throw module.fault("only padding with zeros is supported");
+  const auto pair = [&](const char* name) {
+    const auto found = module.pair(name);
+    if (!found) throw module.fault(std::string(name) + " is not a pair of numbers");
+    return *found;
+  };
+  const std::vector<std::int64_t> shape = weights.take(module, "weight", {0, 0, 0, 0}).shape;  // C, K/groups, R, S
+  const std::int64_t groups = module.integer("groups").value_or(0);
+  if (groups < 1 || groups > shape[0] || shape[0] % groups != 0)
+    throw module.fault("its channels are not divisible by its groups");
+  const std::int64_t out = shape[1] * groups;
+  const bool biased = module.parameter("bias").has_value();
+  if (biased) weights.take(module, "bias", {out});
+
+  Json named = Json::object();
+  const ConvInfo::Pair output_padding = pair("output_padding"), dilation = pair("dilation");
+  if (output_padding != ConvInfo::Pair(0, 0)) named["output_padding"] = extent(output_padding);
+  if (groups != 1) named["groups"] = groups;
+  if (!biased) named["bias"] = false;
+  if (dilation != ConvInfo::Pair(1, 1)) named["dilation"] = extent(dilation);
+  const Json sizes{out, extent({shape[2], shape[3]}), extent(pair("stride")), extent(pair("padding"))};
+  return {{}, 1, "nn.ConvTranspose2d", with_named(sizes, named)};
+}
+
+ModelRow zero_pad_row(const TorchModule& module) {
+  module.expect_children({});
+  module.expect_parameters({});
+  const auto value = module.attribute("value");
+  if (value && value->number() != 0.0) throw module.fault("only padding with zeros is supported");
+  const auto padding = module.attribute("padding");  // left, right, top, bottom
+  const std::vector<std::int64_t> pads = padding ? padding->integers() : std::vector<std::int64_t>();
+  if (pads.size() != 4) throw module.fault("padding is not four numbers");
+  return {{}, 1, "nn.ZeroPad2d", Json::array({Json(pads)})};
 }
 
 /// Sequential: one module with repeats. The modules must be equal except for the number of input channels.
@@ -94,6 +136,8 @@ ModelRow read_checkpoint_row(const TorchModule& module, TorchWeights& weights) {
   if (kind == "Identity") return {{}, 1, "nn.Identity", Json::array()};
   if (kind == "Concat") return concat_row(module);
   if (kind == "Upsample") return upsample_row(module);
+  if (kind == "ConvTranspose2d") return conv_transpose_row(module, weights);
+  if (kind == "ZeroPad2d") return zero_pad_row(module);
   if (kind == "Detect") return detect_row(module, weights);
   if (kind == "Sequential") return sequential_row(module, weights);
   if (resembles_dysample(module)) return dysample_row(module, weights);

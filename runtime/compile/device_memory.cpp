@@ -46,7 +46,9 @@ CudaMemory cuda_memory(const Program& program) {
   CudaMemory memory{};
   memory.scratch = kScratchCounters;
   for (const Program::NamedStep& named : program.steps)
-    if (const Conv2d* conv = convolution(named.step)) {
+    if (const auto* transposed = std::get_if<ConvTranspose2d>(&named.step)) {
+      memory.weights += packed_size(*transposed).total();
+    } else if (const Conv2d* conv = convolution(named.step)) {
       memory.weights += packed_size(*conv, true).total();
       if (const auto* plan = std::get_if<Conv2dCudaPlan>(&named.plan))
         memory.scratch = std::max(memory.scratch, plan->scratch_bytes());

@@ -168,6 +168,16 @@ class Lowering {
     return Conv2dInt8{step, quantization(node_->inputs[0]), quantization(node_->output),
                       op.add ? quantization(node_->inputs[1]) : Quantization{}};
   }
+  std::optional<Step> lower(const ConvTransposeOp& op) const {
+    ConvTranspose2d step = describe_conv(graph_, op);
+    step.x = x();
+    step.y = y();
+    const int k = step.y.c / op.groups;
+    step.weight = {Space::weights, target_.type, weight_offset(op.weight), step.x.c, k, op.kernel.h,
+                   op.kernel.w,    op.kernel.w};
+    step.bias = {Space::weights, Type::f32, weight_offset(op.bias), 1, 1, 1, step.y.c, step.y.c};
+    return step;
+  }
   std::optional<Step> lower(const MaxPoolOp& op) const { return MaxPool{x(), y(), op.kernel, op.stride, op.pad}; }
   std::optional<Step> lower(const UpsampleOp& op) const { return Upsample{x(), y(), op.scale}; }
   std::optional<Step> lower(const CopyOp&) const { return Copy{x(), y()}; }
@@ -192,13 +202,17 @@ class Lowering {
     }
     return step;
   }
+  std::optional<Step> lower(const AddOp&) const { return Add{x(), x(1), y()}; }
+  std::optional<Step> lower(const PadOp& op) const { return Pad{x(), y(), op.top, op.left}; }
+  std::optional<Step> lower(const ResizeBilinearOp& op) const {
+    return ResizeBilinear{x(), y(), op.scale, op.align_corners};
+  }
   // Views: no step.
   std::optional<Step> lower(const SliceOp&) const { return {}; }
   std::optional<Step> lower(const ConcatOp&) const { return {}; }
   // optimise() fuses these into convolutions.
   std::optional<Step> lower(const BatchNormOp&) const { return not_fused(); }
   std::optional<Step> lower(const ActivationOp&) const { return not_fused(); }
-  std::optional<Step> lower(const AddOp&) const { return not_fused(); }
   std::optional<Step> not_fused() const { throw Error(node_->name + ": the graph was not optimised"); }
 
   const Graph& graph_;

@@ -46,17 +46,35 @@ void for_each_index(ThreadPool* pool, int count, const Body& body) {
   if (failure) std::rethrow_exception(failure);
 }
 
-/// Packs the weight and bias of every convolution into size(conv) bytes. pack(node, conv, weight as K, R, S, C/groups,
-/// out) packs a weight; zeros follow the bias' own values. Each thread holds the unpacked values of one convolution at
-/// a time.
+/// Calls f(op) if the operator is a convolution, transposed or not.
+template <class F>
+void if_convolution(const Operator& op, const F& f) {
+  if (const auto* conv = std::get_if<ConvOp>(&op)) f(*conv);
+  if (const auto* transposed = std::get_if<ConvTransposeOp>(&op)) f(*transposed);
+}
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+/// Packs a transposed convolution's weight for the kernels of either processor.
+constexpr auto pack_transposed = [](const Node&, const ConvTranspose2d& conv, std::span<const float> weight,
+                                    std::byte* out) { conv_transpose2d_pack(conv, weight.data(), out); };
+
+/// Packs the weight and bias of every convolution into size(conv) bytes. pack(node, conv, weight, out) packs a weight,
+/// which is K, R, S, C/groups, or C, K/groups, R, S if the convolution is transposed; zeros follow the bias' own
+/// values. Each thread holds the unpacked values of one convolution at a time.
 template <class Size, class Pack>
 PackedWeights pack_convolutions(const Graph& graph, Type type, ThreadPool* pool, Size size, Pack pack) {
   const auto parameter = [&](ParameterId id) -> const Parameter& { return graph.parameters[id]; };
   PackedWeights packed;
   packed.offsets.assign(graph.parameters.size(), PackedWeights::kNotPacked);
   std::size_t bytes = 0, max_elements = 0;
-  const auto typed = [&](const ConvOp& op) {
-    Conv2d conv = describe_conv(graph, op);
+  const auto typed = [&](const auto& op) {
+    auto conv = describe_conv(graph, op);
     conv.x.type = conv.weight.type = type;
     return conv;
   };
@@ -67,25 +85,22 @@ PackedWeights pack_convolutions(const Graph& graph, Type type, ThreadPool* pool,
   };
   std::vector<const Node*> convolutions;
   for (const Node& node : graph.nodes)
-    if (const auto* op = std::get_if<ConvOp>(&node.op)) {
+    if_convolution(node.op, [&](const auto& op) {
       convolutions.push_back(&node);
-      const PackedSize packed_size = size(typed(*op));
-      reserve(op->weight, packed_size.weight);
-      reserve(op->bias, packed_size.bias);
-    }
+      const PackedSize packed_size = size(typed(op));
+      reserve(op.weight, packed_size.weight);
+      reserve(op.bias, packed_size.bias);
+    });
   packed.bytes = Buffer(bytes);
   const auto at = [&](ParameterId id) { return packed.bytes.data() + packed.offsets[id]; };
   std::vector<Buffer> scratches(pool ? pool->threads() : 1);  // each is allocated by its thread
-  for_each_index(pool, static_cast<int>(convolutions.size()), [&](int i, int thread) {
-    const Node& node = *convolutions[i];
-    const ConvOp& op = std::get<ConvOp>(node.op);
-    const Conv2d conv = typed(op);
+  const auto pack_one = [&](const Node& node, const auto& op, Buffer& scratch) {
+    const auto conv = typed(op);
     const Parameter &weight = parameter(op.weight), &bias = parameter(op.bias);
-    Buffer& scratch = scratches[thread];
     if (!scratch.data()) scratch = Buffer(max_elements * sizeof(float));
     const std::span values(reinterpret_cast<float*>(scratch.data()), element_count(weight.shape));
     weight.values(values);
-    to_channels_last(weight.shape, values);
+    if constexpr (std::is_same_v<decltype(conv), const Conv2d>) to_channels_last(weight.shape, values);
     try {
       pack(node, conv, values, at(op.weight));
     } catch (const Error& error) {
@@ -93,6 +108,10 @@ PackedWeights pack_convolutions(const Graph& graph, Type type, ThreadPool* pool,
     }
     std::memset(at(op.bias), 0, size(conv).bias);
     bias.values({reinterpret_cast<float*>(at(op.bias)), element_count(bias.shape)});
+  };
+  for_each_index(pool, static_cast<int>(convolutions.size()), [&](int i, int thread) {
+    const Node& node = *convolutions[i];
+    if_convolution(node.op, [&](const auto& op) { pack_one(node, op, scratches[thread]); });
   });
   return packed;
 }
@@ -112,6 +131,19 @@ Conv2d describe_conv(const Graph& graph, const ConvOp& op) {
   return conv;
 }
 
+ConvTranspose2d describe_conv(const Graph& graph, const ConvTransposeOp& op) {
+  const std::vector<int>& shape = graph.parameters[op.weight].shape;
+  ConvTranspose2d conv{};
+  conv.y.c = shape[1] * op.groups;
+  conv.x.c = shape[0];
+  conv.kernel = op.kernel;
+  conv.stride = op.stride;
+  conv.pad = op.pad;
+  conv.dilation = op.dilation;
+  conv.groups = op.groups;
+  return conv;
+}
+
 PackedWeights no_weights(const Graph& graph) {
   return {Buffer(), std::vector<std::size_t>(graph.parameters.size(), 0)};
 }
@@ -123,34 +155,40 @@ PackedSize packed_size(const Conv2d& conv, bool cuda) {
   return {conv2d_cpu_kernel(conv).packed_floats(conv) * sizeof(float), bias};
 }
 
+PackedSize packed_size(const ConvTranspose2d& conv, bool) {
+  return {conv_transpose2d_packed_bytes(conv), static_cast<std::size_t>(conv.y.c) * sizeof(float)};
+}
+
 PackedWeights pack_for_cpu(const Graph& graph, Type type, ThreadPool* pool) {
   return pack_convolutions(
-      graph, type, pool, [](const Conv2d& conv) { return packed_size(conv); },
-      [&](const Node& node, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
-        if (type != Type::u8) return conv2d_cpu_kernel(conv).pack(conv, weight.data(), reinterpret_cast<float*>(out));
-        if (!std::all_of(weight.begin(), weight.end(), [](float w) { return std::isfinite(w); }))
-          throw Error("a weight is not finite");
-        conv2d_int8_cpu_kernel(conv).pack(conv, graph.quantizations[node.inputs[0]], weight.data(), out);
-      });
+      graph, type, pool, [](const auto& conv) { return packed_size(conv); },
+      Overloaded{pack_transposed,
+                 [&](const Node& node, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
+                   if (type != Type::u8)
+                     return conv2d_cpu_kernel(conv).pack(conv, weight.data(), reinterpret_cast<float*>(out));
+                   if (!std::all_of(weight.begin(), weight.end(), [](float w) { return std::isfinite(w); }))
+                     throw Error("a weight is not finite");
+                   conv2d_int8_cpu_kernel(conv).pack(conv, graph.quantizations[node.inputs[0]], weight.data(), out);
+                 }});
 }
 
 PackedWeights pack_for_cuda(const Graph& graph, Type type) {
   return pack_convolutions(
-      graph, type, nullptr, [](const Conv2d& conv) { return packed_size(conv, true); },
-      [](const Node&, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
-        conv2d_cuda_pack(conv, weight.data(), out);
-      });
+      graph, type, nullptr, [](const auto& conv) { return packed_size(conv, true); },
+      Overloaded{pack_transposed, [](const Node&, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
+                   conv2d_cuda_pack(conv, weight.data(), out);
+                 }});
 }
 
 PackedWeights pack_for_reference(const Graph& graph) {
-  const auto size = [](const Conv2d& conv) -> PackedSize {
+  const auto size = [](const auto& conv) -> PackedSize {
     const std::size_t outputs = static_cast<std::size_t>(conv.y.c);
     return {outputs * static_cast<std::size_t>(conv.kernel.h) * static_cast<std::size_t>(conv.kernel.w) *
                 static_cast<std::size_t>(conv.x.c / conv.groups) * sizeof(float),
             outputs * sizeof(float)};
   };
   return pack_convolutions(graph, Type::f32, nullptr, size,
-                           [](const Node&, const Conv2d&, std::span<const float> weight, std::byte* out) {
+                           [](const Node&, const auto&, std::span<const float> weight, std::byte* out) {
                              std::memcpy(out, weight.data(), weight.size_bytes());
                            });
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "kernels/conv_transpose2d/conv_transpose2d.h"
 #include "layers/graph.h"
 #include "runtime/buffer.h"
 #include "runtime/thread_pool.h"
@@ -16,6 +17,7 @@ struct PackedWeights {
 
 /// Returns a convolution without its tensors' offsets and sizes; the packing of weights depends on nothing else.
 Conv2d describe_conv(const Graph& graph, const ConvOp& op);
+ConvTranspose2d describe_conv(const Graph& graph, const ConvTransposeOp& op);
 
 /// Bytes of a convolution's packed weight and bias.
 struct PackedSize {
@@ -28,6 +30,8 @@ struct PackedSize {
 /// Returns the packed size for a kernel of CUDA, or of the CPU. The types of the input and the weight decide which
 /// kernel.
 PackedSize packed_size(const Conv2d& conv, bool cuda = false);
+/// The same for a transposed convolution, whose packing is the same for both.
+PackedSize packed_size(const ConvTranspose2d& conv, bool cuda = false);
 
 /// Returns weights without bytes, all at offset 0, for Programs that are inspected and not run.
 PackedWeights no_weights(const Graph& graph);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "kernels/error.h"
 
@@ -58,7 +59,8 @@ void fold(Graph& graph, ConvOp& conv, const BatchNormOp& norm) {
 
 /// Merges each node of operator Op into the convolution that produces the later of its inputs; no other node may read
 /// that input. merge(conv, op, earlier) changes the convolution, which then produces the node's output; `earlier` is
-/// the other input of a binary operator.
+/// the other input of a binary operator. A node that cannot be merged remains if it is an AddOp, which has a kernel of
+/// its own; otherwise throws Error.
 template <class Op, class Merge>
 void absorb(Graph& graph, const Merge& merge) {
   const std::vector<int> producer = find_producers(graph), readers = count_readers(graph);
@@ -71,8 +73,10 @@ void absorb(Graph& graph, const Merge& merge) {
     ValueId later = node.inputs.front(), earlier = node.inputs.back();
     if (producing_node(later) < producing_node(earlier)) std::swap(later, earlier);
     Node* conv = producing_node(later) == kNone ? nullptr : &graph.nodes[producing_node(later)];
-    if (!conv || !std::holds_alternative<ConvOp>(conv->op) || readers[later] != 1)
+    if (!conv || !std::holds_alternative<ConvOp>(conv->op) || readers[later] != 1) {
+      if constexpr (std::is_same_v<Op, AddOp>) continue;
       throw Error(graph.rows[node.row].label + ": " + node.name + " does not follow a convolution that only it reads");
+    }
     merge(*conv, *op, earlier);
     conv->output = node.output;
     remove[i] = true;

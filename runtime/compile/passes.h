@@ -4,7 +4,7 @@
 
 namespace cudet {
 
-// The first three throw Error with the row's label if an operator does not follow a convolution that only it reads. The
+// The first two throw Error with the row's label if an operator does not follow a convolution that only it reads. The
 // modules in layers/ never build such a graph.
 
 /// Folds each batch norm into the convolution before it: the weights become w·gain/√(variance + eps), the bias becomes
@@ -14,7 +14,8 @@ void fold_batch_norm(Graph& graph);
 /// Moves each SiLU into the epilogue of the convolution before it.
 void fuse_activation(Graph& graph);
 
-/// Moves each residual add into the epilogue of the later of the two convolutions that it adds.
+/// Moves each residual add into the epilogue of the convolution that computes the later of its operands. An add whose
+/// later operand has another producer or another reader remains.
 void fuse_residual(Graph& graph);
 
 /// Removes nodes that the output does not depend on.

@@ -15,8 +15,9 @@ namespace {
 struct OperandRule {
   enum class Output { measured, like_first_input, always_f32 };
   Output output;
-  int first_f32_input = 1 << 30;  // inputs from this one on are f32 in every precision
-  bool reads_u8 = true;           // false: with u8 activations all inputs are f32
+  int first_f32_input = 1 << 30;     // inputs from this one on are f32 in every precision
+  bool reads_u8 = true;              // false: with u8 activations all inputs are f32
+  const char* refused_as = nullptr;  // the operator's name if it has no kernel for u8
 };
 
 struct Rules {
@@ -29,12 +30,20 @@ struct Rules {
   // Views: their values share a buffer.
   OperandRule operator()(const SliceOp&) const { return {OperandRule::Output::like_first_input}; }
   OperandRule operator()(const ConcatOp&) const { return {OperandRule::Output::like_first_input}; }
+  OperandRule operator()(const AddOp&) const { return refused("add"); }
+  OperandRule operator()(const PadOp&) const { return refused("pad"); }
+  OperandRule operator()(const ResizeBilinearOp&) const { return refused("resize_bilinear"); }
+  OperandRule operator()(const ConvTransposeOp&) const { return refused("conv_transpose2d"); }
   // Fused into convolutions by optimise().
   OperandRule operator()(const BatchNormOp&) const { return fused(); }
   OperandRule operator()(const ActivationOp&) const { return fused(); }
-  OperandRule operator()(const AddOp&) const { return fused(); }
 
  private:
+  static OperandRule refused(const char* name) {
+    OperandRule float_only{OperandRule::Output::like_first_input};
+    float_only.refused_as = name;
+    return float_only;
+  }
   static OperandRule fused() { throw Error("the graph was not optimised"); }
 };
 
@@ -109,6 +118,8 @@ std::vector<std::string> measured_modules(const Graph& graph) {
 void require_quantizable(const Graph& graph) {
   const Groups groups(graph);
   for (const Node& node : graph.nodes) {
+    if (const char* refused = rule(node).refused_as)
+      throw Error(node.name + ": int8 does not support the operator " + refused);
     if (groups.find(node.output) == groups.find(0))
       throw Error(node.name + ": shares the buffer of the network's input, which int8 does not support");
     const auto* conv = std::get_if<ConvOp>(&node.op);

@@ -25,8 +25,8 @@ std::vector<Type> value_types(const Graph& graph, Type activations);
 /// Returns the names of the convolutions whose output range must be measured before quantize().
 std::vector<std::string> measured_modules(const Graph& graph);
 
-/// Throws Error with the module's name if an optimised graph cannot run on 8 bits: a value shares the buffer of the
-/// network's input, or a convolution's window is too large.
+/// Throws Error with the module's name if an optimised graph cannot run on 8 bits: an operator has no kernel for them,
+/// a value shares the buffer of the network's input, or a convolution's window is too large.
 void require_quantizable(const Graph& graph);
 
 /// Fills graph.quantizations of an optimised graph if the weights have ranges. Values that share a buffer (Concat), and

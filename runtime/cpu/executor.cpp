@@ -23,6 +23,10 @@ struct CpuKernels {
     (*this)(op.sample);
   }
   void operator()(const DetectDecode& op) const { run_tiles(op, detect_decode_cpu); }
+  void operator()(const Add& op) const { run_tiles(op, add_cpu); }
+  void operator()(const Pad& op) const { run_tiles(op, pad_cpu); }
+  void operator()(const ResizeBilinear& op) const { run_tiles(op, resize_bilinear_cpu); }
+  void operator()(const ConvTranspose2d& op) const { run_tiles(op, conv_transpose2d_cpu); }
 
  private:
   template <class Op>

@@ -22,6 +22,10 @@ struct Launcher {
     conv_dysample_cuda(op, std::get<ConvDySamplePlan>(plan), memory, stream);
   }
   void operator()(const DetectDecode& op) const { detect_decode_cuda(op, memory, stream); }
+  void operator()(const Add& op) const { add_cuda(op, memory, stream); }
+  void operator()(const Pad& op) const { pad_cuda(op, memory, stream); }
+  void operator()(const ResizeBilinear& op) const { resize_bilinear_cuda(op, memory, stream); }
+  void operator()(const ConvTranspose2d& op) const { conv_transpose2d_cuda(op, memory, stream); }
 };
 
 /// A capture in progress. The destructor ends it and drops the graph.

@@ -20,6 +20,12 @@ std::vector<RowStatistics> count_rows(const Graph& graph, Extent input) {
       const double flops = 2 * pixels(node.output) * shape[0] * shape[1] * shape[2] * shape[3];
       row.flops += flops * conv->density;
       row.executed_flops += flops;
+    } else if (const auto* transposed = std::get_if<ConvTransposeOp>(&node.op)) {
+      // Ultralytics counts R·S taps per pixel of the output, though they are per pixel of the input.
+      const std::vector<int>& shape = graph.parameters[transposed->weight].shape;
+      const double flops_per_pixel = 2.0 * shape[0] * shape[1] * shape[2] * shape[3];
+      row.flops += flops_per_pixel * pixels(node.output);
+      row.executed_flops += flops_per_pixel * pixels(node.inputs[0]);
     } else if (std::holds_alternative<BatchNormOp>(node.op)) {
       row.flops += 8 * pixels(node.output) * graph.channels[node.output];
     } else if (const auto* decode = std::get_if<DetectDecodeOp>(&node.op)) {

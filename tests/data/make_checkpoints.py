@@ -109,6 +109,13 @@ def main(data):
     m.to(torch.bfloat16)
     save("module", m, m, pickle_protocol=4)
 
+    table = {**TABLE, "backbone": [*TABLE["backbone"][:2], [-1, 1, "nn.ZeroPad2d", [[0, 1, 2, 3]]], [-1, 1, "Conv", [8, [6, 2], 1, 0]],
+                                   [-1, 1, "nn.ConvTranspose2d", [8, 2, 2]], [-1, 1, "Conv", [8, 3, 2]]],
+             "head": [[-1, 1, "nn.Upsample", [None, 2, "bilinear"]], [-1, 1, "nn.Upsample", [None, 2, "bilinear", True]], [-1, 1, "Conv", [8, 3, 2]],
+                      [-1, 1, "Conv", [8, 3, 2]], [-1, 1, "nn.ConvTranspose2d", [8, 3, 2, 1, 1, 4, False]], [[10, 5], 1, "Detect", ["nc"]]]}
+    m = network(table).half()
+    save("resized", {"model": m}, m)
+
     save("state-dict", state(network().half()))
     save("legacy", {"epoch": 1}, _use_new_zipfile_serialization=False)
     table = {**TABLE, "head": TABLE["head"][:-1] + [[[7, 4], 1, "Segment", ["nc", 4, 8]]]}

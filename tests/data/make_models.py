@@ -72,7 +72,9 @@ PARAMETERS = {  # the names of a module's arguments, in order
     "C2f": ["out", "shortcut", "g", "e"],
     "SPPF": ["out", "k", "n", "shortcut", "cv1_act"],
     "Concat": ["dimension"],
-    "Upsample": ["size", "scale", "mode"],
+    "Upsample": ["size", "scale", "mode", "align_corners"],
+    "ConvTranspose2d": ["out", "k", "s", "p", "output_padding", "groups", "bias", "dilation"],
+    "ZeroPad2d": ["padding"],
     "DySample": ["scale", "style", "groups", "dyscope"],
     "Detect": ["nc", "reg_max"],
 }
@@ -115,7 +117,7 @@ class Network(nn.Module):
             if repeats > 1 and "scales" in d:
                 repeats = max(round(repeats * depth), 1)
             out = c_in[0]
-            if module in ("Conv", "C2f", "SPPF"):
+            if module in ("Conv", "C2f", "SPPF", "ConvTranspose2d"):
                 out = a.pop("out")
                 if "scales" in d:
                     out = math.ceil(min(out, max_channels) * width / 8) * 8
@@ -160,8 +162,15 @@ class Network(nn.Module):
             scale = a.get("scale", 2)
             stride = (stride[0] / scale, stride[1] / scale)
             if module == "Upsample":
-                return lambda: nn.Upsample(a.get("size"), scale, a.get("mode", "nearest")), stride
+                return lambda: nn.Upsample(a.get("size"), scale, a.get("mode", "nearest"), a.get("align_corners")), stride
             return lambda: DySample(c_in[0], **a), stride
+        if module == "ConvTranspose2d":
+            defaults = (("k", 1), ("s", 1), ("p", 0), ("output_padding", 0), ("dilation", 1))
+            k, s, p, out_pad, d = (pair(a.get(name, default)) for name, default in defaults)
+            stride = (stride[0] / s[0], stride[1] / s[1])
+            return lambda: nn.ConvTranspose2d(c_in[0], out, k, s, p, out_pad, a.get("groups", 1), a.get("bias", True), d), stride
+        if module == "ZeroPad2d":
+            return lambda: nn.ZeroPad2d(a["padding"]), stride
         if module == "Detect":
 
             def build():
@@ -203,6 +212,10 @@ def randomise(network, rng, x, offset_pixels=2.0, scope_bias=True):
         if isinstance(m, nn.Conv2d) and not name.endswith("dfl.conv"):
             fan_in = m.weight[0].numel()
             m.weight.data = normal(m.weight.shape, 1 / math.sqrt(fan_in))
+            if m.bias is not None:
+                m.bias.data = normal(m.bias.shape, 0.7)
+        if isinstance(m, nn.ConvTranspose2d):
+            m.weight.data = normal(m.weight.shape, math.sqrt(m.groups / m.weight[:, 0].numel()))
             if m.bias is not None:
                 m.bias.data = normal(m.bias.shape, 0.7)
         if isinstance(m, DySample) and m.scope is not None and not scope_bias:
@@ -345,6 +358,31 @@ STRIDE_12 = {
     "head": [[[-1], 1, "Detect", ["nc", 4]]],
 }
 
+RESIZED = {
+    "nc": 2,
+    "input": {"size": [32, 64]},
+    "backbone": [
+        [-1, 1, "Conv", [8, 3, 2]],
+        [-1, 1, "nn.ZeroPad2d", [[0, 1, 0, 1]]],
+        [-1, 1, "Conv", [8, 2, 1, 0]],
+        [-1, 1, "Conv", [16, 3, 2]],
+        [-1, 1, "nn.ConvTranspose2d", [8, [2, 4], 2, [0, 1]]],
+        [-1, 1, "Conv", [8, 3, 2]],
+        [-1, 1, "nn.Upsample", [None, 2, "bilinear"]],
+    ],
+    "head": [
+        [[-1, 4, 2], 1, "Concat", [1]],
+        [-1, 1, "Conv", [8, 3, 2]],
+        [-1, 1, "nn.Upsample", [None, 3, "bilinear", {"align_corners": True}]],
+        [-1, 1, "Conv", [8, 3, 3]],
+        [-1, 1, "nn.ConvTranspose2d", [16, 3, 2, [1, 2], 1, 4, False, [1, 2]]],
+        [-1, 1, "nn.ZeroPad2d", [1]],
+        [-1, 1, "Conv", [8, 3, 2, 0]],
+        [[-1, 10], 1, "Concat", [1]],
+        [[-1], 1, "Detect", ["nc", 4]],
+    ],
+}
+
 # name: description, seed, type of the stored weights, rows with golden values (None: all), other options
 MODELS = {
     "plain": (YOLO, 1, torch.float32, [2, 3, 4, 8, 9, 10], {}),
@@ -360,6 +398,7 @@ MODELS = {
     "odd": (ODD, 5, torch.bfloat16, [2, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 18], {}),
     "three_levels": (THREE_LEVELS, 6, torch.float16, [7, 10, 13], {}),
     "stride12": (STRIDE_12, 7, torch.float32, [2], {"without_dfl": True}),
+    "resized": (RESIZED, 8, torch.float16, [4, 6, 9, 11], {}),
 }
 
 # ---------------------------------------------------------------- files

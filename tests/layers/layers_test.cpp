@@ -54,9 +54,19 @@ const BadRows kBadRows[] = {
     {R"([-1, 1, "Conv", [8, 3, 2]], [-1, 1, "Conv", [8, 3, 2]], [[0, 1], 1, "Concat", [1]])",
      "backbone row 2 (Concat): operands of 512x512 and 256x256 pixels do not fit"},
     {R"([-1, 1, "Concat", [2]])", "dimension 2 is not supported"},
-    {R"([-1, 1, "nn.Upsample", [null, 2, "bilinear"]])", "backbone row 0 (nn.Upsample): mode \"bilinear\""},
+    {R"([-1, 1, "nn.Upsample", [null, 2, "bicubic"]])", "backbone row 0 (nn.Upsample): mode \"bicubic\""},
+    {R"([-1, 1, "Upsample", [null, 2, "nearest", true]])", "align_corners needs mode \"bilinear\""},
     {R"([-1, 1, "Upsample", [[64, 64]]])", "a fixed size is not supported"},
     {R"([-1, 1, "Upsample", [null, 1.5]])", "scale is 1.5"},
+    {R"([-1, 1, "nn.ZeroPad2d", []])", "backbone row 0 (nn.ZeroPad2d): padding is missing"},
+    {R"([-1, 1, "nn.ZeroPad2d", [[1, 2]]])", "padding must be a number or a list of 4 numbers"},
+    {R"([-1, 1, "nn.ZeroPad2d", [[0, 1, 0, -1]]])", "padding is -1"},
+    {R"([-1, 1, "nn.ConvTranspose2d", [8]])", "backbone row 0 (nn.ConvTranspose2d): k is missing"},
+    {R"([-1, 1, "nn.ConvTranspose2d", [8, 2, 2, 0, 2]])", "output_padding must be smaller than s or dilation"},
+    {R"([-1, 1, "nn.ConvTranspose2d", [8, 2, 2, 0, 0, 2]])", "groups 2 does not divide 3 input and 8 output channels"},
+    {R"([-1, 1, "nn.ConvTranspose2d", [8, 2, 2, 0, 0, 1, 1]])", "bias must be true or false"},
+    {R"([-1, 1, "nn.ConvTranspose2d", [8, 1, 1, 1]], [-1, 9, "nn.ConvTranspose2d", [8, 1, 1, 256]])",
+     "nothing is left"},
     {R"([-1, 1, "DySample", [2, "lp", 2]])", "backbone row 0 (DySample): groups 2 does not divide 3 channels"},
     {R"([-1, 1, "DySample", [2, "xx", 1]])", "style \"xx\" is not supported"},
     {R"([-1, 1, "DySample", [2, "pl", 1]])", "scale² 4 does not divide 3 channels"},
@@ -108,6 +118,21 @@ TEST(Layers, InferChannelsAndExtents) {
   const std::vector<std::array<int, 3>> want = {{8, 32, 96},   {16, 32, 96},   {12, 32, 96}, {12, 96, 288},
                                                 {24, 96, 288}, {24, 192, 576}, {8, 32, 96},  {7, 1, 32 * 96}};
   ASSERT_EQ(graph.rows.size(), want.size());
+  for (std::size_t row = 0; row < want.size(); ++row) {
+    const std::size_t v = static_cast<std::size_t>(graph.rows[row].output);
+    EXPECT_EQ((std::array{graph.channels[v], extents[v].h, extents[v].w}), want[row]) << "row " << row;
+  }
+}
+
+TEST(Layers, InferPaddedAndResizedExtents) {
+  const Graph graph = build(description(R"([-1, 1, "nn.ZeroPad2d", [[0, 1, 2, 3]]], [-1, 1, "nn.ZeroPad2d", [1]],
+      [-1, 1, "Conv", [8, [8, 4], 1, 0]], [-1, 1, "nn.Upsample", [null, 3, "bilinear", {"align_corners": true}]],
+      [-1, 1, "nn.ConvTranspose2d", [12, 2, 2]],
+      [-1, 1, "nn.ConvTranspose2d", [8, [3, 4], [2, 1], [1, 0], [1, 0], 4, false, [1, 2]]],
+      [-1, 1, "Conv", [8, [1, 7], 1, 0]])"));
+  const std::vector<Extent> extents = infer_extents(graph, {64, 96});
+  const std::vector<std::array<int, 3>> want = {{3, 69, 97},   {3, 71, 99},    {8, 64, 96},
+                                                {8, 192, 288}, {12, 384, 576}, {8, 768, 582}};
   for (std::size_t row = 0; row < want.size(); ++row) {
     const std::size_t v = static_cast<std::size_t>(graph.rows[row].output);
     EXPECT_EQ((std::array{graph.channels[v], extents[v].h, extents[v].w}), want[row]) << "row " << row;

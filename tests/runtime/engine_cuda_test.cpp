@@ -109,7 +109,8 @@ INSTANTIATE_TEST_SUITE_P(Models, CudaGolden,
                                          Case{"odd", Precision::fp32}, Case{"stride12", Precision::fp32},
                                          Case{"three_levels", Precision::fp32}, Case{"plain", Precision::fp16},
                                          Case{"dysample", Precision::fp16}, Case{"dysample_pl", Precision::fp16},
-                                         Case{"odd", Precision::fp16}, Case{"three_levels", Precision::fp16}),
+                                         Case{"odd", Precision::fp16}, Case{"resized", Precision::fp32},
+                                         Case{"resized", Precision::fp16}, Case{"three_levels", Precision::fp16}),
                          [](const auto& test) {
                            return std::string(test.param.name) +
                                   (test.param.precision == Precision::fp16 ? "_fp16" : "_fp32");

@@ -47,7 +47,7 @@ TEST_P(TinyNetwork, MatchesReference) {
 
 INSTANTIATE_TEST_SUITE_P(Models, TinyNetwork,
                          testing::Combine(testing::Values("plain", "dysample", "dysample_pl", "folded", "odd",
-                                                          "stride12", "three_levels"),
+                                                          "resized", "stride12", "three_levels"),
                                           testing::Values(Network::Kernels::reference, Network::Kernels::cpu)),
                          [](const auto& test) {
                            return std::string(std::get<0>(test.param)) +

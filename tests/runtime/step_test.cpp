@@ -71,6 +71,13 @@ TEST(StepShape, OfOddStepsIsReadAsItIsWritten) {
            {"max_pool_chain", "2x20x20x64 k5 x3"},
            {"upsample", "1x3x5x7 x3"},
            {"copy", "2x3x5x7"},
+           {"add", "2x3x5x7"},
+           {"resize_bilinear", "2x3x5x7 x3"},
+           {"resize_bilinear", "1x3x5x7 x2 align_corners"},
+           {"conv_transpose2d", "1x20x20x16 -> 16 k2x2 s2x2"},
+           {"conv_transpose2d", "2x3x5x6 -> 34 k3x4 s2x1 p1x0 o1x0 d1x2 g2"},
+           {"pad", "2x3x5x7"},
+           {"pad", "2x3x5x7 left1 right2 top3 bottom4"},
            {"dysample", "2x5x7x24 x3 g4"},
            {"dysample", "1x5x7x24 x2 g1 dyscope"},
            {"conv_dysample", "2x5x7x24 x2 g3 dyscope"},
@@ -139,6 +146,11 @@ TEST(StepShape, SaysInOneLineWhatIsWrong) {
   expect_refused("max_pool_chain", "1x8x8x8 k4 x2", "the kernel is even");
   expect_refused("max_pool_chain", "1x8x8x8 k5 x5", "at most 4");
   expect_refused("upsample", "1x8x8x8 x1000000", "more than 4 GB");
+  expect_refused("resize_bilinear", "1x8x8x8 align_corners", "the scale is missing");
+  expect_refused("conv_transpose2d", "1x8x8x8 8 k3", "-> must follow the input");
+  expect_refused("conv_transpose2d", "1x8x8x8 -> 8", "the kernel is missing");
+  expect_refused("conv_transpose2d", "1x8x8x8 -> 8 k3 g3", "groups: 3 does not divide");
+  expect_refused("conv_transpose2d", "1x2x2x8 -> 8 k1 p1", "the padding leaves no output");
   expect_refused("dysample", "1x8x8x8 x2 g3", "groups: 3 does not divide");
   expect_refused("dysample", "1x1x1x1 x1000000 g1", "more than 4 GB");
   expect_refused("conv_dysample", "1x8x8x8 x2", "groups is missing");

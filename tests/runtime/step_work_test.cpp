@@ -45,6 +45,11 @@ TEST(StepWork, CountsEachElementOnce) {
   expect_work("max_pool_chain", "1x8x8x3 k5 x3", 3 * 8 * 8 * 3 * 8, 4 * (8 * 8 * 3 * 4));
   expect_work("upsample", "2x3x5x7 x2", 0, 4 * (2 * 3 * 5 * 7 * 5));
   expect_work("copy", "2x3x5x7", 0, 4 * (2 * 3 * 5 * 7 * 2));
+  expect_work("pad", "2x3x5x7 left1 bottom2", 0, 4 * (2 * 3 * 5 * 7 + 2 * 5 * 6 * 7));
+  expect_work("resize_bilinear", "2x3x5x7 x2", 8 * 2 * 6 * 10 * 7, 4 * (2 * 3 * 5 * 7 * 5));
+  expect_work("conv_transpose2d", "2x4x4x6 -> 10 k3 s2 p1 g2", 2.0 * 2 * 4 * 4 * 6 * 5 * 9,
+              4.0 * (2 * 4 * 4 * 6 + 6 * 5 * 9 + 10 + 2 * 7 * 7 * 10));
+  expect_work("add", "2x3x5x7", 2 * 3 * 5 * 7, 4 * (2 * 3 * 5 * 7 * 3));
 }
 
 TEST(StepWork, OfSampling) {

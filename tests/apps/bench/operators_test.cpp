@@ -65,6 +65,10 @@ TEST(BenchOperators, EachKernelOfTheOthers) {
                                                         {"max_pool_chain", "2x20x20x24 k5 x3"},
                                                         {"upsample", "2x3x5x7 x3"},
                                                         {"copy", "2x3x5x7"},
+                                                        {"add", "2x3x5x7"},
+                                                        {"conv_transpose2d", "2x3x5x6 -> 34 k3 s2 p1 o1 g2"},
+                                                        {"resize_bilinear", "2x3x5x7 x3 align_corners"},
+                                                        {"pad", "2x3x5x7 right1 top2"},
                                                         {"dysample", "2x5x7x24 x2 g4 dyscope"},
                                                         {"conv_dysample", "2x5x7x24 x2 g3"},
                                                         {"detect_decode", "2x8x8+4x4 classes3 bins16 input64x64"}}) {

@@ -120,6 +120,19 @@ TEST(Checkpoint, ReadsABareModuleWithNewerOpcodes) {
   EXPECT_EQ(checkpoint.table.height, 640);
 }
 
+TEST(Checkpoint, ReadsModulesOfPyTorch) {
+  const Checkpoint checkpoint = read("resized.pt");
+  expect_weights(checkpoint, "resized");
+  check_runnable(checkpoint.table, &checkpoint.weights, "resized.pt");
+  const Json json = table(checkpoint);
+  EXPECT_EQ(json["backbone"][2], Json::parse(R"([-1, 1, "nn.ZeroPad2d", [[0, 1, 2, 3]]])"));
+  EXPECT_EQ(json["backbone"][4], Json::parse(R"([-1, 1, "nn.ConvTranspose2d", [8, 2, 2, 0]])"));
+  EXPECT_EQ(json["head"][0], Json::parse(R"([-1, 1, "Upsample", [null, 2, "bilinear"]])"));
+  EXPECT_EQ(json["head"][1], Json::parse(R"([-1, 1, "Upsample", [null, 2, "bilinear", {"align_corners": true}]])"));
+  EXPECT_EQ(json["head"][4], Json::parse(R"([-1, 1, "nn.ConvTranspose2d",
+                                             [8, 3, 2, 1, {"output_padding": 1, "groups": 4, "bias": false}]])"));
+}
+
 TEST(Checkpoint, RefusesUnsupportedRowsAndFiles) {
   expect_refused([] { read("segment.pt"); }, "model.8 (Segment): segmentation models are not supported");
   expect_refused([] { read("state-dict.pt"); }, "only weights (a state dict)");
@@ -136,10 +149,13 @@ TEST(Checkpoint, RefusesRowsThatDiffer) {
   refused("plain", "\nSiLU\n", "\nReLU\n", "model.0 (Conv): activation ReLU is not supported");
   refused("plain", "\nConcat\n", "\nConcet\n", "model.6 (Concet): this module is not supported");
   refused("plain", "\nBottleneck\n", "\nBattleneck\n", "model.2 (C2f): m.0: Battleneck is not supported here");
-  refused("plain", "nearest", "bicubic", "model.5 (Upsample): only mode nearest");
+  refused("plain", "nearest", "bicubic", "model.5 (Upsample): only modes nearest and bilinear");
   refused("plain", "\nSPPF\n", "\nSPPG\n", "model.4 (SPPG)");
   refused("plain", "HalfStorage", "CharStorage", "model.0.conv.weight: elements of type CharStorage are not supported");
   refused("plain", "cv3", "cv4", "model.8 (Detect): sub-module cv4 is not supported");
+  refused("resized", "bilinear", "bicubics", "model.6 (Upsample): only modes nearest and bilinear");
+  refused("resized", "output_padding", "input_paddings", "model.4 (ConvTranspose2d): output_padding is not a pair");
+  refused("resized", "\nZeroPad2d\n", "\nOnesPad2d\n", "model.2 (OnesPad2d): this module is not supported");
   refused("training", "DySample_UP", "DySimple_UP", "model.5 (DySimple_UP): this module is not supported");
 }
 

@@ -73,6 +73,18 @@ TEST(YamlModel, ReadsTheOlderFormat) {
   check_runnable(model, nullptr, "t");
 }
 
+TEST(YamlModel, ReadsModulesOfPyTorch) {
+  const ModelTable model = read_yaml_model(table("[-1, 1, nn.ConvTranspose2d, [16, 4, 2, 1]]\n"
+                                                 "  - [-1, 1, nn.ZeroPad2d, [[0, 1, 0, 1]]]\n"
+                                                 "  - [-1, 1, nn.Upsample, [None, 2, bilinear]]"),
+                                           "t.yaml", {});
+  const Json head = parsed(model)["head"];
+  EXPECT_EQ(head[0], Json::parse(R"([-1, 1, "nn.ConvTranspose2d", [16, 4, 2, 1]])"));
+  EXPECT_EQ(head[1], Json::parse(R"([-1, 1, "nn.ZeroPad2d", [[0, 1, 0, 1]]])"));
+  EXPECT_EQ(head[2], Json::parse(R"([-1, 1, "Upsample", [null, 2, "bilinear"]])"));
+  check_runnable(model, nullptr, "t");
+}
+
 TEST(YamlModel, ChoosesTheScale) {
   const std::string text = file("yolov8-dysample.yaml");
   EXPECT_EQ(read_yaml_model(text, "a/yolov8s-mine.yaml", {}).scale, "s");
@@ -101,7 +113,7 @@ TEST(YamlModel, RefusesWhatTheRuntimeCannotRun) {
   expect_refused(table("[-1, 1, DySample, ['lp']]"), "head row 0 (DySample): scale");
   expect_refused(table("[-1, 1, DySample, [256, 2, 'lp']]"), "head row 0 (DySample): ");
   expect_refused(table("[-1, 1, nn.Upsample, [None, 17, nearest]]"), "head row 0 (Upsample): scale is 17: ");
-  expect_refused(table("[-1, 1, nn.Upsample, [None, 2, bilinear]]"), "head row 0 (Upsample): mode");
+  expect_refused(table("[-1, 1, nn.Upsample, [None, 2, bicubic]]"), "head row 0 (Upsample): mode");
   expect_refused(table("[-1, 1, SPPF, [16, 5, 17]]"), "head row 0 (SPPF): n is 17: ");
   expect_refused(table("[-1, 1, Conv, [16]]", "activation: nn.ReLU()"), "activation nn.ReLU() is not supported");
   expect_refused(table("[-1, 1, Conv, [16]]", "ch: 1"), "channels (ch)");

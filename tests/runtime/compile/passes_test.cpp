@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "runtime/compile/lowering.h"
+#include "runtime/compile/quantize.h"
 #include "runtime/model/model.h"
+#include "tests/error_of.h"
 
 namespace cudet::test {
 namespace {
@@ -36,6 +38,58 @@ TEST(Passes, ResidualAdditionsAreFused) {
   for (const auto& named : program_of(read_description("weights/yolov8.json"), {640, 640}).steps)
     if (const auto* conv = std::get_if<Conv2d>(&named.step)) adds += conv->add;
   EXPECT_EQ(adds, 1 + 2 + 2 + 1);  // bottlenecks of the four C2f in the backbone
+}
+
+/// A graph of one row, to which 1x1 convolutions and other operators are added.
+struct HandmadeGraph {
+  HandmadeGraph() {
+    graph.add_value(3);
+    graph.rows.push_back({"row", 0});
+  }
+  ValueId conv(ValueId x) {
+    ConvOp op{};
+    op.kernel = op.stride = op.dilation = {1, 1};
+    op.weight = graph.add_parameter({{8, graph.channels[static_cast<std::size_t>(x)], 1, 1}, {}});
+    op.bias = graph.add_parameter({{8}, {}});
+    return add(op, {x}, 8);
+  }
+  ValueId add(const Operator& op, const std::vector<ValueId>& inputs, int channels) {
+    return graph.output = graph.add_node(op, inputs, channels, 0, "node" + std::to_string(graph.nodes.size()));
+  }
+  Program program() {
+    optimise(graph);
+    return compile(graph, no_weights(graph), 1, {32, 32});
+  }
+  Graph graph;
+};
+
+TEST(Passes, AdditionsAfterOtherReadersOrOperatorsAreSteps) {
+  HandmadeGraph shared;  // the later operand is read twice, as the result of a Concat, and the sum is a slice
+  const ValueId first = shared.conv(0), second = shared.conv(first), sum = shared.add(AddOp{}, {second, first}, 8);
+  shared.add(ConcatOp{}, {sum, second}, 16);
+  const Program program = shared.program();
+  ASSERT_EQ(program.steps.size(), 3u);
+  const Add& add = std::get<Add>(program.steps[2].step);
+  EXPECT_EQ(add.a, std::get<Conv2d>(program.steps[1].step).y);
+  EXPECT_EQ(add.b, std::get<Conv2d>(program.steps[0].step).y);
+  EXPECT_EQ(add.y.pitch, 16);
+  EXPECT_EQ(add.y.offset, program.output.offset);
+  EXPECT_EQ(error_of([&] { require_quantizable(shared.graph); }), "node2: int8 does not support the operator add");
+
+  HandmadeGraph pooled;  // the later operand is no convolution
+  const ValueId x = pooled.conv(0), pool = pooled.add(MaxPoolOp{3, 1, 1}, {x}, 8);
+  pooled.add(AddOp{}, {x, pool}, 8);
+  EXPECT_EQ(count<Add>(pooled.program()), 1);
+
+  HandmadeGraph doubled;
+  const ValueId once = doubled.conv(0);
+  doubled.add(AddOp{}, {once, once}, 8);
+  EXPECT_EQ(count<Add>(doubled.program()), 1);
+
+  HandmadeGraph twice;  // one sum in the convolution's epilogue, the next one not
+  const ValueId a = twice.conv(0), b = twice.conv(a), inner = twice.add(AddOp{}, {a, b}, 8);
+  twice.add(AddOp{}, {inner, a}, 8);
+  EXPECT_EQ(count<Add>(twice.program()), 1);
 }
 
 TEST(Passes, ConcatCopiesOnlyOperandsThatCannotBeSlices) {
