@@ -106,6 +106,7 @@ class Run {
         console_.complain(loaded->error);
         continue;
       }
+      if (loaded && !loaded->decoded.damage.empty()) console_.complain(loaded->decoded.damage);
       if (loaded) batch.push_back(std::move(*loaded));
       const bool full = batch.size() == static_cast<std::size_t>(options_.batch);
       if (!batch.empty() && !interrupted_ && (full || !loaded)) {
