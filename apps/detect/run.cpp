@@ -19,10 +19,16 @@
 namespace cudet::detect {
 namespace {
 
+void report_others(const Sources& sources, Console& console) {
+  const std::string line = describe_others(sources.others);
+  if (!line.empty()) console.complain(line);
+}
+
 /// Prints the problems of the sources. Throws the last one as Error if there is no image.
 void report_problems(const Sources& sources, Console& console) {
   for (const std::string& problem : sources.problems)
     if (!sources.images.empty() || &problem != &sources.problems.back()) console.complain(problem);
+  if (sources.images.empty()) report_others(sources, console);
   if (sources.images.empty()) throw Error(sources.problems.empty() ? "no images found" : sources.problems.back());
 }
 
@@ -249,7 +255,9 @@ int run(const Options& options) {
   Detector detector = make_detector(model, options, console);
   const std::atomic<bool>& interrupted = catch_signals();  // from here on there are files to finish
   Run job(options, sources, model, std::move(detect), std::move(detector), console, interrupted);
-  return job.run_all();
+  const int status = job.run_all();
+  report_others(sources, console);
+  return status;
 }
 
 }  // namespace cudet::detect

@@ -34,7 +34,7 @@ TEST(Loader, GivesPicturesAndFailuresInOrder) {
       ASSERT_TRUE(loaded);
       EXPECT_EQ(loaded->source, &source);
       EXPECT_EQ(loaded->error.empty(), std::string("acg").find(source.stem) != std::string::npos) << loaded->error;
-      EXPECT_EQ(loaded->picture.image.width, loaded->error.empty() ? 37 : 0);
+      EXPECT_EQ(loaded->decoded.image.width, loaded->error.empty() ? 37 : 0);
     }
     EXPECT_FALSE(loader.next());
   }
