@@ -17,8 +17,8 @@ constexpr const char* kDescription =
     "Prints one line per image and writes copies of the images with the boxes drawn.";
 
 constexpr const char* kFooter =
-    "Sources: JPEG, PNG and BMP images; folders of images; quoted globs; text files (.txt) with one path per line;\n"
-    "- for one image on standard input.\n"
+    "Sources: JPEG, PNG, BMP, WebP and TIFF images; folders of images; quoted globs, in which ** is any number of\n"
+    "folders; text files (.txt) with one image, folder or glob per line; - for one image on standard input.\n"
     "\n"
     "Examples:\n"
     "  detect parcel.jpg                                       barcodes and 2D codes, with the bundled model\n"
@@ -105,6 +105,9 @@ void declare(CLI::App& app, Options& options, OptionTexts& texts) {
   in("Output", app.add_option("--txt", options.txt,
                               "Folder for label files; without detections, only an existing file is emptied"))
       ->type_name("DIR");
+  in("Output", app.add_flag("--save-conf", options.confidences, "Add the score to each line of the label files"));
+  in("Output", app.add_option("--save-crop", options.crops, "Folder for cut-outs of the objects, DIR/CLASS/IMAGE.jpg"))
+      ->type_name("DIR");
   in("Output", app.add_option("--dump-raw", options.raw, "Write the inputs and outputs of the network"))
       ->type_name("F.safetensors");
   in("Output", app.add_flag("--quiet", options.quiet, "Print errors only"));
@@ -139,6 +142,8 @@ void parse_texts(const OptionTexts& texts, Options& options) {
     options.model = shipped_model();
     if (options.model.empty()) throw Error("--model: give a model, no bundled model was found");
   }
+  if (options.confidences && options.txt.empty())
+    throw Error("--save-conf: also give a folder for label files (--txt)");
   if (options.sources.empty()) throw Error("no images given: expected files, folders, globs, lists or -");
   if (std::count(options.sources.begin(), options.sources.end(), "-") > 1)
     throw Error("-: standard input holds one image, give - only once");

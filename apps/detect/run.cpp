@@ -60,7 +60,8 @@ std::vector<std::unique_ptr<Output>> make_outputs(const Options& options, const 
   // Folders are created first, since the other outputs may be in them. The output that draws on the image runs last.
   std::vector<std::unique_ptr<Output>> outputs;
   auto drawn = options.draw ? std::make_unique<ImageOutput>(options.out, names) : nullptr;
-  if (!options.txt.empty()) outputs.push_back(std::make_unique<TxtOutput>(options.txt));
+  if (!options.txt.empty()) outputs.push_back(std::make_unique<TxtOutput>(options.txt, options.confidences));
+  if (!options.crops.empty()) outputs.push_back(std::make_unique<CropOutput>(options.crops, names));
   if (!options.json.empty()) outputs.push_back(std::make_unique<JsonOutput>(options.json, options.model, names));
   if (!options.coco.empty()) outputs.push_back(std::make_unique<CocoOutput>(options.coco, names));
   if (!options.csv.empty()) outputs.push_back(std::make_unique<CsvOutput>(options.csv, names));

@@ -111,7 +111,8 @@ class Finder {
     std::size_t lines = 0;
     for (std::string line; std::getline(file, line);) {
       if (lines == 0 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // a byte order mark
-      while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.pop_back();
+      line.erase(0, std::min(line.find_first_not_of(" \t"), line.size()));
+      line.erase(line.find_last_not_of(" \t\r") + 1);
       if (line.empty()) continue;
       ++lines;
       if (add_path(line, false)) continue;

@@ -43,13 +43,10 @@ void DecodeRequest::check_size(std::size_t width, std::size_t height) const {
     throw Error(name + ": " + std::to_string(width) + "x" + std::to_string(height) + " pixels exceed --max-pixels");
 }
 
-void DecodeRequest::check_alpha(bool has_alpha, int bits) const {
-  if (channels != 4) return;
-  if (!has_alpha)
+void DecodeRequest::check_alpha(bool has_alpha) const {
+  if (channels == 4 && !has_alpha)
     throw Error(name +
                 ": the image has no alpha channel, but four channels are needed: save it as PNG with transparency");
-  if (bits > 8)
-    throw Error(name + ": four channels of " + std::to_string(bits) + " bits are not supported: save it with 8 bits");
 }
 
 DecodedImage decode_image(Bytes file, const std::string& name, std::size_t max_pixels, int channels) {

@@ -16,9 +16,8 @@ struct DecodeRequest {
 
   /// Throws Error if an image of this size has more than max_pixels pixels. width and height are positive.
   void check_size(std::size_t width, std::size_t height) const;
-  /// Throws Error if channels is 4 and the file has no alpha channel, or more than 8 bits per channel, which OpenCV
-  /// would not reduce to 8.
-  void check_alpha(bool has_alpha, int bits = 8) const;
+  /// Throws Error if channels is 4 and the file has no alpha channel.
+  void check_alpha(bool has_alpha) const;
 };
 
 /// An image as it is stored in the file.

@@ -29,6 +29,9 @@ struct Image {
   }
 };
 
+/// Returns the image as RGB: grey is repeated, alpha is dropped. Throws std::bad_alloc.
+Image to_rgb(const Image& image);
+
 enum class ImageFormat : unsigned char { jpeg, png, bmp, webp, tiff };
 
 }  // namespace cudet

@@ -131,7 +131,7 @@ class PngDecoder {
     const std::size_t width = png_get_image_width(state_.png, state_.info);
     const std::size_t height = png_get_image_height(state_.png, state_.info);
     request_.check_size(width, height);
-    request_.check_alpha(has_alpha(), png_get_bit_depth(state_.png, state_.info));
+    request_.check_alpha(has_alpha());
     StoredImage stored;
     stored.image = Image(static_cast<int>(width), static_cast<int>(height), request_.channels);
     std::vector<png_bytep> rows(height);

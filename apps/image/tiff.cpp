@@ -123,7 +123,9 @@ StoredImage decode_tiff(const DecodeRequest& request) {
   TIFFGetFieldDefaulted(tiff.get(), TIFFTAG_ORIENTATION, &orientation);
   if (format != SAMPLEFORMAT_UINT && format != SAMPLEFORMAT_VOID)
     throw Error(request.name + ": TIFF with signed or floating-point channels is not supported: save it with 8 bits");
-  request.check_alpha(samples == 4, bits);
+  request.check_alpha(samples == 4);
+  if (request.channels == 4 && bits > 8)  // libtiff would multiply the colours by alpha, OpenCV does not
+    throw Error(request.name + ": TIFF with four channels of 16 bits is not supported: save it with 8 bits");
   char reason[1024] = "";
   if (!TIFFRGBAImageOK(tiff.get(), reason)) throw Error(request.name + ": TIFF is not supported: " + reason);
 

@@ -197,8 +197,10 @@ def main():
                 pixels = cv2.imread(str(path), flag)
             except cv2.error:
                 continue
-            if pixels is None or suffix == ".bgra" and (pixels.dtype != np.uint8 or pixels.shape[2:] != (4,)):
+            if pixels is None or suffix == ".bgra" and pixels.shape[2:] != (4,):
                 continue
+            if pixels.dtype == np.uint16:  # as Ultralytics does
+                pixels = (pixels >> 8).astype(np.uint8)
             expected[path.name + suffix] = np.ascontiguousarray(pixels[..., ::-1] if suffix == "" else pixels)
     save_file(expected, str(OUT / "expected.safetensors"))
 

@@ -218,10 +218,27 @@ TEST_F(Cli, ReadsStandardInput) {
 }
 
 TEST_F(Cli, WritesEveryOutput) {
-  const Ended ended =
-      run({"--model", kModel, "--conf", "0.001", "--out", folder_.file("out"), "--json", folder_.file("r.json"),
-           "--coco", folder_.file("c.json"), "--csv", folder_.file("t.csv"), "--txt", folder_.file("txt"), "--dump-raw",
-           folder_.file("raw.safetensors"), kImages + "rgb.png", kImages + "baseline.jpg", kImages + "rgb.png"});
+  const Ended ended = run({"--model",
+                           kModel,
+                           "--conf",
+                           "0.001",
+                           "--out",
+                           folder_.file("out"),
+                           "--json",
+                           folder_.file("r.json"),
+                           "--coco",
+                           folder_.file("c.json"),
+                           "--csv",
+                           folder_.file("t.csv"),
+                           "--txt",
+                           folder_.file("txt"),
+                           "--save-crop",
+                           folder_.file("crops"),
+                           "--dump-raw",
+                           folder_.file("raw.safetensors"),
+                           kImages + "rgb.png",
+                           kImages + "baseline.jpg",
+                           kImages + "rgb.png"});
   EXPECT_EQ(ended.status, 0) << ended.err;
   const json all = json::parse(folder_.text("r.json"));
   ASSERT_EQ(all["images"].size(), 3u);
@@ -234,6 +251,10 @@ TEST_F(Cli, WritesEveryOutput) {
   for (const char* name : {"out/rgb.png", "out/rgb-2.png", "out/baseline.jpg"})
     EXPECT_EQ(decode_image(read_file(folder_.file(name)), name, 10000).image.width, 37);
   EXPECT_EQ(all["images"][0]["detections"].empty(), !std::filesystem::exists(folder_.file("txt/rgb.txt")));
+  std::size_t crops = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.file("crops")))
+    crops += entry.is_regular_file() ? 1 : 0;
+  EXPECT_EQ(crops, found);
   const Safetensors raw = Safetensors::read(folder_.file("raw.safetensors"));
   EXPECT_EQ(raw.tensors().size(), 6u);
   EXPECT_TRUE(raw.find("rgb-2.output0"));

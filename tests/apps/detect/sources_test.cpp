@@ -210,6 +210,18 @@ TEST_F(RefuseOverwriting, KeepsOutputsApart) {
   EXPECT_NE(error_with(csv, file("link"), txt, file("lab")).find(clash), std::string::npos);
 }
 
+TEST_F(RefuseOverwriting, KeepsDrawnImagesOutOfTheCrops) {
+  options_.crops = folder_.file("crops");
+  EXPECT_EQ(error_of(options_), "");
+  options_.out = folder_.file("crops/../crops/person");
+  EXPECT_NE(error_of(options_).find("--save-crop"), std::string::npos);
+  options_.draw = false;
+  EXPECT_EQ(error_of(options_), "");
+  options_.draw = true;
+  options_.out = options_.crops;
+  EXPECT_EQ(error_of(options_), "");
+}
+
 TEST_F(RefuseOverwriting, RequiresAFileForRawOutput) {
   ASSERT_EQ(::mkfifo(folder_.file("pipe").c_str(), 0600), 0);
   for (const std::string& path : {folder_.file("pipe"), std::string("/dev/null"), folder_.path().string()}) {

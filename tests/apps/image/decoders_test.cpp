@@ -81,12 +81,20 @@ TEST(Decoders, RefuseWhatTheyCannotRead) {
   }
 }
 
-TEST(Decoders, NeedAnAlphaChannelOfEightBitsForFourChannels) {
+TEST(Decoders, NeedAnAlphaChannelForFourChannels) {
   for (const char* name : {"restart.jpg", "gamma.png", "runs8.bmp", "lossy.webp", "tiles.tif"})
     if (is_built(name)) {
       EXPECT_NE(error_of(name, 4).find("no alpha channel"), std::string::npos) << name << ": " << error_of(name, 4);
     }
-  EXPECT_NE(error_of("rgba16.png", 4).find("16 bits"), std::string::npos) << error_of("rgba16.png", 4);
+}
+
+TEST(ToRgb, RepeatsGreyAndDropsAlpha) {
+  Image grey(2, 1, 1), bgra(1, 2, 4);
+  grey.pixels[0] = 7, grey.pixels[1] = 9;
+  for (int i = 0; i < 8; ++i) bgra.pixels[i] = static_cast<std::uint8_t>(i);
+  const Image one = to_rgb(grey), four = to_rgb(bgra);
+  EXPECT_EQ(std::vector(one.pixels.get(), one.pixels.get() + 6), (std::vector<std::uint8_t>{7, 7, 7, 9, 9, 9}));
+  EXPECT_EQ(std::vector(four.pixels.get(), four.pixels.get() + 6), (std::vector<std::uint8_t>{2, 1, 0, 6, 5, 4}));
 }
 
 TEST(Decoders, TurnTiffs) {
