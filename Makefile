@@ -22,12 +22,17 @@ NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc
 # make prints the sizes of detect and libcudet.so if they contain CUDA. With CI=true it fails if one has more megabytes than
 # this: 10, and one per compute capability or PTX. nvcc compresses kernels well enough from CUDA 13 on.
 SIZE_LIMIT ?= $(if $(filter yes,$(PROFILE)),,$(if $(call nvcc_from,13),$(shell expr 10 + $(words $(CUDA_ARCHS) $(CUDA_PTX)))))
+# WebP and TIFF are read if their libraries are installed (no: never).
+PKG_CONFIG = $(if $(SYSROOT),PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(CROSS:-=)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig )pkg-config
+WEBP ?= $(if $(CROSS),yes,$(shell pkg-config --exists libwebp && echo yes))
+TIFF ?= $(if $(CROSS),yes,$(shell pkg-config --exists 'libtiff-4 >= 4.5' && echo yes))
 # Linked into the programs, which draw the labels of boxes with it.
 FONT ?= /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 
 # Debian packages for the build and its tests; for the CUDA device on fibers (tests/simt); for the other checks (fuzz,
 # tidy, format); for CROSS=aarch64-linux-gnu-.
-LIBRARIES := nlohmann-json3-dev libstb-dev libcli11-dev libhwy-dev libzip-dev libyaml-cpp-dev libgtest-dev
+LIBRARIES := nlohmann-json3-dev libstb-dev libcli11-dev libhwy-dev libzip-dev libyaml-cpp-dev libgtest-dev \
+  libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev
 SIMT_PACKAGES := libboost-context-dev
 PACKAGES := g++ pkg-config fonts-dejavu-core $(LIBRARIES)
 CHECK_PACKAGES := clang libclang-rt-dev clang-tidy clang-format
@@ -117,6 +122,12 @@ FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(TARGETS) $(CROSS_INCLUDES) -std=c+
   -pthread $(WARNINGS) $(INSTRUMENT) $(NATIVE) \
   $(if $(HIGHWAY),-DHWY_COMPILE_ONLY_STATIC $(patsubst %,-isystem %,$(filter-out headers,$(HIGHWAY))))
 HIGHWAY_LIBS := $(if $(HIGHWAY),,-lhwy)
+FLAGS += $(if $(filter yes,$(WEBP)),-DCUDET_WEBP) $(if $(filter yes,$(TIFF)),-DCUDET_TIFF)
+NOT_READ := $(if $(filter yes,$(WEBP)),, WebP (libwebp-dev))$(if $(filter yes,$(TIFF)),, TIFF (libtiff-dev))
+# Static libraries need those that they use themselves, in the sysroot of a cross build.
+STATIC_TIFF = $(filter -l%,$(shell $(PKG_CONFIG) --static --libs libtiff-4))
+IMAGE_LIBS = $(if $(filter yes,$(TIFF)),-ltiff $(if $(filter yes,$(STATIC)),$(STATIC_TIFF))) $(if $(filter yes,$(WEBP)),-lwebp) \
+  -ljpeg -lpng $(if $(filter yes,$(STATIC)),-lz -lm)
 COMPILE = $(CXX) $(FLAGS) $(OWN_FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 # -gz compresses debug information, which is 8 of the 11 MB of detect without CUDA.
 LINK = $(CXX) -pthread -gz $(INSTRUMENT) $(CROSS_LIBRARIES) $(LDFLAGS)
@@ -412,6 +423,7 @@ else
 $(PROGRAMS): LIBS := -lzip
 endif
 $D/convert $D/tests $D/tests-of-cuda $(FUZZERS): LIBS := -lzip -lyaml-cpp
+$D/detect $D/convert $D/tests $D/tests-of-cuda $(FUZZERS): LIBS += $(IMAGE_LIBS)
 $(PROGRAMS): $O/libapps.a $(LIBCUDET) $D/configuration
 $D/tests: $(filter-out $(MAINS),$(APPS)) $(TESTS) $(LIBCUDET)
 $D/tests-of-cuda: $(CUDA_TESTS) $(filter-out $(MAINS),$(APPS)) $(LIBCUDET)
@@ -423,6 +435,7 @@ $(PROGRAMS) $D/tests $D/tests-of-cuda $D/convolutions $(FUZZERS): $O/flags $O/so
 	@mkdir -p $(@D)
 	$Q$(LINK) $(if $(filter yes,$(STATIC)),-static) $(filter %.o %.a,$^) -o $@ $(LDLIBS) $(LIBS) $(HIGHWAY_LIBS) $(CUDA_LIBS)
 	$(if $(filter $D/detect,$@),@echo '$(CUDA_RECORD)' >$O/cuda-settings)
+	$(if $(and $(filter $D/detect,$@),$(NOT_READ)),@echo 'detect reads no$(NOT_READ): `make deps` installs what is missing' >&2)
 ifeq ($(CUDA),yes)
 $O/%.o: %.cu $O/flags
 	@mkdir -p $(@D)

@@ -73,7 +73,7 @@ enum class Fit {
 struct DetectorOptions {
   Device device = Device::automatic;
   Precision precision = Precision::automatic;
-  int threads = 0;   ///< of the CPU engine, including the caller's; 0: one per core
+  int threads = 0;   ///< of the CPU engine, including the caller's; 0: one per core that may be used
   Size input{0, 0};  ///< rounded up to whole strides; 0: the model's default
   Fit fit = Fit::least;
 };

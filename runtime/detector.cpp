@@ -74,7 +74,7 @@ Extent check_input(const DetectorOptions& options, const Model& model) {
 
 int check_threads(int threads) {
   if (threads < 0 || threads > kMaxThreads) throw Error("threads must be from 0 to " + std::to_string(kMaxThreads));
-  return threads > 0 ? threads : std::min(kMaxThreads, static_cast<int>(usable_cores().size()));
+  return threads > 0 ? threads : std::min(kMaxThreads, default_threads());
 }
 
 std::unique_ptr<Engine> cuda_engine([[maybe_unused]] const Model& model, [[maybe_unused]] const InputFit& input_fit,

@@ -83,7 +83,7 @@ class Observer {
  public:
   explicit Observer(const Model& model)
       : input_fit_{{model.input_size().height, model.input_size().width}, Fit::least, model.stride()},
-        session_(model, {Type::f32, static_cast<int>(usable_cores().size())}) {
+        session_(model, {Type::f32, default_threads()}) {
     for (const std::string& module : measured_modules(model.impl().graph)) histograms_[module];
   }
 

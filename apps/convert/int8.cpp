@@ -75,7 +75,7 @@ std::vector<std::string> find_calibration_images(const std::string& folder) {
   std::error_code error;
   std::vector<std::string> paths = list_images(folder, error);
   if (error) throw Error(folder + ": " + error.message());
-  if (paths.empty()) throw Error(folder + ": the folder contains no images (jpg, jpeg, png, bmp)");
+  if (paths.empty()) throw Error(folder + ": the folder contains no images (" + kImageExtensions + ")");
   std::sort(paths.begin(), paths.end());
   return paths;
 }

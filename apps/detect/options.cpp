@@ -17,8 +17,8 @@ constexpr const char* kDescription =
     "Prints one line per image and writes copies of the images with the boxes drawn.";
 
 constexpr const char* kFooter =
-    "Sources: JPEG, PNG and BMP images; folders of images; quoted globs; text files (.txt) with one path per line;\n"
-    "- for one image on standard input.\n"
+    "Sources: JPEG, PNG, BMP, WebP and TIFF images; folders of images; quoted globs, in which ** is any number of\n"
+    "folders; text files (.txt) with one image, folder or glob per line; - for one image on standard input.\n"
     "\n"
     "Examples:\n"
     "  detect parcel.jpg                                       barcodes and 2D codes, with the bundled model\n"
@@ -79,7 +79,7 @@ void declare(CLI::App& app, Options& options, OptionTexts& texts) {
       ->type_name("640|HxW");
   in("Model", app.add_flag("--square", options.square, "Pad images to a square instead of the smallest rectangle"));
   in("Model", app.add_option("--batch", texts.batch, "Images per batch (1)"))->type_name("N");
-  in("Model", app.add_option("--threads", texts.threads, "CPU threads (0: one per core)"))->type_name("N");
+  in("Model", app.add_option("--threads", texts.threads, "CPU threads (0: one per core that may be used)"))->type_name("N");
   in("Model", app.add_option("--isa", options.isa, isa_help()))->type_name("I");
   in("Model", app.add_option("--max-pixels", texts.max_pixels, "Maximum size of an image, megapixels (100)"))
       ->type_name("MP");
@@ -104,6 +104,9 @@ void declare(CLI::App& app, Options& options, OptionTexts& texts) {
       ->type_name("F");
   in("Output", app.add_option("--txt", options.txt,
                               "Folder for label files; without detections, only an existing file is emptied"))
+      ->type_name("DIR");
+  in("Output", app.add_flag("--save-conf", options.confidences, "Add the score to each line of the label files"));
+  in("Output", app.add_option("--save-crop", options.crops, "Folder for cut-outs of the objects, DIR/CLASS/IMAGE.jpg"))
       ->type_name("DIR");
   in("Output", app.add_option("--dump-raw", options.raw, "Write the inputs and outputs of the network"))
       ->type_name("F.safetensors");
@@ -139,6 +142,8 @@ void parse_texts(const OptionTexts& texts, Options& options) {
     options.model = shipped_model();
     if (options.model.empty()) throw Error("--model: give a model, no bundled model was found");
   }
+  if (options.confidences && options.txt.empty())
+    throw Error("--save-conf: also give a folder for label files (--txt)");
   if (options.sources.empty()) throw Error("no images given: expected files, folders, globs, lists or -");
   if (std::count(options.sources.begin(), options.sources.end(), "-") > 1)
     throw Error("-: standard input holds one image, give - only once");

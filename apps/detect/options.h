@@ -19,7 +19,8 @@ struct Options {
   std::string isa;             // instruction set of the CPU kernels; empty: the best of the machine
   std::string out = "out";
   bool draw = true, quiet = false;
-  std::string json, coco, csv, txt, raw;  // empty: off; "-": standard output
+  std::string json, coco, csv, txt, crops, raw;  // empty: off; "-": standard output
+  bool confidences = false;                      // in the files of txt
   std::vector<std::string> sources;
 };
 

@@ -32,7 +32,7 @@ void CsvOutput::finish() {
   file_.commit();
 }
 
-TxtOutput::TxtOutput(std::string folder) : folder_(std::move(folder)) {
+TxtOutput::TxtOutput(std::string folder, bool confidences) : folder_(std::move(folder)), confidences_(confidences) {
   prepare_folder(folder_);
 }
 
@@ -44,9 +44,11 @@ void TxtOutput::add(const Finished& finished) {
   std::string lines;
   for (const Detection& d : finished.result.detections) {
     char line[128];
-    std::snprintf(line, sizeof line, "%d %g %g %g %g %g\n", d.class_id, (d.x1 + d.x2) / 2 / width,
-                  (d.y1 + d.y2) / 2 / height, (d.x2 - d.x1) / width, (d.y2 - d.y1) / height, d.score);
+    std::snprintf(line, sizeof line, "%d %g %g %g %g", d.class_id, (d.x1 + d.x2) / 2 / width,
+                  (d.y1 + d.y2) / 2 / height, (d.x2 - d.x1) / width, (d.y2 - d.y1) / height);
     lines += line;
+    if (confidences_) std::snprintf(line, sizeof line, " %g", d.score);
+    lines += confidences_ ? std::string(line) + "\n" : "\n";
   }
   AtomicFile file(path);
   file.write(lines);
@@ -60,6 +62,7 @@ ImageOutput::ImageOutput(std::string folder, std::vector<std::string> names)
 
 void ImageOutput::add(const Finished& finished) {
   Image& image = finished.image;
+  if (image.channels != 3) image = to_rgb(image);
   if (!painter_ || width_ != image.width || height_ != image.height) {
     painter_.emplace(image.width, image.height);
     width_ = image.width, height_ = image.height;

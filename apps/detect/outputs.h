@@ -2,6 +2,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "apps/detect/sources.h"
@@ -15,7 +16,7 @@ namespace cudet::detect {
 /// An image and its results.
 struct Finished {
   const Source& source;
-  Image& image;  // the output that draws on it must run last
+  Image& image;  // outputs may make it RGB; the one that draws on it must run last
   ImageFormat format;
   double load_ms;
   const Result& result;
@@ -72,17 +73,34 @@ class CsvOutput : public Output {
   std::vector<std::string> names_;
 };
 
-/// --txt: Ultralytics' label files, one line `class x y w h confidence` per detection; centre and size are fractions of
-/// the image size. As in Ultralytics, an image without detections gets no file. If a file of an earlier run exists, it
-/// is emptied.
+/// --txt: Ultralytics' label files, one line `class x y w h` per detection, with --save-conf also the confidence;
+/// centre and size are fractions of the image size. As in Ultralytics, an image without detections gets no file. If a
+/// file of an earlier run exists, it is emptied.
 class TxtOutput : public Output {
  public:
-  explicit TxtOutput(std::string folder);  ///< creates the folder
+  TxtOutput(std::string folder, bool confidences);  ///< creates the folder
   void add(const Finished& finished) override;
   bool one_file_per_image() const override { return true; }
 
  private:
   std::string folder_;
+  bool confidences_;
+};
+
+/// --save-crop: Ultralytics' save_crop, FOLDER/CLASS/STEM.jpg per detection. A file that exists is kept, and the new
+/// one is called STEM-2.jpg and so on. The image must not be drawn on yet.
+class CropOutput : public Output {
+ public:
+  CropOutput(std::string folder, std::vector<std::string> names);  ///< creates the folder
+  void add(const Finished& finished) override;
+  bool one_file_per_image() const override { return true; }
+
+ private:
+  std::string next_path(const std::string& name, const std::string& stem);
+
+  std::string folder_;
+  std::vector<std::string> names_;
+  std::unordered_map<std::string, int> numbers_;  // by class and stem: the last number in use
 };
 
 /// --dump-raw: a safetensors file with <stem>.output0 f32 (4 + classes, anchors) and <stem>.input_u8 (height, width, 3)

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -64,6 +65,13 @@ fs::path resolve_links(const fs::path& folder) {
   return error ? folder : path;
 }
 
+/// Whether a folder is below another one. Links are resolved.
+bool is_below(const fs::path& folder, const fs::path& other) {
+  const fs::path path = resolve_links(folder), base = resolve_links(other);
+  const auto end = std::mismatch(base.begin(), base.end(), path.begin(), path.end());
+  return end.first == base.end() && end.second != path.end();
+}
+
 }  // namespace
 
 void refuse_overwriting(const Options& options, const Sources& sources, const std::string& weights) {
@@ -90,6 +98,10 @@ void refuse_overwriting(const Options& options, const Sources& sources, const st
   if (options.draw) add_outputs("--out", options.out, ".jpg");  // the format is known only after decoding: check both
   if (options.draw) add_outputs("--out", options.out, ".png");
   if (!options.txt.empty()) add_outputs("--txt", options.txt, ".txt");
+  // Crops do not replace files, but the images with boxes could replace crops.
+  if (!options.crops.empty() && options.draw && is_below(options.out, options.crops))
+    throw Error("--out " + options.out + " is in the folder of --save-crop " + options.crops +
+                ": choose another folder");
 }
 
 }  // namespace cudet::detect

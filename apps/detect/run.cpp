@@ -20,10 +20,16 @@
 namespace cudet::detect {
 namespace {
 
+void report_others(const Sources& sources, Console& console) {
+  const std::string line = describe_others(sources.others);
+  if (!line.empty()) console.complain(line);
+}
+
 /// Prints the problems of the sources. Throws the last one as Error if there is no image.
 void report_problems(const Sources& sources, Console& console) {
   for (const std::string& problem : sources.problems)
     if (!sources.images.empty() || &problem != &sources.problems.back()) console.complain(problem);
+  if (sources.images.empty()) report_others(sources, console);
   if (sources.images.empty()) throw Error(sources.problems.empty() ? "no images found" : sources.problems.back());
 }
 
@@ -55,7 +61,8 @@ std::vector<std::unique_ptr<Output>> make_outputs(const Options& options, const 
   // Folders are created first, since the other outputs may be in them. The output that draws on the image runs last.
   std::vector<std::unique_ptr<Output>> outputs;
   auto drawn = options.draw ? std::make_unique<ImageOutput>(options.out, names) : nullptr;
-  if (!options.txt.empty()) outputs.push_back(std::make_unique<TxtOutput>(options.txt));
+  if (!options.txt.empty()) outputs.push_back(std::make_unique<TxtOutput>(options.txt, options.confidences));
+  if (!options.crops.empty()) outputs.push_back(std::make_unique<CropOutput>(options.crops, names));
   if (!options.json.empty()) outputs.push_back(std::make_unique<JsonOutput>(options.json, options.model, names));
   if (!options.coco.empty()) outputs.push_back(std::make_unique<CocoOutput>(options.coco, names));
   if (!options.csv.empty()) outputs.push_back(std::make_unique<CsvOutput>(options.csv, names));
@@ -107,6 +114,7 @@ class Run {
         console_.complain(loaded->error);
         continue;
       }
+      if (loaded && !loaded->decoded.damage.empty()) console_.complain(loaded->decoded.damage);
       if (loaded) batch.push_back(std::move(*loaded));
       const bool full = batch.size() == static_cast<std::size_t>(options_.batch);
       if (!batch.empty() && !interrupted_ && (full || !loaded)) {
@@ -249,7 +257,9 @@ int run(const Options& options) {
   Detector detector = make_detector(model, options, console);
   const std::atomic<bool>& interrupted = catch_signals();  // from here on there are files to finish
   Run job(options, sources, model, std::move(detect), std::move(detector), console, interrupted);
-  return job.run_all();
+  const int status = job.run_all();
+  report_others(sources, console);
+  return status;
 }
 
 }  // namespace cudet::detect

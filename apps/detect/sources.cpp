@@ -1,7 +1,5 @@
 #include "apps/detect/sources.h"
 
-#include <glob.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +7,7 @@
 #include <unordered_set>
 
 #include "apps/detect/format.h"
+#include "apps/files/glob.h"
 #include "apps/files/image_files.h"
 #include "kernels/error.h"
 
@@ -24,21 +23,10 @@ bool is_digit(char c) {
 class Finder {
  public:
   void add(const std::string& argument) {
-    std::error_code error;
     if (argument == "-") {
       add_image(argument);
-    } else if (const fs::file_status status = fs::status(argument, error); fs::is_directory(status)) {
-      add_folder(argument);
-    } else if (fs::exists(status)) {
-      if (lower_extension(argument) == ".txt") {
-        add_list(argument);
-      } else {
-        add_image(argument);
-      }
-    } else if (argument.find_first_of("*?[") != std::string::npos) {
-      add_glob(argument);
-    } else {
-      report_missing(argument, error);
+    } else if (!add_path(argument, true)) {
+      report_missing(argument);
     }
   }
 
@@ -54,7 +42,32 @@ class Finder {
     result.images.push_back({path, unique});
   }
 
-  void add_sorted(std::vector<std::string> paths, const std::string& argument, const char* problem) {
+  /// Adds a file, folder, glob or list. Returns false if nothing has this path. `lists`: whether it may be a list.
+  bool add_path(const std::string& path, bool lists) {
+    if (path.find('\0') != std::string::npos) return false;
+    std::error_code ignored;
+    const fs::file_status status = fs::status(path, ignored);
+    if (fs::is_directory(status)) {
+      add_folder(path);
+    } else if (fs::exists(status)) {
+      if (lower_extension(path) != ".txt") {
+        add_image(path);
+      } else if (lists) {
+        add_list(path);
+      } else {
+        result.problems.push_back(path + ": a list cannot name another list");
+      }
+    } else {
+      return is_glob(path) && add_glob(path);
+    }
+    return true;
+  }
+
+  /// Adds the images among the files of an argument in natural order, and counts the others.
+  void add_files(std::vector<std::string> paths, const std::string& argument, const std::string& problem) {
+    const auto others = std::partition(paths.begin(), paths.end(), has_image_extension);
+    for (auto other = others; other != paths.end(); ++other) ++result.others[lower_extension(*other)];
+    paths.erase(others, paths.end());
     if (paths.empty()) result.problems.push_back(argument + ": " + problem);
     std::sort(paths.begin(), paths.end(), natural_less);
     for (const std::string& path : paths) add_image(path);
@@ -62,26 +75,25 @@ class Finder {
 
   void add_folder(const std::string& folder) {
     std::error_code error;
-    std::vector<std::string> paths = list_images(folder, error);
+    std::vector<std::string> paths = list_files(folder, error);
     if (error) {
       result.problems.push_back(folder + ": " + error.message());
       return;
     }
-    add_sorted(std::move(paths), folder, "the folder contains no images (jpg, jpeg, png, bmp)");
+    add_files(std::move(paths), folder, "the folder contains no images (" + std::string(kImageExtensions) + ")");
   }
 
-  void add_glob(const std::string& pattern) {
-    glob_t found{};
-    std::vector<std::string> paths;
-    if (::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found) == 0)
-      for (std::size_t i = 0; i < found.gl_pathc; ++i)
-        if (has_image_extension(found.gl_pathv[i])) paths.emplace_back(found.gl_pathv[i]);
-    ::globfree(&found);
-    std::erase_if(paths, [](const std::string& path) {
+  /// Returns false if nothing matches.
+  bool add_glob(const std::string& pattern) {
+    GlobMatches found = expand_glob(pattern);
+    std::erase_if(found.paths, [](const std::string& path) {
       std::error_code ignored;
       return fs::is_directory(path, ignored);
     });
-    add_sorted(std::move(paths), pattern, "no image matches");
+    for (const std::string& problem : found.problems) result.problems.push_back(problem);
+    if (found.paths.empty()) return !found.problems.empty();
+    add_files(std::move(found.paths), pattern, "no image matches");
+    return true;
   }
 
   void add_list(const std::string& list) {
@@ -99,21 +111,27 @@ class Finder {
     std::size_t lines = 0;
     for (std::string line; std::getline(file, line);) {
       if (lines == 0 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // a byte order mark
-      while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.pop_back();
+      line.erase(0, std::min(line.find_first_not_of(" \t"), line.size()));
+      line.erase(line.find_last_not_of(" \t\r") + 1);
       if (line.empty()) continue;
       ++lines;
-      if (line.find('\0') == std::string::npos && fs::exists(line, error)) {
-        add_image(line);
-      } else {
-        report_missing(line, error);
-      }
+      if (add_path(line, false)) continue;
+      const fs::path folder = fs::path(list).parent_path();
+      if (folder.empty() || line.starts_with('/') || !add_path((folder / line).string(), false)) report_missing(line);
     }
     if (file.bad()) result.problems.push_back(list + ": cannot read the file");
     if (lines == 0) result.problems.push_back(list + ": the list is empty");
   }
 
-  void report_missing(const std::string& path, const std::error_code& error) {
-    result.problems.push_back(path + ": " + (error ? error.message() : "no such file"));
+  void report_missing(const std::string& path) {
+    std::error_code error;
+    if (is_glob(path)) {
+      result.problems.push_back(path + ": no image matches");
+    } else if (path.find('\0') == std::string::npos && !fs::exists(path, error) && error) {
+      result.problems.push_back(path + ": " + error.message());
+    } else {
+      result.problems.push_back(path + ": no such file");
+    }
   }
 
   std::unordered_set<std::string> stems_;
@@ -126,6 +144,20 @@ Sources find_sources(const std::vector<std::string>& arguments) {
   Finder finder;
   for (const std::string& argument : arguments) finder.add(argument);
   return std::move(finder.result);
+}
+
+std::string describe_others(const std::map<std::string, std::size_t>& others) {
+  std::vector<std::pair<std::string, std::size_t>> order(others.begin(), others.end());
+  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::size_t total = 0;
+  std::string list;
+  for (const auto& [extension, count] : order) {
+    total += count;
+    list += (list.empty() ? "" : ", ") + (extension.empty() ? "without extension" : extension) + " " +
+            std::to_string(count);
+  }
+  if (total == 0) return "";
+  return std::to_string(total) + (total == 1 ? " file was not read: " : " files were not read: ") + list;
 }
 
 bool natural_less(std::string_view a, std::string_view b) {

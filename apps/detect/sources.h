@@ -1,5 +1,7 @@
 // Expands the sources of the command line to a list of images.
 #pragma once
+#include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,13 +18,18 @@ struct Source {
 
 struct Sources {
   std::vector<Source> images;
-  std::vector<std::string> problems;  // one line per source without images
+  std::vector<std::string> problems;          // one line per source without images
+  std::map<std::string, std::size_t> others;  // files of folders and globs that are not images, counted by extension
 };
 
-/// Returns the images of the arguments: files, folders (jpg, jpeg, png and bmp in upper or lower case, in natural
-/// order, without subfolders), globs (the same extensions and order), lists (.txt, one path per line, relative to the
-/// working directory) and "-" (standard input). A second image with the same stem gets the stem "name-2".
+/// Returns the images of the arguments: files, folders (kImageExtensions, in natural order, without subfolders and
+/// hidden files), globs (the same extensions and order), lists (.txt, one file, folder or glob per line, found from the
+/// working directory, else from the list's folder) and "-" (standard input). A second image with the same stem gets the
+/// stem "name-2".
 Sources find_sources(const std::vector<std::string>& arguments);
+
+/// Returns "3 files were not read: .gif 2, .pdf 1", or an empty text if there are none.
+std::string describe_others(const std::map<std::string, std::size_t>& others);
 
 /// Natural order: runs of digits are compared as numbers, so img2 comes before img10.
 bool natural_less(std::string_view a, std::string_view b);

@@ -1,9 +1,9 @@
-#include "apps/image/bmp.h"
-
+// Decodes Windows bitmaps. Channels of 5 and 6 bits are shifted to the high bits of 8, as OpenCV does.
 #include <array>
 #include <bit>
 #include <cstdlib>
 
+#include "apps/image/decoders.h"
 #include "kernels/error.h"
 
 namespace cudet {
@@ -25,16 +25,16 @@ struct BmpHeader {
   std::size_t pixels, palette;       // offsets in the file, bytes
   int width, height, bits, colours;  // bits: per pixel; colours: number of palette entries
   int colour_bytes;                  // bytes per palette entry: blue, green, red
-  bool top_down;
-  Mask red, green, blue;
+  bool top_down, run_lengths, masks;
+  Mask red, green, blue, alpha;
 
   std::size_t row_bytes() const { return (static_cast<std::size_t>(width) * bits + 31) / 32 * 4; }
 };
 
 BmpHeader read_header(Bytes file, const std::string& name) {
   const auto at = [&](std::size_t offset, int size) { return number(file, offset, size, Endian::little); };
-  constexpr std::size_t kFileHeader = 14, kCore = 12, kInfo = 40, kMaskEnd = 66;
-  constexpr std::uint32_t kPlain = 0, kMasks = 3, kMasksWithAlpha = 6;
+  constexpr std::size_t kFileHeader = 14, kCore = 12, kInfo = 40, kWithAlpha = 56, kMaskEnd = 66;
+  constexpr std::uint32_t kPlain = 0, kRuns8 = 1, kRuns4 = 2, kMasks = 3, kMasksWithAlpha = 6;
   if (file.size() < kFileHeader + kCore) throw Error(name + ": the BMP is truncated");
   BmpHeader header{};
   header.pixels = at(10, 4);
@@ -55,10 +55,9 @@ BmpHeader read_header(Bytes file, const std::string& name) {
   header.bits = static_cast<int>(at(18 + 2 * field + 2, 2));
 
   const std::uint32_t compression = core ? kPlain : at(30, 4);
-  const bool masks = compression == kMasks || compression == kMasksWithAlpha;
-  if (compression == 1 || compression == 2)
-    throw Error(name + ": run-length encoded BMP is not supported: save it uncompressed");
-  if (compression != kPlain && !(masks && (header.bits == 16 || header.bits == 32)))
+  const bool masks = header.masks = compression == kMasks || compression == kMasksWithAlpha;
+  header.run_lengths = (compression == kRuns8 && header.bits == 8) || (compression == kRuns4 && header.bits == 4);
+  if (compression != kPlain && !header.run_lengths && !(masks && (header.bits == 16 || header.bits == 32)))
     throw Error(name + ": unknown BMP compression: save it uncompressed");
 
   header.palette = kFileHeader + size;
@@ -70,6 +69,7 @@ BmpHeader read_header(Bytes file, const std::string& name) {
   if (masks) {
     if (file.size() < kMaskEnd) throw Error(name + ": the BMP is truncated");
     header.red = {at(54, 4)}, header.green = {at(58, 4)}, header.blue = {at(62, 4)};
+    if (size >= kWithAlpha && file.size() >= kMaskEnd + 4) header.alpha = {at(66, 4)};
   }
   if (header.bits == 1 || header.bits == 4 || header.bits == 8) {
     header.colour_bytes = core ? 3 : 4;
@@ -82,7 +82,8 @@ BmpHeader read_header(Bytes file, const std::string& name) {
   return header;
 }
 
-using Colour = std::array<std::uint8_t, 3>;
+/// Red, green, blue and alpha.
+using Colour = std::array<std::uint8_t, 4>;
 
 /// Returns 256 entries; entries that are not in the file are black.
 std::array<Colour, 256> read_palette(Bytes file, const BmpHeader& header, const std::string& name) {
@@ -96,40 +97,129 @@ std::array<Colour, 256> read_palette(Bytes file, const BmpHeader& header, const 
   return palette;
 }
 
-void decode_row(const std::uint8_t* row, const BmpHeader& header, const std::array<Colour, 256>& palette,
+void store(const Colour& colour, int channels, std::uint8_t* out) {
+  if (channels == 1) {
+    out[0] = grey_of(colour[0], colour[1], colour[2]);
+  } else if (channels == 3) {
+    out[0] = colour[0], out[1] = colour[1], out[2] = colour[2];
+  } else {
+    out[0] = colour[2], out[1] = colour[1], out[2] = colour[0], out[3] = colour[3];
+  }
+}
+
+void decode_row(const std::uint8_t* row, const BmpHeader& header, const std::array<Colour, 256>& palette, int channels,
                 std::uint8_t* out) {
-  for (int x = 0; x < header.width; ++x, out += 3) {
+  for (int x = 0; x < header.width; ++x, out += channels) {
     if (header.bits <= 8) {
       const int bit = x * header.bits % 8, index = row[static_cast<std::size_t>(x) * header.bits / 8];
-      const Colour& colour = palette[index >> (8 - header.bits - bit) & ((1 << header.bits) - 1)];
-      out[0] = colour[0], out[1] = colour[1], out[2] = colour[2];
+      store(palette[index >> (8 - header.bits - bit) & ((1 << header.bits) - 1)], channels, out);
       continue;
     }
     const int bytes = header.bits / 8;
     std::uint32_t pixel = 0;
     for (int k = 0; k < bytes; ++k) pixel |= std::uint32_t{row[static_cast<std::size_t>(x) * bytes + k]} << 8 * k;
-    out[0] = header.red.extract(pixel), out[1] = header.green.extract(pixel), out[2] = header.blue.extract(pixel);
+    if (channels == 1 && header.masks && header.bits == 32) {  // OpenCV truncates here
+      *out = static_cast<std::uint8_t>(0.299f * header.red.extract(pixel) + 0.587f * header.green.extract(pixel) +
+                                       0.114f * header.blue.extract(pixel));
+      continue;
+    }
+    store({header.red.extract(pixel), header.green.extract(pixel), header.blue.extract(pixel),
+           header.alpha.extract(pixel)},
+          channels, out);
   }
 }
 
+/// Decodes run lengths of 4 or 8 bits per pixel. Pixels that the data skips get the first colour of the palette.
+class RunLengths {
+ public:
+  RunLengths(const DecodeRequest& request, const BmpHeader& header, const std::array<Colour, 256>& palette,
+             Image& image)
+      : name_(request.name),
+        data_(request.file.subspan(header.pixels)),
+        header_(header),
+        palette_(palette),
+        image_(image) {}
+
+  void decode() {
+    for (int y = 0; y < image_.height; ++y)
+      for (int x = 0; x < image_.width; ++x) store(palette_[0], image_.channels, image_.at(x, y));
+    constexpr int kEndOfLine = 0, kEnd = 1, kMove = 2;
+    while (y_ < image_.height && !(data_.size() < 2 && x_ == image_.width && y_ == image_.height - 1)) {
+      const int count = next(), value = next();
+      if ((count > 0 || value > kMove) && x_ == image_.width) x_ = 0, ++y_;  // after a full row without an end
+      if (count > 0) {
+        for (int i = 0; i < count; ++i) put(header_.bits == 8 ? value : i % 2 == 0 ? value >> 4 : value & 15);
+      } else if (value == kEndOfLine) {
+        x_ = 0, ++y_;
+      } else if (value == kEnd) {
+        return;
+      } else if (value == kMove) {
+        x_ += next();
+        y_ += next();
+        if (x_ > image_.width || y_ > image_.height) throw_outside();
+      } else {
+        literal(value);
+      }
+    }
+  }
+
+ private:
+  /// Pixels that are not a run, padded to an even number of bytes.
+  void literal(int count) {
+    int bytes = 0;
+    for (int i = 0, byte = 0; i < count; ++i) {
+      const bool second = header_.bits == 4 && i % 2 == 1;
+      if (!second) byte = next(), ++bytes;
+      put(header_.bits == 8 ? byte : second ? byte & 15 : byte >> 4);
+    }
+    if (bytes % 2 == 1) next();
+  }
+  int next() {
+    if (data_.empty()) throw Error(name_ + ": the BMP is truncated");
+    const int byte = std::to_integer<int>(data_[0]);
+    data_ = data_.subspan(1);
+    return byte;
+  }
+  void put(int index) {
+    if (x_ >= image_.width || y_ >= image_.height) throw_outside();
+    store(palette_[index], image_.channels, image_.at(x_, header_.top_down ? y_ : image_.height - 1 - y_));
+    ++x_;
+  }
+  [[noreturn]] void throw_outside() const { throw Error(name_ + ": invalid BMP: a run leaves the image"); }
+
+  const std::string& name_;
+  Bytes data_;
+  const BmpHeader& header_;
+  const std::array<Colour, 256>& palette_;
+  Image& image_;
+  int x_ = 0, y_ = 0;  // of the next pixel; y in the order of the file
+};
+
 }  // namespace
 
-Image decode_bmp(Bytes file, const std::string& name, std::size_t max_pixels) {
+StoredImage decode_bmp(const DecodeRequest& request) {
+  const Bytes file = request.file;
+  const std::string& name = request.name;
   const BmpHeader header = read_header(file, name);
   const std::string size = std::to_string(header.width) + "x" + std::to_string(header.height);
   const std::size_t rows = header.height;
-  if (header.pixels > file.size() || (file.size() - header.pixels) / rows < header.row_bytes())
+  if (header.pixels > file.size() || (!header.run_lengths && (file.size() - header.pixels) / rows < header.row_bytes()))
     throw Error(name + ": the BMP header says " + size + " pixels, but the file is too short");
-  if (static_cast<std::size_t>(header.width) > max_pixels / rows)
-    throw Error(name + ": " + size + " pixels exceed --max-pixels");
+  request.check_size(header.width, rows);
+  request.check_alpha(header.alpha.bits != 0 && header.bits == 32);
   const std::array<Colour, 256> palette =
       header.bits <= 8 ? read_palette(file, header, name) : std::array<Colour, 256>{};
-  Image image(header.width, header.height);
+  StoredImage stored;
+  stored.image = Image(header.width, header.height, request.channels);
+  if (header.run_lengths) {
+    RunLengths(request, header, palette, stored.image).decode();
+    return stored;
+  }
   const auto* data = reinterpret_cast<const std::uint8_t*>(file.data()) + header.pixels;
   for (int y = 0; y < header.height; ++y)
-    decode_row(data + header.row_bytes() * y, header, palette,
-               image.at(0, header.top_down ? y : header.height - 1 - y));
-  return image;
+    decode_row(data + header.row_bytes() * y, header, palette, request.channels,
+               stored.image.at(0, header.top_down ? y : header.height - 1 - y));
+  return stored;
 }
 
 }  // namespace cudet

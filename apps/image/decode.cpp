@@ -1,32 +1,61 @@
 #include "apps/image/decode.h"
 
-#include <new>
-
-#include "apps/image/bmp.h"
+#include "apps/image/decoders.h"
 #include "apps/image/exif.h"
-#include "apps/image/headers.h"
-#include "apps/image/stb.h"
 #include "kernels/error.h"
 
 namespace cudet {
+namespace {
 
-Image::Image(int columns, int rows) : width(columns), height(rows) {
-  pixels.reset(static_cast<std::uint8_t*>(std::malloc(static_cast<std::size_t>(width) * height * 3)));
-  if (!pixels) throw std::bad_alloc();
+ImageFormat recognise(const DecodeRequest& request) {
+  const Bytes file = request.file;
+  if (file.empty()) throw Error(request.name + ": the file is empty");
+  if (matches(file, 0, "\xff\xd8\xff")) return ImageFormat::jpeg;
+  if (matches(file, 0, "\x89PNG\r\n\x1a\n")) return ImageFormat::png;
+  if (matches(file, 0, "BM")) return ImageFormat::bmp;
+  if (matches(file, 0, "RIFF") && matches(file, 8, "WEBP")) return ImageFormat::webp;
+  for (const std::string_view start : {std::string_view("II*\0", 4), std::string_view("MM\0*", 4),
+                                       std::string_view("II+\0", 4), std::string_view("MM\0+", 4)})
+    if (matches(file, 0, start)) return ImageFormat::tiff;
+  throw Error(request.name + ": not a JPEG, PNG, BMP, WebP or TIFF image");
 }
 
-DecodedImage decode_image(Bytes file, const std::string& name, std::size_t max_pixels) {
-  const bool jpeg = matches(file, 0, "\xff\xd8\xff"), png = matches(file, 0, "\x89PNG\r\n\x1a\n");
-  if (file.empty()) throw Error(name + ": the file is empty");
-  if (matches(file, 0, "BM")) return {decode_bmp(file, name, max_pixels), ImageFormat::bmp};
-  if (!jpeg && !png) throw Error(name + ": not a JPEG, PNG or BMP image");
+StoredImage decode(const DecodeRequest& request, ImageFormat format) {
+  switch (format) {
+    case ImageFormat::jpeg:
+      return decode_jpeg(request);
+    case ImageFormat::png:
+      return decode_png(request);
+    case ImageFormat::bmp:
+      return decode_bmp(request);
+    case ImageFormat::webp:
+      return decode_webp(request);
+    case ImageFormat::tiff:
+      return decode_tiff(request);
+  }
+  throw Error(request.name + ": unknown image format");
+}
 
-  const ImageHeader header = jpeg ? jpeg_header(file, name) : png_header(file, name);
-  if (static_cast<std::size_t>(header.width) > max_pixels / static_cast<std::size_t>(header.height))
-    throw Error(name + ": " + std::to_string(header.width) + "x" + std::to_string(header.height) +
-                " pixels exceed --max-pixels");
-  Image image = stb_decode(file, name, header.width, header.height);
-  return {upright(std::move(image), header.orientation), jpeg ? ImageFormat::jpeg : ImageFormat::png};
+}  // namespace
+
+void DecodeRequest::check_size(std::size_t width, std::size_t height) const {
+  if (width > max_pixels / height)
+    throw Error(name + ": " + std::to_string(width) + "x" + std::to_string(height) + " pixels exceed --max-pixels");
+}
+
+void DecodeRequest::check_alpha(bool has_alpha) const {
+  if (channels == 4 && !has_alpha)
+    throw Error(name +
+                ": the image has no alpha channel, but four channels are needed: save it as PNG with transparency");
+}
+
+DecodedImage decode_image(Bytes file, const std::string& name, std::size_t max_pixels, int channels) {
+  const DecodeRequest request{file, name, max_pixels, channels};
+  const ImageFormat format = recognise(request);
+  StoredImage stored = decode(request, format);
+  const int orientation = channels == 4 ? 1 : stored.orientation;
+  return {upright(std::move(stored.image), orientation), format,
+          stored.damage.empty() ? "" : name + ": the image is damaged: " + stored.damage};
 }
 
 }  // namespace cudet

@@ -29,13 +29,13 @@ int exif_orientation(Bytes tiff) {
 Image upright(Image image, int orientation) {
   if (orientation <= 1 || orientation > 8) return image;
   const bool transposed = orientation >= 5;
-  Image out(transposed ? image.height : image.width, transposed ? image.width : image.height);
+  Image out(transposed ? image.height : image.width, transposed ? image.width : image.height, image.channels);
   const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   const auto copy = [&](int x, int y) {  // to (x, y) of the upright image
     const int u = transposed ? y : x, v = transposed ? x : y;
     std::memcpy(out.at(x, y), image.at(from_right ? image.width - 1 - u : u, from_bottom ? image.height - 1 - v : v),
-                3);
+                static_cast<std::size_t>(image.channels));
   };
   constexpr int kTile = 32;  // transposing reads columns: with tiles each cache line is loaded once
   for (int top = 0; top < out.height; top += kTile)

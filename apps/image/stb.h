@@ -1,21 +1,15 @@
-// Wraps the stb libraries (public domain); no other file includes them.
+// Wraps the stb libraries (public domain), which write images and draw glyphs; no other file includes them.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
-#include "apps/image/bytes.h"
 #include "apps/image/image.h"
 
 namespace cudet {
 
-/// Decodes a JPEG or PNG. The caller has checked its header; width, height: size from the header, pixels. The size of
-/// each allocation of the decoder is limited to what an image of this size and a file of this length need, so that a
-/// PNG that decompresses to endless data fails early. Throws Error, starting with `name`.
-Image stb_decode(Bytes file, const std::string& name, int width, int height);
-
-/// Return the encoded file of an image. quality: 1 to 100. Throw std::bad_alloc.
+/// Return the encoded file of an RGB image. quality: 1 to 100. Throw std::bad_alloc.
 std::vector<std::byte> encode_jpeg(const Image& image, int quality);
 std::vector<std::byte> encode_png(const Image& image);
 

@@ -28,7 +28,7 @@ TEST(BenchOptions, HaveTheDocumentedDefaults) {
   EXPECT_EQ(options.detector.device, Device::automatic);
   EXPECT_EQ(options.detector.precision, Precision::automatic);
   EXPECT_EQ(options.detector.input, (Size{0, 0}));
-  EXPECT_EQ(options.detector.threads, static_cast<int>(usable_cores().size()));
+  EXPECT_EQ(options.detector.threads, default_threads());
   EXPECT_EQ(options.batch, 1);
   EXPECT_EQ(options.warmup, 5);
   EXPECT_EQ(options.runs, 50);

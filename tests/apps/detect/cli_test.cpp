@@ -136,10 +136,11 @@ TEST_F(Cli, RefusesWrongUsage) {
 }
 
 TEST_F(Cli, RefusesSourcesWithoutPictures) {
-  for (const std::string& source : {std::string("missing.jpg"), folder_.path().string(), folder_.file("*.png")}) {
+  std::filesystem::create_directory(folder_.file("empty"));
+  for (const std::string& source : {std::string("missing.jpg"), folder_.file("empty"), folder_.file("*.png")}) {
     expect_refused(run({"--model", kModel, "--no-draw", source}), source);
   }
-  const Ended two = run({"--model", kModel, "--no-draw", "missing.jpg", folder_.path().string()});
+  const Ended two = run({"--model", kModel, "--no-draw", "missing.jpg", folder_.file("empty")});
   EXPECT_EQ(two.status, 2);
   EXPECT_EQ(std::count(two.err.begin(), two.err.end(), '\n'), 2) << two.err;
 }
@@ -148,7 +149,7 @@ TEST_F(Cli, WorksThroughEveryKindOfPicture) {
   const std::string pattern = kImages + "[!c]*";  // all except the truncated ones
   const Ended ended = detect({"--json", folder_.file("r.json"), pattern});
   EXPECT_EQ(ended.status, 0) << ended.err;
-  EXPECT_EQ(ended.err, "");
+  EXPECT_EQ(ended.err, "detect: 1 file was not read: .safetensors 1\n");
   const json all = json::parse(folder_.text("r.json"));
   EXPECT_GE(all["images"].size(), 25u);
   for (const json& image : all["images"]) {
@@ -162,7 +163,7 @@ TEST_F(Cli, GivesTheSameResultsInAnyBatch) {
   std::vector<json> results;
   for (const char* batch : {"1", "3", "64"}) {
     const Ended ended = detect({"--json", "-", "--square", "--batch", batch, kImages});
-    EXPECT_EQ(ended.status, 1) << "the truncated images fail";
+    EXPECT_EQ(ended.status, 1) << "the truncated PNG and BMP fail";
     results.push_back(json::parse(ended.out));
     for (json& image : results.back()["images"]) image.erase("ms");
   }
@@ -186,10 +187,27 @@ TEST_F(Cli, RunsWithEachInstructionSet) {
 
 TEST_F(Cli, ReportsPicturesThatFailAndGoesOn) {
   const Ended ended = detect({"--json", folder_.file("r.json"), kImages + "cut-rgb.png", kImages + "rgb.png",
-                              "missing.jpg", kImages + "cut-baseline.jpg"});
+                              "missing.jpg", kImages + "cut-rgb24.bmp"});
   EXPECT_EQ(ended.status, 1);
   EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 3) << ended.err;
   EXPECT_EQ(json::parse(folder_.text("r.json"))["images"].size(), 1u);
+}
+
+TEST_F(Cli, TellsOfDamageAndOfFilesThatAreNoImages) {
+  std::filesystem::create_directory(folder_.file("a"));
+  std::filesystem::copy(kImages + "cut-baseline.jpg", folder_.file("a/cut.jpg"));
+  for (const char* name : {"a/x.gif", "a/y.GIF", "a/z.pdf"}) folder_.write(name);
+  const Ended ended = detect({"--quiet", "--json", folder_.file("r.json"), folder_.file("a")});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(ended.err, "detect: " + folder_.file("a/cut.jpg") +
+                           ": the image is damaged: Premature end of JPEG file\n"
+                           "detect: 3 files were not read: .gif 2, .pdf 1\n");
+  EXPECT_EQ(json::parse(folder_.text("r.json"))["images"].size(), 1u);
+  std::filesystem::remove(folder_.file("a/cut.jpg"));
+  const Ended none = detect({"--quiet", folder_.file("a")});
+  EXPECT_EQ(none.status, 2);
+  EXPECT_TRUE(none.err.starts_with("detect: 3 files were not read: .gif 2, .pdf 1\n")) << none.err;
+  EXPECT_NE(none.err.find("the folder contains no images"), std::string::npos) << none.err;
 }
 
 TEST_F(Cli, ReadsStandardInput) {
@@ -200,10 +218,27 @@ TEST_F(Cli, ReadsStandardInput) {
 }
 
 TEST_F(Cli, WritesEveryOutput) {
-  const Ended ended =
-      run({"--model", kModel, "--conf", "0.001", "--out", folder_.file("out"), "--json", folder_.file("r.json"),
-           "--coco", folder_.file("c.json"), "--csv", folder_.file("t.csv"), "--txt", folder_.file("txt"), "--dump-raw",
-           folder_.file("raw.safetensors"), kImages + "rgb.png", kImages + "baseline.jpg", kImages + "rgb.png"});
+  const Ended ended = run({"--model",
+                           kModel,
+                           "--conf",
+                           "0.001",
+                           "--out",
+                           folder_.file("out"),
+                           "--json",
+                           folder_.file("r.json"),
+                           "--coco",
+                           folder_.file("c.json"),
+                           "--csv",
+                           folder_.file("t.csv"),
+                           "--txt",
+                           folder_.file("txt"),
+                           "--save-crop",
+                           folder_.file("crops"),
+                           "--dump-raw",
+                           folder_.file("raw.safetensors"),
+                           kImages + "rgb.png",
+                           kImages + "baseline.jpg",
+                           kImages + "rgb.png"});
   EXPECT_EQ(ended.status, 0) << ended.err;
   const json all = json::parse(folder_.text("r.json"));
   ASSERT_EQ(all["images"].size(), 3u);
@@ -216,6 +251,10 @@ TEST_F(Cli, WritesEveryOutput) {
   for (const char* name : {"out/rgb.png", "out/rgb-2.png", "out/baseline.jpg"})
     EXPECT_EQ(decode_image(read_file(folder_.file(name)), name, 10000).image.width, 37);
   EXPECT_EQ(all["images"][0]["detections"].empty(), !std::filesystem::exists(folder_.file("txt/rgb.txt")));
+  std::size_t crops = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.file("crops")))
+    crops += entry.is_regular_file() ? 1 : 0;
+  EXPECT_EQ(crops, found);
   const Safetensors raw = Safetensors::read(folder_.file("raw.safetensors"));
   EXPECT_EQ(raw.tensors().size(), 6u);
   EXPECT_TRUE(raw.find("rgb-2.output0"));
@@ -302,11 +341,10 @@ TEST_F(Cli, SurvivesFullAndClosedOutputs) {
   EXPECT_EQ(detect({"--json", "-", kImages + "rgb.png"}, "/dev/null", "/dev/full").status, 2);
 }
 
-TEST_F(Cli, RefusesPipesAndFoldersInLists) {
+TEST_F(Cli, RefusesPipesInLists) {
   ASSERT_EQ(::mkfifo(folder_.file("pipe.jpg").c_str(), 0600), 0);
-  std::ofstream(folder_.file("list.txt")) << folder_.file("pipe.jpg") << "\n"
-                                          << folder_.path().string() << "\n/dev/zero\n";
-  const Ended ended = detect({folder_.file("list.txt")});
+  std::ofstream(folder_.file("list.txt")) << folder_.file("pipe.jpg") << "\n/dev/zero\n";
+  const Ended ended = detect({folder_.file("list.txt"), "missing.jpg"});
   EXPECT_EQ(ended.status, 1);
   EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 3) << ended.err;
 }

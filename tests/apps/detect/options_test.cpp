@@ -39,46 +39,13 @@ TEST(ParseOptions, HasTheDocumentedDefaults) {
 }
 
 TEST(ParseOptions, ReadsEveryOption) {
-  const Options options = *parse({"--model",
-                                  "m.json",
-                                  "--weights",
-                                  "w",
-                                  "--device",
-                                  "cpu",
-                                  "--precision",
-                                  "fp32",
-                                  "--imgsz",
-                                  "320x640",
-                                  "--batch",
-                                  "4",
-                                  "--conf",
-                                  "0.1",
-                                  "--iou",
-                                  "0.5",
-                                  "--classes",
-                                  "0,person",
-                                  "--agnostic",
-                                  "--max-det",
-                                  "7",
-                                  "--threads",
-                                  "2",
-                                  "--out",
-                                  "o",
-                                  "--no-draw",
-                                  "--json",
-                                  "-",
-                                  "--coco",
-                                  "c",
-                                  "--txt",
-                                  "t",
-                                  "--csv",
-                                  "v",
-                                  "--dump-raw",
-                                  "r",
-                                  "--max-pixels",
-                                  "0.5",
-                                  "--quiet",
-                                  "x.png"});
+  const Options options = *parse(
+      {"--model",     "m.json",      "--weights",  "w",         "--device", "cpu",        "--precision", "fp32",
+       "--imgsz",     "320x640",     "--batch",    "4",         "--conf",   "0.1",        "--iou",       "0.5",
+       "--classes",   "0,person",    "--agnostic", "--max-det", "7",        "--threads",  "2",           "--out",
+       "o",           "--no-draw",   "--json",     "-",         "--coco",   "c",          "--txt",       "t",
+       "--save-conf", "--save-crop", "k",          "--csv",     "v",        "--dump-raw", "r",           "--max-pixels",
+       "0.5",         "--quiet",     "x.png"});
   EXPECT_EQ(options.weights, "w");
   EXPECT_EQ(options.detector.device, Device::cpu);
   EXPECT_EQ(options.detector.input, (Size{320, 640}));
@@ -89,6 +56,8 @@ TEST(ParseOptions, ReadsEveryOption) {
   EXPECT_EQ(options.detector.threads, 2);
   EXPECT_FALSE(options.draw);
   EXPECT_EQ(options.json + options.coco + options.txt + options.csv + options.raw, "-ctvr");
+  EXPECT_EQ(options.crops, "k");
+  EXPECT_TRUE(options.confidences);
   EXPECT_EQ(options.max_pixels, 500'000u);
   EXPECT_TRUE(options.quiet);
   EXPECT_EQ(parse({"--model", "m", "--imgsz", "320", "a"})->detector.fit, Fit::least);
@@ -118,6 +87,7 @@ TEST(ParseOptions, NamesTheOptionAtFault) {
   EXPECT_NE(error_of({"--dump-raw", "/dev/stdout"}), "");
   EXPECT_NE(error_of({"--json", "-", "--csv", "/dev/stdout"}), "");
   EXPECT_NE(error_of({"-", "-"}), "");
+  EXPECT_NE(error_of({"--save-conf"}).find("--txt"), std::string::npos);
   EXPECT_TRUE(parse({"a.jpg"})->model.ends_with("/weights/codes.json"));
   EXPECT_THROW(parse({"--model", "m.json"}), Error);  // no image
 }

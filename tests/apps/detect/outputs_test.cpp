@@ -189,10 +189,12 @@ TEST(CsvOutput, QuotesNames) {
 
 TEST(TxtOutput, WritesUltralyticsLabels) {
   const TemporaryFolder folder;
-  TxtOutput output(folder.file("labels"));
+  TxtOutput output(folder.file("labels"), false), scored(folder.file("scored"), true);
   Picture picture;
   output.add(picture.finished());
-  EXPECT_EQ(folder.text("labels/000042.txt"),
+  scored.add(picture.finished());
+  EXPECT_EQ(folder.text("labels/000042.txt"), "0 0.1775 0.501875 0.25 0.59875\n1 0.62525 0.7485 0.2505 0.497\n");
+  EXPECT_EQ(folder.text("scored/000042.txt"),
             "0 0.1775 0.501875 0.25 0.59875 0.9\n1 0.62525 0.7485 0.2505 0.497 0.123456\n");
   picture.result.detections.clear();
   output.add(picture.finished());
@@ -200,7 +202,49 @@ TEST(TxtOutput, WritesUltralyticsLabels) {
   picture.source.stem = "new";
   output.add(picture.finished());
   EXPECT_FALSE(std::filesystem::exists(folder.file("labels/new.txt")));
-  EXPECT_THROW(TxtOutput("/dev/null/labels"), Error);
+  EXPECT_THROW(TxtOutput("/dev/null/labels", false), Error);
+}
+
+Image read_image(const std::string& path) {
+  return decode_image(read_file(path), path, 100000).image;
+}
+
+TEST(CropOutput, CutsOutTheObjects) {
+  const TemporaryFolder folder;
+  CropOutput output(folder.file("crops"), {"person", "../a/b", "bus"});
+  Picture picture;
+  fill(picture.image, 10, 20, 60, 80, {250, 0, 0});
+  picture.result.detections.push_back(picture.result.detections[0]);
+  output.add(picture.finished());
+  output.add(picture.finished());
+  // x: 35.5 - (50 * 1.02 + 10) / 2 = 5, to 66; y: 50.1875 - (59.875 * 1.02 + 10) / 2 = 14.65, to 85.72.
+  const Image crop = read_image(folder.file("crops/person/000042.jpg"));
+  EXPECT_EQ((std::vector{crop.width, crop.height}), (std::vector{66 - 5, 85 - 14}));
+  EXPECT_GT(crop.at(30, 30)[0], crop.at(30, 30)[1] + 200);
+  EXPECT_LT(std::abs(crop.at(1, 1)[0] - 128), 12);
+  for (const char* name : {"000042-2.jpg", "000042-3.jpg", "000042-4.jpg"})
+    EXPECT_TRUE(std::filesystem::exists(folder.file("crops/person/") + name)) << name;
+  EXPECT_FALSE(std::filesystem::exists(folder.file("crops/person/000042-5.jpg")));
+  // y: 74.85 - (49.7 * 1.02 + 10) / 2 = 44.5, clipped to 100.
+  const Image other = read_image(folder.file("crops/.._a_b/000042.jpg"));
+  EXPECT_EQ(other.height, 100 - 44);
+}
+
+TEST(CropOutput, KeepsFilesThatExist) {
+  const TemporaryFolder folder;
+  folder.write("crops/person/000042.jpg", "old");
+  folder.write("crops/_../x");
+  CropOutput output(folder.file("crops"), {"person", "..", "bus"});
+  Picture picture;
+  picture.image = Image(200, 100, 1);
+  std::fill_n(picture.image.pixels.get(), 200 * 100, std::uint8_t{77});
+  output.add(picture.finished());
+  EXPECT_EQ(folder.text("crops/person/000042.jpg"), "old");
+  EXPECT_EQ(read_image(folder.file("crops/person/000042-2.jpg")).at(3, 3)[1], 77);
+  EXPECT_TRUE(std::filesystem::exists(folder.file("crops/_../000042.jpg")));
+  EXPECT_THROW(CropOutput("/dev/null/crops", {}), Error);
+  picture.result.detections[0].x1 = NAN;
+  EXPECT_NO_THROW(output.add(picture.finished()));
 }
 
 TEST(RawOutputFile, ReadsBack) {

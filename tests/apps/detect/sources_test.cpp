@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -44,8 +45,20 @@ TEST(NaturalLess, CountsDigitsAsNumbers) {
 TEST(FindPictures, TakesAFolderInNaturalOrder) {
   const TemporaryFolder folder;
   for (const char* name : {"img10.jpg", "img2.PNG", "img1.JPeG", "x.bmp", "notes.txt", "clip.gif"}) folder.write(name);
+  for (const char* name : {"y.webp", "y.TIF", "z.tiff", "z.mpo", ".hidden.jpg", "clip2.GIF", "Makefile"})
+    folder.write(name);
   std::filesystem::create_directory(folder.file("inner.jpg"));
-  EXPECT_EQ(file_names(find_sources({folder.path().string()})), (Names{"img1.JPeG", "img2.PNG", "img10.jpg", "x.bmp"}));
+  const Sources sources = find_sources({folder.path().string()});
+  EXPECT_EQ(file_names(sources),
+            (Names{"img1.JPeG", "img2.PNG", "img10.jpg", "x.bmp", "y.TIF", "y.webp", "z.mpo", "z.tiff"}));
+  EXPECT_TRUE(sources.problems.empty());
+  EXPECT_EQ(describe_others(sources.others), "4 files were not read: .gif 2, without extension 1, .txt 1");
+}
+
+TEST(DescribeOthers, CountsByExtension) {
+  EXPECT_EQ(describe_others({}), "");
+  EXPECT_EQ(describe_others({{".pdf", 1}}), "1 file was not read: .pdf 1");
+  EXPECT_EQ(describe_others({{".gif", 2}, {".pdf", 1}}), "3 files were not read: .gif 2, .pdf 1");
 }
 
 TEST(FindPictures, ExpandsGlobs) {
@@ -58,6 +71,52 @@ TEST(FindPictures, ExpandsGlobs) {
   EXPECT_TRUE(none.images.empty());
   ASSERT_EQ(none.problems.size(), 1u);
   EXPECT_NE(none.problems[0].find("z*"), std::string::npos);
+}
+
+/// What Python's glob.glob(pattern, recursive=True) returns, without folders, for the same files.
+TEST(FindPictures, ExpandsTwoStarsAsPythonDoes) {
+  const TemporaryFolder folder;
+  for (const char* name : {"a.jpg", "x/b.jpg", "x/y/c.jpg", "x/y/z/d.png", ".h/e.jpg", "x/.f.jpg", "x/y/notes.txt"})
+    folder.write(name);
+  std::filesystem::create_directory_symlink("..", folder.file("x/up"));
+  const auto found = [&](const std::string& pattern) { return file_names(find_sources({folder.file(pattern)})); };
+  EXPECT_EQ(found("**"), (Names{"a.jpg", "b.jpg", "c.jpg", "d.png"}));
+  EXPECT_EQ(found("**/*.jpg"), (Names{"a.jpg", "b.jpg", "c.jpg"}));
+  EXPECT_EQ(found("x/**/*.jpg"), (Names{"b.jpg", "a.jpg", "c.jpg"})) << "through the link";
+  EXPECT_EQ(found("**/y/**"), (Names{"c.jpg", "d.png"}));
+  EXPECT_EQ(found("**/**/y/*"), (Names{"c.jpg"}));
+  EXPECT_EQ(found("x**/*"), (Names{"b.jpg"})) << "** within a name is *";
+  EXPECT_EQ(found(".h/*"), (Names{"e.jpg"}));
+  EXPECT_EQ(found("[!x].jpg"), (Names{"a.jpg"}));
+  EXPECT_EQ(found("**/"), Names{});
+  EXPECT_EQ(describe_others(find_sources({folder.file("**")}).others), "1 file was not read: .txt 1");
+}
+
+TEST(FindPictures, ReportsFoldersThatAGlobCannotRead) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root reads every folder";
+  const TemporaryFolder folder;
+  folder.write("a.jpg");
+  folder.write("closed/b.jpg");
+  std::filesystem::permissions(folder.file("closed"), std::filesystem::perms::none);
+  const Sources sources = find_sources({folder.file("**/*.jpg")});
+  std::filesystem::permissions(folder.file("closed"), std::filesystem::perms::owner_all);
+  EXPECT_EQ(file_names(sources), Names{"a.jpg"});
+  ASSERT_EQ(sources.problems.size(), 1u);
+  EXPECT_NE(sources.problems[0].find("closed/: "), std::string::npos) << sources.problems[0];
+}
+
+TEST(FindPictures, LooksForTheLinesOfAListInItsFolderToo) {
+  const TemporaryFolder folder;
+  for (const char* name : {"sub/a.jpg", "sub/in/b.jpg", "sub/in/c.png", "sub/in/d.gif"}) folder.write(name);
+  folder.write("sub/list.txt", "a.jpg\nin\nin/*.png\n" + folder.file("sub/a.jpg") +
+                                   "\ntests/data/images/rgb.png\nno/*.jpg\nlist.txt\n/a.jpg\n");
+  const Sources sources = find_sources({folder.file("sub/list.txt")});
+  EXPECT_EQ(file_names(sources), (Names{"a.jpg", "b.jpg", "c.png", "c.png", "a.jpg", "rgb.png"}));
+  EXPECT_EQ(describe_others(sources.others), "1 file was not read: .gif 1");
+  ASSERT_EQ(sources.problems.size(), 3u);
+  EXPECT_EQ(sources.problems[0], "no/*.jpg: no image matches");
+  EXPECT_EQ(sources.problems[1], folder.file("sub/list.txt") + ": a list cannot name another list");
+  EXPECT_TRUE(sources.problems[2].starts_with("/a.jpg: "));
 }
 
 TEST(FindPictures, ReadsLists) {
@@ -149,6 +208,18 @@ TEST_F(RefuseOverwriting, KeepsOutputsApart) {
   folder_.write("lab/a.txt");
   std::filesystem::create_symlink("lab/a.txt", file("link"));
   EXPECT_NE(error_with(csv, file("link"), txt, file("lab")).find(clash), std::string::npos);
+}
+
+TEST_F(RefuseOverwriting, KeepsDrawnImagesOutOfTheCrops) {
+  options_.crops = folder_.file("crops");
+  EXPECT_EQ(error_of(options_), "");
+  options_.out = folder_.file("crops/../crops/person");
+  EXPECT_NE(error_of(options_).find("--save-crop"), std::string::npos);
+  options_.draw = false;
+  EXPECT_EQ(error_of(options_), "");
+  options_.draw = true;
+  options_.out = options_.crops;
+  EXPECT_EQ(error_of(options_), "");
 }
 
 TEST_F(RefuseOverwriting, RequiresAFileForRawOutput) {

@@ -56,10 +56,8 @@ TEST_P(DecodeImage, MatchesOpenCv) {
   ASSERT_NE(expected, nullptr);
   const Image image = decode_file(GetParam()).image;
   ASSERT_EQ((std::vector<std::int64_t>{image.height, image.width, 3}), expected->shape);
-  const bool jpeg = std::string(GetParam()).ends_with(".jpg");
-  const int tolerance = jpeg ? 3 : 0;  // JPEG decoders can round differently
   for (std::size_t i = 0; i < expected->data.size(); ++i)
-    ASSERT_LE(std::abs(image.pixels[i] - std::to_integer<int>(expected->data[i])), tolerance) << "byte " << i;
+    ASSERT_EQ(image.pixels[i], std::to_integer<int>(expected->data[i])) << "byte " << i;
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, DecodeImage,
@@ -83,7 +81,7 @@ TEST(DecodeImage, TellsTheFormat) {
 }
 
 TEST(DecodeImage, RefusesFilesTruncatedAnywhere) {
-  for (const char* name : {"baseline.jpg", "progressive.jpg", "grey.jpg", "palette.png", "rgb.png", "palette4.bmp"}) {
+  for (const char* name : {"palette.png", "rgb.png", "palette4.bmp"}) {
     const std::vector<std::byte> file = read_file(kImages + name);
     for (std::size_t size = 0; size < file.size(); ++size) {
       const std::string error = error_of(Bytes(file).first(size));
@@ -91,8 +89,29 @@ TEST(DecodeImage, RefusesFilesTruncatedAnywhere) {
       ASSERT_EQ(error.find('\n'), std::string::npos);
     }
   }
-  for (const char* name : {"cut-baseline.jpg", "cut-progressive.jpg", "cut-rgb.png", "cut-rgb24.bmp"})
-    EXPECT_THROW(decode_file(name), Error) << name;
+  for (const char* name : {"cut-rgb.png", "cut-rgb24.bmp"}) EXPECT_THROW(decode_file(name), Error) << name;
+}
+
+TEST(DecodeImage, ReadsTruncatedJpegsAsFarAsTheyGo) {
+  for (const char* name : {"baseline.jpg", "progressive.jpg", "grey.jpg", "cmyk.jpg"}) {
+    const std::vector<std::byte> file = read_file(kImages + name);
+    std::size_t decoded = 0;
+    for (std::size_t size = 0; size < file.size(); ++size) {
+      try {
+        const DecodedImage image = decode_image(Bytes(file).first(size), "x.img", kMaxPixels);
+        ASSERT_EQ(image.image.width, 37);
+        ASSERT_TRUE(image.damage.starts_with("x.img: the image is damaged: ")) << image.damage;
+        ++decoded;
+      } catch (const Error& error) {
+        ASSERT_TRUE(std::string(error.what()).starts_with("x.img: ")) << error.what();
+        // A cut in the tables between the scans of a progressive JPEG is an error, as in OpenCV.
+        ASSERT_TRUE(decoded == 0 || std::string(name) == "progressive.jpg") << size << ": " << error.what();
+      }
+    }
+    EXPECT_GT(decoded, 100u) << name;
+  }
+  EXPECT_NE(decode_file("cut-baseline.jpg").damage, "");
+  EXPECT_EQ(decode_file("baseline.jpg").damage, "");
 }
 
 TEST(DecodeImage, SurvivesAnyByteChanged) {
@@ -128,6 +147,7 @@ TEST(DecodeImage, RefusesAPngHeaderOf60000Squared) {
   std::memcpy(changed.data(), file.data(), file.size());
   put(changed, 16, 4, 60000, Endian::big);
   put(changed, 20, 4, 60000, Endian::big);
+  put(changed, 29, 4, 0x0fb0e215, Endian::big);  // the checksum
   const std::string error = error_of(changed, 100'000'000);
   EXPECT_NE(error.find("60000x60000"), std::string::npos) << error;
   EXPECT_NE(error.find("--max-pixels"), std::string::npos) << error;
@@ -141,22 +161,23 @@ TEST(DecodeImage, LimitsPixelsOfEveryFormat) {
   }
 }
 
-TEST(DecodeImage, RefusesHuffmanTablesWithTooManyCodes) {
-  std::vector<unsigned char> file{0xff, 0xd8, 0xff, 0xc4, 0, 19, 0};
-  file.resize(6 + 17, 255);
-  file.insert(file.end(), {0xff, 0xd9});
-  EXPECT_NE(error_of(file).find("255 codes"), std::string::npos) << error_of(file);
-}
-
 TEST(DecodeImage, RefusesJpegsWithTooManyScans) {
-  std::vector<unsigned char> file{0xff, 0xd8};
-  for (int i = 0; i < 101; ++i) file.insert(file.end(), {0xff, 0xda, 0, 2});
-  file.insert(file.end(), {0xff, 0xd9});
-  EXPECT_NE(error_of(file).find("100 scans"), std::string::npos) << error_of(file);
+  const std::vector<std::byte> file = read_file(kImages + "progressive.jpg");
+  const auto find = [&](std::size_t from, int marker) {
+    while (file[from] != std::byte{0xff} || std::to_integer<int>(file[from + 1]) != marker) ++from;
+    return from;
+  };
+  const std::size_t scan = find(0, 0xda), next = std::min(find(scan + 2, 0xda), find(scan + 2, 0xc4));
+  std::vector<std::byte> many(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(scan));
+  for (int i = 0; i < 120; ++i)
+    many.insert(many.end(), file.begin() + static_cast<std::ptrdiff_t>(scan),
+                file.begin() + static_cast<std::ptrdiff_t>(next));
+  EXPECT_NE(error_of(many).find("100 scans"), std::string::npos) << error_of(many);
 }
 
 TEST(DecodeImage, SaysWhatItReads) {
-  EXPECT_NE(error_of(std::vector<unsigned char>{'G', 'I', 'F', '8'}).find("not a JPEG, PNG or BMP"), std::string::npos);
+  EXPECT_NE(error_of(std::vector<unsigned char>{'G', 'I', 'F', '8'}).find("not a JPEG, PNG, BMP, WebP or TIFF image"),
+            std::string::npos);
   EXPECT_NE(error_of(std::vector<unsigned char>{}).find("empty"), std::string::npos);
 }
 
