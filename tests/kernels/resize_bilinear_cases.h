@@ -25,6 +25,8 @@ struct ResizeBilinearProblem {
     op.scale = t.scale;
     op.align_corners = t.align_corners;
     op.x = arena.place_random(t.n, t.h, t.w, t.c, t.spare_x, 1);
+    // A shifted x contains guards, and the mean of two guards must not count as a guard of y.
+    std::replace(arena.values.begin(), arena.values.end(), kGuard, 0.5f);
     op.y = arena.place(t.n, t.scale * t.h, t.scale * t.w, t.c, t.spare_y);
   }
   Arena arena{Space::arena};
