@@ -296,8 +296,8 @@ PREVIOUS_FITS = $(if $(NATIVE_ARCHS),$(filter $(NATIVE_ARCHS),$(subst ", ,$(PREV
 DEMO_SETTINGS = $(if $(filter command environment,$(origin CUDA) $(origin CUDA_ARCHS)),CONFIG=demo,\
   $(if $(and $(PREVIOUS),$(PREVIOUS_FITS)),CONFIG=release $(PREVIOUS),\
   CONFIG=demo $(if $(NATIVE_ARCHS),CUDA=yes CUDA_ARCHS=native,CUDA=no)))
-demo: deps  ## build detect and convert for this machine and its GPU, if any; detect in weights/demo, images in out/
-	@$(MAKE) $(DEMO_SETTINGS) build/detect build/convert
+demo: deps  ## build detect for this machine and its GPU, if any; detect in weights/demo, images in out/
+	@$(MAKE) $(DEMO_SETTINGS) build/detect
 	@.ci/demo.sh build build/obj/$(patsubst CONFIG=%,%,$(firstword $(DEMO_SETTINGS)))/cuda-settings
 
 bench-baseline: $D/bench  ## time the network and its steps on this machine, for bench-check (MODEL=best.json)

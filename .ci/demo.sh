@@ -24,5 +24,5 @@ cat <<END
 The demo ran $ran.
 The images are in weights/demo, with boxes in out. The model, weights/codes, finds barcodes and 2D codes.
   your image:  $programs/detect photo.jpg
-  your model:  $programs/convert best.pt -o best && $programs/detect --model best.json photo.jpg
+  your model:  $programs/detect --model best.pt photo.jpg
 END

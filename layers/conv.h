@@ -15,9 +15,9 @@ struct ConvArguments {
   int groups = 1;
   Extent dilation{1, 1};
   bool activated = true;                         // by the network's activation (LayerContext::activations)
-  std::optional<ActivationFunction> activation;  // if the row names one
+  std::optional<ActivationFunction> activation = {};  // if the row names one
   /// Returns the weight if it is stored in another shape. Arguments: its name, and the input's channels.
-  std::function<Parameter(LayerContext&, const std::string&, int)> stored_weight;
+  std::function<Parameter(LayerContext&, const std::string&, int)> stored_weight = {};
 
   static constexpr int kAutomatic = -1;
 };

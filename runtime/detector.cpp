@@ -13,16 +13,18 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 
-/// Checks that the network of an input with that many channels can read the frame's.
-void check_channels(const Frame& frame, int wanted) {
-  const bool colour = frame.format != PixelFormat::interleaved;
-  if (wanted == 3 ? colour || frame.count == 3 : channels(frame) == wanted && frame.format != PixelFormat::nv12 &&
-                                                     (!colour || frame.format == PixelFormat::grey))
-    return;
-  throw Error("a frame of " + std::to_string(channels(frame)) + " channels" +
-              (colour && channels(frame) == wanted ? " in the order of a colour format" : "") +
-              ": the network's input has " + std::to_string(wanted) +
-              (wanted == 1 ? ", give a grey frame" : wanted == 3 ? "" : ", give an interleaved frame"));
+/// Whether a network can read the frame. `wanted`: channels of its input.
+bool has_channels(const Frame& frame, int wanted) {
+  switch (frame.format) {
+    case PixelFormat::interleaved:
+      return frame.count == wanted;
+    case PixelFormat::grey:
+      return wanted == 1 || wanted == 3;
+    case PixelFormat::bgra:
+      return wanted == 4 || wanted == 3;
+    default:
+      return wanted == 3;
+  }
 }
 
 void check_frame(const Frame& frame, Device device, int wanted) {
@@ -30,7 +32,9 @@ void check_frame(const Frame& frame, Device device, int wanted) {
   if (frame.width < 1 || frame.height < 1)
     throw Error("a frame of " + std::to_string(frame.width) + "x" + std::to_string(frame.height) + " pixels");
   if (frame.format > PixelFormat::interleaved) throw Error("a frame with an unknown pixel format");
-  check_channels(frame, wanted);
+  if (!has_channels(frame, wanted))
+    throw Error("the network's input has " + std::to_string(wanted) + (wanted == 1 ? " channel" : " channels") +
+                ", a frame has " + (frame.format == PixelFormat::interleaved ? std::to_string(frame.count) : "others"));
   const bool planar = frame.format == PixelFormat::nv12;
   const std::ptrdiff_t width = frame.width, row = planar ? (width + 1) / 2 * 2 : width * channels(frame);
   if (frame.stride > -row && frame.stride < row) throw Error("a frame whose row stride is smaller than a row");

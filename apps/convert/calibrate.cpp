@@ -121,7 +121,7 @@ std::map<std::string, ValueRange> calibrate(const Model& model, const std::vecto
   Observer observer(model);
   const auto run_all = [&](const Observer::Callback& callback) {
     for (const std::string& path : images)
-      observer.run(decode_image(read_file(path), path, kMaxPixels).image, callback);
+      observer.run(decode_image(read_file(path), path, kMaxPixels, model.channels()).image, callback);
   };
   run_all([](Histogram& histogram, const std::string& module, const float* values, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {

@@ -48,9 +48,9 @@ class Input {
 
 }  // namespace
 
-Loader::Loader(const std::vector<Source>& sources, std::size_t max_pixels, std::size_t ahead,
+Loader::Loader(const std::vector<Source>& sources, std::size_t max_pixels, int channels, std::size_t ahead,
                const std::atomic<bool>& interrupted)
-    : sources_(sources), max_pixels_(max_pixels), ahead_(ahead), interrupted_(interrupted) {
+    : sources_(sources), max_pixels_(max_pixels), ahead_(ahead), channels_(channels), interrupted_(interrupted) {
   try {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error&) {
@@ -102,7 +102,7 @@ Loaded Loader::load(const Source& source) const {
   Loaded loaded{&source, {}, 0, ""};
   const auto start = std::chrono::steady_clock::now();
   try {
-    loaded.decoded = decode_image(read(source), source.name(), max_pixels_);
+    loaded.decoded = decode_image(read(source), source.name(), max_pixels_, channels_);
   } catch (const Error& error) {
     loaded.error = error.what();
   } catch (const std::bad_alloc&) {

@@ -25,7 +25,8 @@ struct Loaded {
 class Loader {
  public:
   /// `sources` and `interrupted` must outlive the loader. max_pixels: maximum number of pixels per image.
-  Loader(const std::vector<Source>& sources, std::size_t max_pixels, std::size_t ahead,
+  /// channels: of the decoded images.
+  Loader(const std::vector<Source>& sources, std::size_t max_pixels, int channels, std::size_t ahead,
          const std::atomic<bool>& interrupted);
   ~Loader();
   Loader(const Loader&) = delete;  // its thread holds a pointer to it
@@ -41,6 +42,7 @@ class Loader {
 
   const std::vector<Source>& sources_;
   const std::size_t max_pixels_, ahead_;
+  const int channels_;
   const std::atomic<bool>& interrupted_;
   std::mutex mutex_;
   std::condition_variable changed_;

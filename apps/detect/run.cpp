@@ -80,6 +80,7 @@ class Run {
       : options_(options),
         sources_(sources),
         names_(model.names()),
+        channels_(model.channels()),
         detect_(std::move(detect)),
         detector_(std::move(detector)),
         console_(console),
@@ -105,7 +106,8 @@ class Run {
 
  private:
   void process() {
-    Loader loader(sources_.images, options_.max_pixels, static_cast<std::size_t>(options_.batch) + 2, interrupted_);
+    Loader loader(sources_.images, options_.max_pixels, channels_,
+                  static_cast<std::size_t>(options_.batch) + 2, interrupted_);
     std::vector<Loaded> batch;
     while (!cut_short_) {
       std::optional<Loaded> loaded = loader.next();
@@ -230,6 +232,7 @@ class Run {
   const Options& options_;
   const Sources& sources_;
   const std::vector<std::string> names_;
+  const int channels_;  // of the images
   const DetectOptions detect_;
   Detector detector_;
   Console& console_;

@@ -32,10 +32,11 @@ int value_nv12(const Frame& frame, int row, int column, int channel) {
   const Rgb rgb = nv12_to_rgb(frame.data[row * frame.stride + column], pair[0], pair[1]);
   return channel == 0 ? rgb.r : channel == 1 ? rgb.g : rgb.b;
 }
-int value(const Frame& frame, int row, int column, int channel) {
+int value(const Frame& frame, int row, int column, int channel, int channels_of_y) {
   if (frame.format == PixelFormat::nv12) return value_nv12(frame, row, column, channel);
   const std::uint8_t* pixel = frame.data + row * frame.stride + std::ptrdiff_t{column} * channels(frame);
   const bool blue_first = frame.format == PixelFormat::bgr || frame.format == PixelFormat::bgra;
+  if (channels_of_y != 3) return pixel[channel];
   return frame.format == PixelFormat::grey ? pixel[0] : pixel[blue_first ? 2 - channel : channel];
 }
 
@@ -55,8 +56,8 @@ void run_reference(const Letterbox& op, const Memory& memory) {
           const Taps x = taps(column, op.fit.width, frame.width, true);
           const Taps y = taps(row, op.fit.height, frame.height, false);
           const auto sum = [&](int r) {
-            return value(frame, r, x.first, channel) * x.first_weight +
-                   value(frame, r, x.second, channel) * x.second_weight;
+            return value(frame, r, x.first, channel, op.y.c) * x.first_weight +
+                   value(frame, r, x.second, channel, op.y.c) * x.second_weight;
           };
           const int above = ((sum(y.first) >> 4) * y.first_weight) >> 16;
           const int below = ((sum(y.second) >> 4) * y.second_weight) >> 16;

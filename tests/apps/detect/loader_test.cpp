@@ -28,7 +28,7 @@ TEST(Loader, GivesPicturesAndFailuresInOrder) {
                                        {kImages + "rgb.png", "g"}};
   for (const std::size_t ahead : {1, 3, 100}) {
     const std::atomic<bool> interrupted = false;
-    Loader loader(sources, kPixels, ahead, interrupted);
+    Loader loader(sources, kPixels, 3, ahead, interrupted);
     for (const Source& source : sources) {
       const std::optional<Loaded> loaded = loader.next();
       ASSERT_TRUE(loaded);
@@ -43,14 +43,14 @@ TEST(Loader, GivesPicturesAndFailuresInOrder) {
 TEST(Loader, EndsWithPicturesLeft) {
   const std::vector<Source> sources(100, {kImages + "rgb.png", "a"});
   const std::atomic<bool> interrupted = false;
-  Loader loader(sources, kPixels, 2, interrupted);
+  Loader loader(sources, kPixels, 3, 2, interrupted);
   EXPECT_TRUE(loader.next());
 }
 
 TEST(Loader, GivesNothingOnceInterrupted) {
   const std::vector<Source> sources(100, {kImages + "rgb.png", "a"});
   std::atomic<bool> interrupted = false;
-  Loader loader(sources, kPixels, 2, interrupted);
+  Loader loader(sources, kPixels, 3, 2, interrupted);
   EXPECT_TRUE(loader.next());
   interrupted = true;
   EXPECT_FALSE(loader.next());
