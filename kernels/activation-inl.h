@@ -75,8 +75,8 @@ template <class D, class V = hwy::HWY_NAMESPACE::Vec<D>>
 HWY_INLINE V mish(D d, V x) {
   namespace hn = hwy::HWY_NAMESPACE;
   const V one = hn::Set(d, 1.0f);
-  // Below −40 the factor is less than 1e-17; the bound keeps u² finite.
-  const V u = hn::Sub(one_plus_exp_negative(d, hn::Max(x, hn::Set(d, -40.0f))), one);
+  // The bound keeps u finite. From e^44 on u² is infinite and the factor 0.
+  const V u = hn::Sub(one_plus_exp_negative(d, hn::Max(x, hn::Set(d, -80.0f))), one);
   const V upper = hn::MulAdd(u, hn::Set(d, 2.0f), one);
   return hn::Mul(x, hn::Div(upper, hn::MulAdd(hn::Mul(u, u), hn::Set(d, 2.0f), upper)));
 }
@@ -104,7 +104,7 @@ HWY_NOINLINE void activate_vectors(D d, const ActivationFunction& f, V* values, 
       return each([&](V x) { return hn::IfThenElse(hn::Lt(x, zero), hn::Mul(x, hn::Set(d, f.slope)), x); });
     case Activation::hardswish:
       return each([&](V x) {
-        return hn::Mul(hn::Mul(x, relu6(hn::Add(x, hn::Set(d, 3.0f)))), hn::Set(d, 1.0f / 6));
+        return hn::Mul(x, hn::Mul(relu6(hn::Add(x, hn::Set(d, 3.0f))), hn::Set(d, 1.0f / 6)));
       });
     case Activation::gelu:
       return each([&](V x) { return gelu(d, x); });

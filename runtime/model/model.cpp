@@ -226,9 +226,9 @@ Model Model::load(const std::string& description, const std::string& weights) {
     impl->description = read_description(description);
     impl->weights_path = weights.empty() ? impl->description.weights : weights;
     if (impl->weights_path.empty()) throw Error(description + ": names no weights file");
-    const FileWeights weights(impl->weights_path);
-    impl->graph = load_graph(impl->description, weights);
-    weights.require_all_used();
+    const FileWeights source(impl->weights_path);
+    impl->graph = load_graph(impl->description, source);
+    source.require_all_used();
     return Model(impl);
   });
 }

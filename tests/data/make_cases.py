@@ -13,6 +13,8 @@ from ultralytics import YOLO
 from ultralytics.nn.modules import Conv
 from ultralytics.nn.tasks import DetectionModel
 
+from make_checkpoints import deflate
+
 BACKBONE = [[-1, 1, "Conv", [8, 3, 2]], [-1, 1, "Conv", [8, 3, 2]], [-1, 2, "C2f", [8, True]], [-1, 1, "Conv", [16, 3, 2]],
             [-1, 1, "SPPF", [16, 5]]]
 HEAD = [[-1, 1, "nn.Upsample", [None, 2, "nearest"]], [[-1, 2], 1, "Concat", [1]], [-1, 1, "C2f", [8]], [[7, 4], 1, "Detect", ["nc"]]]
@@ -138,6 +140,8 @@ def main(data):
     def save(name, model, content=None, refuse=None, half=True, **how):
         stored = copy.deepcopy(model).half() if half else model
         torch.save({"model": stored} if content is None else content(stored), out / f"{name}.pt", **how)
+        if how.get("_use_new_zipfile_serialization", True):
+            deflate(out / f"{name}.pt")
         if refuse:
             refused.append(f"{name}: {refuse}")
             return
@@ -145,7 +149,8 @@ def main(data):
         row, column, c = torch.arange(64).view(-1, 1), torch.arange(96), torch.arange(channels).view(-1, 1, 1)
         x = ((31 * row + 17 * column + 97 * c + row * column) % 256).float()[None] / 255
         with torch.no_grad():
-            y = copy.deepcopy(stored).float().eval()(x)
+            single = next(stored.parameters()).dtype == torch.float32  # masked weights cannot be copied
+            y = (stored if single else copy.deepcopy(stored).float()).eval()(x)
         outputs[name] = (y[0] if isinstance(y, (tuple, list)) else y)[0].contiguous()
 
     for text in ("ReLU()", "ReLU6()", "LeakyReLU(0.1)", "Hardswish()", "GELU()", "Mish()", "Identity()"):
@@ -171,17 +176,17 @@ def main(data):
     further.gain = nn.Parameter(torch.ones(1))
     save("dysample-parameter", replace(network(), UPSAMPLE, further), refuse="parameter gain is not supported")
 
-    wide = network(nc=110)
+    wide = network(nc=12)  # early versions had as many channels as classes in the class branch, if those are more
     for score in wide.model[-1].cv3:
-        score[0], score[1] = Conv(score[0].conv.in_channels, 110, 3), Conv(110, 110, 3)
-        score[2] = nn.Conv2d(110, 110, 1)
+        score[0], score[1] = Conv(score[0].conv.in_channels, 30, 3), Conv(30, 30, 3)
+        score[2] = nn.Conv2d(30, 12, 1)
     for m in wide.modules():
         if isinstance(m, nn.BatchNorm2d):
             m.eps = 1e-3
-    save("classes-110", shake(wide))
+    save("wide-head", shake(wide))
     save("pruned", pruned())
     split = network()
-    save("split-c2f", replace(split, 2, under_name(SplitC2f, "C2f_v2", "tool.prune")(split.model[2], 5)))
+    save("split-c2f", replace(split, 2, under_name(SplitC2f, "C2f_v2", "tool.prune")(split.model[2], 3)))
     eps = network()
     eps.model[1].bn.eps, eps.model[3].bn.eps = 1e-5, 1e-2
     save("eps", eps)

@@ -27,10 +27,11 @@ inline std::ostream& operator<<(std::ostream& out, const Case& t) {
   const auto pair = [&](const char* name, Extent e) { out << name << e.h << "x" << e.w; };
   out << t.n << "x" << t.h << "x" << t.w << "x" << t.c << " to " << t.k;
   pair(", kernel ", t.kernel), pair(", stride ", t.stride), pair(", pad ", t.pad), pair(", dilation ", t.dilation);
-  return out << ", groups " << t.groups << (t.activation == Activation::silu ? ", SiLU" : "")
-             << (t.add ? ", residual" : "") << ", spare " << t.spare;
+  return out << ", groups " << t.groups << ", " << activation_name(t.activation) << (t.add ? ", residual" : "")
+             << ", spare " << t.spare;
 }
 
+constexpr float kSlope = 0.1f;  // of leaky_relu in these cases
 constexpr Activation kNone = Activation::none, kSilu = Activation::silu;
 
 // Shapes of YOLOv8's layers, then unusual ones that reveal index errors.
@@ -58,15 +59,21 @@ inline const std::vector<Case> kCases = {
     {1, 5, 6, 8, 16, {1, 1}, {1, 1}, {1, 1}},                                 // pointwise, with padding
     {1, 13, 17, 8, 16, {3, 3}, {3, 3}, {0, 0}},                               // stride 3
     {1, 13, 17, 8, 16, {3, 5}, {1, 2}, {1, 2}, {1, 1}, 1, kSilu, true},       // height and width differ
-    {1, 13, 17, 8, 16, {5, 3}, {3, 1}, {2, 0}, {1, 2}},                       // and again
-    {2, 12, 14, 7, 20, {3, 3}, {1, 1}, {2, 2}, {2, 2}, 1, kSilu, false, 9},   // dilation
-    {1, 10, 30, 6, 18, {3, 2}, {1, 1}, {0, 0}, {3, 1}},                       // dilation of rows only
-    {1, 4, 3, 5, 6, {2, 3}, {1, 1}, {4, 5}},                                  // windows that see only padding
-    {1, 2, 2, 3, 4, {7, 7}, {1, 1}, {3, 3}},                                  // a kernel larger than the image
-    {1, 3, 40, 3, 16, {3, 1}, {1, 1}, {1, 0}},                                // kernel rows of one tap
-    {1, 3, 3, 1500, 2, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, false, 1},   // very many channels
-    {1, 1, 300, 3, 100, {1, 3}, {1, 1}, {0, 1}, {1, 1}, 1, kSilu, true, 1},   // an image of one row
-    {1, 5, 5, 640, 200, {3, 3}, {1, 1}, {1, 1}},                              // several ranges of channels
+    {1, 7, 9, 10, 18, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, Activation::relu, true, 2},
+    {1, 7, 9, 10, 18, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, Activation::relu6, true, 2},
+    {1, 7, 9, 10, 18, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, Activation::leaky_relu, true, 2},
+    {1, 7, 9, 10, 18, {3, 3}, {2, 2}, {1, 1}, {1, 1}, 1, Activation::hardswish, true, 2},
+    {1, 7, 9, 32, 32, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, Activation::gelu, true},
+    {1, 7, 9, 32, 32, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, Activation::mish, true},
+    {1, 13, 17, 8, 16, {5, 3}, {3, 1}, {2, 0}, {1, 2}},                      // and again
+    {2, 12, 14, 7, 20, {3, 3}, {1, 1}, {2, 2}, {2, 2}, 1, kSilu, false, 9},  // dilation
+    {1, 10, 30, 6, 18, {3, 2}, {1, 1}, {0, 0}, {3, 1}},                      // dilation of rows only
+    {1, 4, 3, 5, 6, {2, 3}, {1, 1}, {4, 5}},                                 // windows that see only padding
+    {1, 2, 2, 3, 4, {7, 7}, {1, 1}, {3, 3}},                                 // a kernel larger than the image
+    {1, 3, 40, 3, 16, {3, 1}, {1, 1}, {1, 0}},                               // kernel rows of one tap
+    {1, 3, 3, 1500, 2, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, kSilu, false, 1},  // very many channels
+    {1, 1, 300, 3, 100, {1, 3}, {1, 1}, {0, 1}, {1, 1}, 1, kSilu, true, 1},  // an image of one row
+    {1, 5, 5, 640, 200, {3, 3}, {1, 1}, {1, 1}},                             // several ranges of channels
 };
 
 }  // namespace cudet::test

@@ -32,7 +32,7 @@ struct Problem {
   Problem(const Case& t, Type given, bool in_front = false) : type(given), in_front_(in_front) {
     const auto [v, u] = t.outputs();
     op.kernel = t.kernel, op.stride = t.stride, op.pad = t.pad, op.dilation = t.dilation;
-    op.groups = t.groups, op.activation = t.activation, op.add = t.add;
+    op.slope = kSlope, op.groups = t.groups, op.activation = t.activation, op.add = t.add;
     // The network's input has pixels of pitch 4; the fourth channel is undefined padding.
     const bool image = t.c == 3 && t.spare == 0;
     op.x = image ? arena.place_random(t.n, t.h, t.w, 3, 1, 1)

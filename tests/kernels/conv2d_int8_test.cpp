@@ -22,7 +22,7 @@ struct Problem {
     const auto [v, u] = t.outputs();
     Conv2d& conv = op.conv;
     conv.kernel = t.kernel, conv.stride = t.stride, conv.pad = t.pad, conv.dilation = t.dilation;
-    conv.groups = t.groups, conv.activation = t.activation, conv.add = t.add;
+    conv.slope = kSlope, conv.groups = t.groups, conv.activation = t.activation, conv.add = t.add;
     conv.x = arena.place_random(t.n, t.h, t.w, t.c, t.spare, 1);
     conv.y = arena.place(t.n, v, u, t.k, t.spare, type);
     if (t.add) conv.residual = arena.place_random(t.n, v, u, t.k, t.spare + 2, 2);

@@ -27,7 +27,7 @@ struct Problem {
   explicit Problem(const Case& t) {
     const auto [v, u] = t.outputs();
     op.kernel = t.kernel, op.stride = t.stride, op.pad = t.pad, op.dilation = t.dilation;
-    op.groups = t.groups, op.activation = t.activation, op.add = t.add;
+    op.slope = kSlope, op.groups = t.groups, op.activation = t.activation, op.add = t.add;
     op.x = slice(arena.place_random(t.n, t.h, t.w, t.c + t.spare, 0, 1), t.c);
     op.y = slice(arena.place(t.n, v, u, t.k + t.spare), t.k);
     if (t.add) op.residual = slice(arena.place_random(t.n, v, u, t.k + t.spare + 2, 0, 2), t.k);
@@ -329,6 +329,42 @@ TEST(Conv2dSilu, IsExactToItsStatedErrorAtAnyArgument) {
         EXPECT_EQ(y, want) << name;
       else if (const double difference = std::abs(y - want); !(difference <= bound))
         FAIL() << name << ": silu(" << x << ") = " << y << ", expected " << want;
+    }
+  }
+}
+
+// The other activations against the exact ones, in the same way.
+TEST(Conv2dActivation, IsExactToItsStatedErrorAtAnyArgument) {
+  std::vector<float> arguments = {0, -0.0f, 1e-30f, 3e38f, -3e38f, 6, -3, 3};
+  for (float x = -120; x < 120; x += 0.0371f) arguments.push_back(x);
+  for (const Activation kind : kActivations) {
+    Problem problem({1, 1, static_cast<int>(arguments.size()), 1, 1, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kind});
+    for (std::size_t i = 0; i < arguments.size(); ++i)
+      problem.arena.at(problem.op.x, 0, 0, static_cast<int>(i), 0) = arguments[i];
+    problem.weights.at(problem.op.weight, 0, 0, 0, 0) = 1;
+    problem.weights.at(problem.op.bias, 0, 0, 0, 0) = 0;
+    for (const std::string& name : instruction_sets()) {
+      const Target target(name);
+      const std::vector<float> got = problem.run(conv2d_cpu_direct);
+      for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const double x = arguments[i], want = activate({kind, kSlope}, x);
+        const double y = got[problem.op.y.offset / sizeof(float) + i];
+        if (const double difference = std::abs(y - want);
+            !(difference <= 3e-7 * std::abs(x) + 1e-6 * std::abs(want) + 1e-36))
+          FAIL() << name << ": " << activation_name(kind) << "(" << x << ") = " << y << ", expected " << want;
+      }
+    }
+  }
+}
+
+TEST(Conv2dActivation, KeepsNaN) {
+  for (const Activation kind : kActivations) {
+    Problem problem({1, 1, 40, 1, 1, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, kind});
+    problem.arena.at(problem.op.x, 0, 0, 17, 0) = std::numeric_limits<float>::quiet_NaN();
+    for (const std::string& name : instruction_sets()) {
+      const Target target(name);
+      const std::vector<float> got = problem.run(conv2d_cpu_direct);
+      EXPECT_TRUE(std::isnan(got[problem.op.y.offset / sizeof(float) + 17])) << name << " " << activation_name(kind);
     }
   }
 }
