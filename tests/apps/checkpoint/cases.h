@@ -8,7 +8,7 @@
 
 #include "apps/checkpoint/load_model.h"
 #include "runtime/model/safetensors.h"
-#include "tests/runtime/golden.h"
+#include "tests/runtime/network.h"
 
 namespace cudet::test {
 
