@@ -27,9 +27,8 @@ struct Span {
 Span grow(float low, float high, int size) {
   constexpr float kGain = 1.02f, kPad = 10;
   const float centre = (low + high) / 2, half = ((high - low) * kGain + kPad) / 2;
-  const auto limit = static_cast<float>(size);
-  return {static_cast<int>(std::clamp(centre - half, 0.0f, limit)),
-          static_cast<int>(std::clamp(centre + half, 0.0f, limit))};
+  const auto pixel = [&](float at) { return at > 0 ? static_cast<int>(std::min(at, static_cast<float>(size))) : 0; };
+  return {pixel(centre - half), pixel(centre + half)};
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
-#include <vector>
 
 #include "apps/image/decoders.h"
 #include "apps/image/exif.h"
@@ -28,7 +27,8 @@ struct Decompression {
   std::size_t max_allocation = 0;
   Bytes rest;  // of the file
   int channels = 3;
-  png_bytepp rows = nullptr;  // of the image
+  int passes = 1;                  // over the rows; 7 if interlaced
+  std::uint8_t* pixels = nullptr;  // of the image, rows of row_bytes
   std::size_t row_bytes = 0;
 };
 
@@ -105,14 +105,16 @@ void transform(Decompression& state) {
   } else if (state.channels == 4) {
     png_set_bgr(png);
   }
-  png_set_interlace_handling(png);
+  state.passes = png_set_interlace_handling(png);
   png_read_update_info(png, state.info);
   if (png_get_rowbytes(png, state.info) != state.row_bytes) png_error(png, "unexpected number of channels");
 }
 
 void read_rows(Decompression& state) {
   transform(state);
-  png_read_image(state.png, state.rows);
+  const std::size_t height = png_get_image_height(state.png, state.info);
+  for (int pass = 0; pass < state.passes; ++pass)
+    for (std::size_t y = 0; y < height; ++y) png_read_row(state.png, state.pixels + y * state.row_bytes, nullptr);
 }
 
 void read_end(Decompression& state) {
@@ -139,9 +141,7 @@ class PngDecoder {
     request_.check_alpha(has_alpha());
     StoredImage stored;
     stored.image = Image(static_cast<int>(width), static_cast<int>(height), request_.channels);
-    std::vector<png_bytep> rows(height);
-    for (std::size_t y = 0; y < height; ++y) rows[y] = stored.image.at(0, static_cast<int>(y));
-    state_.rows = rows.data();
+    state_.pixels = stored.image.pixels.get();
     state_.max_allocation += width * 16;  // libpng has rows of up to four channels of 16 bits
     state_.row_bytes = width * request_.channels;
     run(read_rows);
