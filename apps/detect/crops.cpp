@@ -27,7 +27,9 @@ struct Span {
 Span grow(float low, float high, int size) {
   constexpr float kGain = 1.02f, kPad = 10;
   const float centre = (low + high) / 2, half = ((high - low) * kGain + kPad) / 2;
-  const auto pixel = [&](float at) { return at > 0 ? static_cast<int>(std::min(at, static_cast<float>(size))) : 0; };
+  const auto pixel = [&](float at) {  // a float can be rounded up to more than a large size
+    return at > 0 ? std::min(size, static_cast<int>(std::min(at, static_cast<float>(size)))) : 0;
+  };
   return {pixel(centre - half), pixel(centre + half)};
 }
 
