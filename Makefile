@@ -123,7 +123,7 @@ FLAGS := -I. -DCUDET_VERSION='"$(VERSION)"' $(TARGETS) $(CROSS_INCLUDES) -std=c+
   $(if $(HIGHWAY),-DHWY_COMPILE_ONLY_STATIC $(patsubst %,-isystem %,$(filter-out headers,$(HIGHWAY))))
 HIGHWAY_LIBS := $(if $(HIGHWAY),,-lhwy)
 FLAGS += $(if $(filter yes,$(WEBP)),-DCUDET_WEBP) $(if $(filter yes,$(TIFF)),-DCUDET_TIFF)
-NOT_READ := $(if $(filter yes,$(WEBP)),, WebP (libwebp-dev))$(if $(filter yes,$(TIFF)),, TIFF (libtiff-dev))
+NOT_READ := $(if $(filter yes,$(WEBP)),, WebP (libwebp-dev)$(if $(filter yes,$(TIFF)),,$(,)))$(if $(filter yes,$(TIFF)),, TIFF (libtiff-dev))
 # Static libraries need those that they use themselves, in the sysroot of a cross build.
 STATIC_TIFF = $(filter -l%,$(shell $(PKG_CONFIG) --static --libs libtiff-4))
 IMAGE_LIBS = $(if $(filter yes,$(TIFF)),-ltiff $(if $(filter yes,$(STATIC)),$(STATIC_TIFF))) $(if $(filter yes,$(WEBP)),-lwebp) \

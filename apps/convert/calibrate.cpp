@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <functional>
 #include <memory>
 
@@ -119,17 +120,20 @@ class Observer {
 
 std::map<std::string, ValueRange> calibrate(const Model& model, const std::vector<std::string>& images) {
   Observer observer(model);
-  const auto run_all = [&](const Observer::Callback& callback) {
-    for (const std::string& path : images)
-      observer.run(decode_image(read_file(path), path, kMaxPixels, model.channels()).image, callback);
+  const auto run_all = [&](bool first, const Observer::Callback& callback) {
+    for (const std::string& path : images) {
+      const DecodedImage decoded = decode_image(read_file(path), path, kMaxPixels, model.channels());
+      if (first && !decoded.damage.empty()) std::fprintf(stderr, "convert: %s\n", decoded.damage.c_str());
+      observer.run(decoded.image, callback);
+    }
   };
-  run_all([](Histogram& histogram, const std::string& module, const float* values, std::size_t count) {
+  run_all(true, [](Histogram& histogram, const std::string& module, const float* values, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       if (!std::isfinite(values[i])) throw Error(module + ": its output has values that are not finite");
       histogram.widen(values[i]);
     }
   });
-  run_all([](Histogram& histogram, const std::string&, const float* values, std::size_t count) {
+  run_all(false, [](Histogram& histogram, const std::string&, const float* values, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) histogram.count(values[i]);
   });
   std::map<std::string, ValueRange> ranges;

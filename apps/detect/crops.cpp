@@ -27,9 +27,10 @@ struct Span {
 Span grow(float low, float high, int size) {
   constexpr float kGain = 1.02f, kPad = 10;
   const float centre = (low + high) / 2, half = ((high - low) * kGain + kPad) / 2;
-  const auto limit = static_cast<float>(size);
-  return {static_cast<int>(std::clamp(centre - half, 0.0f, limit)),
-          static_cast<int>(std::clamp(centre + half, 0.0f, limit))};
+  const auto pixel = [&](float at) {  // a float can be rounded up to more than a large size
+    return at > 0 ? std::min(size, static_cast<int>(std::min(at, static_cast<float>(size)))) : 0;
+  };
+  return {pixel(centre - half), pixel(centre + half)};
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
-#include <vector>
 
 #include "apps/image/decoders.h"
 #include "apps/image/exif.h"
@@ -24,10 +23,12 @@ struct Decompression {
   png_infop info = nullptr, end = nullptr;
   std::jmp_buf escape{};
   char error[200] = "", damage[200] = "";
-  bool out_of_memory = false;
+  bool out_of_memory = false, too_long = false;  // why the last allocation failed
+  std::size_t max_allocation = 0;
   Bytes rest;  // of the file
   int channels = 3;
-  png_bytepp rows = nullptr;  // of the image
+  int passes = 1;                  // over the rows; 7 if interlaced
+  std::uint8_t* pixels = nullptr;  // of the image, rows of row_bytes
   std::size_t row_bytes = 0;
 };
 
@@ -44,9 +45,12 @@ void note(png_structp png, png_const_charp text) {
   if (damage && state.damage[0] == '\0') std::snprintf(state.damage, sizeof state.damage, "%s", text);
 }
 
+/// libpng allocates the length that a chunk states before it reads the chunk, so lengths beyond the file are refused.
 png_voidp allocate(png_structp png, png_alloc_size_t size) {
-  void* memory = std::malloc(size);
-  if (!memory) static_cast<Decompression*>(png_get_mem_ptr(png))->out_of_memory = true;
+  Decompression& state = *static_cast<Decompression*>(png_get_mem_ptr(png));
+  state.too_long = size > state.max_allocation;
+  void* memory = state.too_long ? nullptr : std::malloc(size);
+  if (!memory && !state.too_long) state.out_of_memory = true;
   return memory;
 }
 
@@ -101,14 +105,16 @@ void transform(Decompression& state) {
   } else if (state.channels == 4) {
     png_set_bgr(png);
   }
-  png_set_interlace_handling(png);
+  state.passes = png_set_interlace_handling(png);
   png_read_update_info(png, state.info);
   if (png_get_rowbytes(png, state.info) != state.row_bytes) png_error(png, "unexpected number of channels");
 }
 
 void read_rows(Decompression& state) {
   transform(state);
-  png_read_image(state.png, state.rows);
+  const std::size_t height = png_get_image_height(state.png, state.info);
+  for (int pass = 0; pass < state.passes; ++pass)
+    for (std::size_t y = 0; y < height; ++y) png_read_row(state.png, state.pixels + y * state.row_bytes, nullptr);
 }
 
 void read_end(Decompression& state) {
@@ -120,6 +126,7 @@ class PngDecoder {
  public:
   explicit PngDecoder(const DecodeRequest& request) : request_(request) {
     state_.rest = request.file;
+    state_.max_allocation = request.file.size() + kOwnMemory;
     state_.channels = request.channels;
   }
   ~PngDecoder() { png_destroy_read_struct(&state_.png, &state_.info, &state_.end); }
@@ -134,9 +141,8 @@ class PngDecoder {
     request_.check_alpha(has_alpha());
     StoredImage stored;
     stored.image = Image(static_cast<int>(width), static_cast<int>(height), request_.channels);
-    std::vector<png_bytep> rows(height);
-    for (std::size_t y = 0; y < height; ++y) rows[y] = stored.image.at(0, static_cast<int>(y));
-    state_.rows = rows.data();
+    state_.pixels = stored.image.pixels.get();
+    state_.max_allocation += width * 16;  // libpng has rows of up to four channels of 16 bits
     state_.row_bytes = width * request_.channels;
     run(read_rows);
     // The checksum of the last chunk, which has no data, does not matter.
@@ -147,6 +153,8 @@ class PngDecoder {
   }
 
  private:
+  static constexpr std::size_t kOwnMemory = 16 << 20;  // for libpng's state, and texts, which it limits to 8 MB
+
   /// As OpenCV: an alpha channel, or transparent colours of a palette or of RGB, but not of grey.
   bool has_alpha() const {
     const int type = png_get_color_type(state_.png, state_.info);
@@ -169,7 +177,8 @@ class PngDecoder {
   }
   [[noreturn]] void throw_error() const {
     if (state_.out_of_memory || !state_.png) throw std::bad_alloc();
-    throw Error(request_.name + ": invalid PNG: " + state_.error);
+    throw Error(request_.name +
+                ": invalid PNG: " + (state_.too_long ? "a chunk is longer than the file" : state_.error));
   }
 
   const DecodeRequest& request_;

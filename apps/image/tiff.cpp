@@ -74,15 +74,15 @@ int ignore_warning(TIFF*, void*, const char*, const char*, va_list) {
 
 using Tiff = std::unique_ptr<TIFF, decltype(&TIFFClose)>;
 
-Tiff open(Input& input, std::size_t max_pixels) {
-  constexpr std::size_t kBytesPerPixel = 16, kLeast = 1 << 26;  // planes, and tiles larger than the image
+/// Opens the file. max_bytes: limit of each allocation of libtiff. Returns null on errors.
+Tiff open(Input& input, std::size_t max_bytes) {
+  input.position = 0;
   const std::unique_ptr<TIFFOpenOptions, decltype(&TIFFOpenOptionsFree)> options(TIFFOpenOptionsAlloc(),
                                                                                  TIFFOpenOptionsFree);
   if (!options) throw std::bad_alloc();
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_error, &input);
   TIFFOpenOptionsSetWarningHandlerExtR(options.get(), ignore_warning, nullptr);
-  TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(),
-                                      static_cast<tmsize_t>(std::max(max_pixels * kBytesPerPixel, kLeast)));
+  TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), static_cast<tmsize_t>(max_bytes));
   // Mapped, because libtiff 4.5 refuses uncompressed tiles that it has to copy.
   return {TIFFClientOpenExt("", "r", &input, read, write, seek, close, size_of, map, unmap, options.get()), TIFFClose};
 }
@@ -109,13 +109,18 @@ StoredImage decode_tiff(const DecodeRequest& request) {
   const auto invalid = [&](const char* otherwise) {
     return Error(request.name + ": invalid TIFF: " + (input.message[0] != '\0' ? input.message : otherwise));
   };
-  const Tiff tiff = open(input, request.max_pixels);
+  // A strip or tile has at most four channels of 16 bits, but a tile can be larger than a small image. The limit can
+  // only be set on opening, so the file is opened once more after its size is known.
+  constexpr std::size_t kBytesPerPixel = 16, kLeast = 1 << 26;
+  Tiff tiff = open(input, kLeast);
   if (!tiff) throw invalid("it cannot be opened");
   std::uint32_t width = 0, height = 0;
   TIFFGetField(tiff.get(), TIFFTAG_IMAGEWIDTH, &width);
   TIFFGetField(tiff.get(), TIFFTAG_IMAGELENGTH, &height);
   if (width == 0 || height == 0 || width > INT32_MAX || height > INT32_MAX) throw invalid("wrong width or height");
   request.check_size(width, height);
+  tiff = open(input, kLeast + kBytesPerPixel * width * height);
+  if (!tiff) throw invalid("it cannot be opened");
   std::uint16_t samples = 1, bits = 1, format = SAMPLEFORMAT_UINT, orientation = ORIENTATION_TOPLEFT;
   TIFFGetFieldDefaulted(tiff.get(), TIFFTAG_SAMPLESPERPIXEL, &samples);
   TIFFGetFieldDefaulted(tiff.get(), TIFFTAG_BITSPERSAMPLE, &bits);

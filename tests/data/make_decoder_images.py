@@ -1,4 +1,4 @@
-"""Writes tests/data/decoders: tiny images that decoders treat in different ways, and expected.safetensors with what
+"""Writes tests/data/images/decoders: tiny images that decoders treat in different ways, and expected.safetensors with what
 OpenCV reads from each: NAME is IMREAD_COLOR as RGB, NAME.grey is IMREAD_GRAYSCALE, NAME.bgra is IMREAD_UNCHANGED of
 images with an alpha channel. Files without NAME are those that OpenCV does not read. Needs numpy, opencv-python, pillow,
 safetensors, tifffile, and cjpeg of libjpeg-turbo. Run in this folder."""
@@ -14,7 +14,7 @@ import tifffile
 from PIL import Image
 from safetensors.numpy import save_file
 
-OUT = Path("decoders")
+OUT = Path("images/decoders")
 H, W = 21, 27
 
 

@@ -1,6 +1,8 @@
 // Networks whose input has another number of channels than 3.
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "kernels/letterbox/letterbox.h"
 #include "tests/kernels/compare.h"
 #include "tests/kernels/picture.h"

@@ -153,6 +153,19 @@ TEST(DecodeImage, RefusesAPngHeaderOf60000Squared) {
   EXPECT_NE(error.find("--max-pixels"), std::string::npos) << error;
 }
 
+TEST(DecodeImage, DoesNotAllocateTheLengthThatAPngChunkStates) {
+  const std::vector<std::byte> file = read_file(kImages + "rgb.png");
+  for (const char* type : {"eXIf", "iCCP", "PLTE", "abCd"}) {
+    std::vector<unsigned char> changed(file.size() + 8);
+    constexpr std::size_t kAfterHeader = 33;
+    std::memcpy(changed.data(), file.data(), kAfterHeader);
+    put(changed, kAfterHeader, 4, 0x7fff0000, Endian::big);
+    std::memcpy(changed.data() + kAfterHeader + 4, type, 4);
+    std::memcpy(changed.data() + kAfterHeader + 8, file.data() + kAfterHeader, file.size() - kAfterHeader);
+    EXPECT_TRUE(error_of(changed).starts_with("x.img: invalid PNG: ")) << type << error_of(changed);
+  }
+}
+
 TEST(DecodeImage, LimitsPixelsOfEveryFormat) {
   for (const char* name : {"baseline.jpg", "rgb.png", "rgb24.bmp"}) {
     const std::vector<std::byte> file = read_file(kImages + name);

@@ -10,7 +10,7 @@
 namespace cudet::test {
 namespace {
 
-const std::string kFolder = "tests/data/decoders/";
+const std::string kFolder = "tests/data/images/decoders/";
 constexpr std::size_t kMaxPixels = 10'000;
 
 DecodedImage decode_file(const std::string& name, int channels = 3) {
