@@ -1,6 +1,6 @@
-// Activations on vectors of f32, for kernels written with Highway. Included once per target, so the guard below toggles.
-// Error relative to the exact value: at most 4e-7 + 1e-7 · |x|. Below x = −88.3, where e^−x overflows, both are zero.
-// NaN stays NaN.
+// Activations on vectors of f32, for kernels written with Highway. Included once per target, so the guard below
+// toggles. Error relative to the exact value: at most 4e-7 + 1e-7 · |x|. Below x = −88.3, where e^−x overflows, both
+// are zero. NaN stays NaN.
 #if defined(CUDET_KERNELS_ACTIVATION_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef CUDET_KERNELS_ACTIVATION_INL_H
 #undef CUDET_KERNELS_ACTIVATION_INL_H
@@ -103,9 +103,7 @@ HWY_NOINLINE void activate_vectors(D d, const ActivationFunction& f, V* values, 
     case Activation::leaky_relu:
       return each([&](V x) { return hn::IfThenElse(hn::Lt(x, zero), hn::Mul(x, hn::Set(d, f.slope)), x); });
     case Activation::hardswish:
-      return each([&](V x) {
-        return hn::Mul(x, hn::Mul(relu6(hn::Add(x, hn::Set(d, 3.0f))), hn::Set(d, 1.0f / 6)));
-      });
+      return each([&](V x) { return hn::Mul(x, hn::Mul(relu6(hn::Add(x, hn::Set(d, 3.0f))), hn::Set(d, 1.0f / 6))); });
     case Activation::gelu:
       return each([&](V x) { return gelu(d, x); });
     case Activation::mish:

@@ -17,8 +17,8 @@ __device__ __forceinline__ float gelu(float x) {
   return x * (x < 0 ? tail : 1.0f - tail);
 }
 
-/// x · tanh(ln(1 + e^x)) = x · (1 + 2u) / (1 + 2u + 2u²) with u = e^−x. The bound keeps u finite. If the divisor overflows,
-/// the factor is 0.
+/// x · tanh(ln(1 + e^x)) = x · (1 + 2u) / (1 + 2u + 2u²) with u = e^−x. The bound keeps u finite. If the divisor
+/// overflows, the factor is 0.
 __device__ __forceinline__ float mish(float x) {
   const float u = __expf(x < -80.0f ? 80.0f : -x), upper = fmaf(u, 2.0f, 1.0f);
   return x * __fdividef(upper, fmaf(2.0f * u, u, upper));

@@ -9,8 +9,9 @@ namespace cudet {
 enum class Activation : unsigned char { none, silu, relu, relu6, leaky_relu, hardswish, gelu, mish };
 
 /// All kinds but none.
-constexpr Activation kActivations[] = {Activation::silu,      Activation::relu, Activation::relu6, Activation::leaky_relu,
-                                       Activation::hardswish, Activation::gelu, Activation::mish};
+constexpr Activation kActivations[] = {Activation::silu,       Activation::relu,      Activation::relu6,
+                                       Activation::leaky_relu, Activation::hardswish, Activation::gelu,
+                                       Activation::mish};
 
 /// An activation and its parameter.
 struct ActivationFunction {

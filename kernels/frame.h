@@ -5,10 +5,10 @@
 
 namespace cudet {
 
-/// The order of the 8-bit channels of a pixel. For networks with an input of 3 channels, alpha is ignored, and grey means
-/// equal red, green and blue. Networks of one channel read grey, those of 4 bgra with its alpha. interleaved: as many
-/// channels as the network's input has, in its order.
-/// nv12: luma, one byte per pixel, and in a separate plane a pair Cb, Cr for every 2x2 pixels (BT.601, 16..235).
+/// The order of the 8-bit channels of a pixel. For networks with an input of 3 channels, alpha is ignored, and grey
+/// means equal red, green and blue. Networks of one channel read grey, those of 4 bgra with its alpha. interleaved: as
+/// many channels as the network's input has, in its order. nv12: luma, one byte per pixel, and in a separate plane a
+/// pair Cb, Cr for every 2x2 pixels (BT.601, 16..235).
 enum class PixelFormat : unsigned char { rgb, bgr, rgba, bgra, grey, nv12, interleaved };
 
 /// Channels per pixel, one byte each; for nv12, those of the luma plane. Not for interleaved.

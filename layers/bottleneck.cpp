@@ -5,8 +5,7 @@ namespace cudet {
 ValueId bottleneck(LayerContext& context, ValueId x, const std::string& name, const BottleneckArguments& a) {
   const int hidden = context.conv_outputs(name + ".cv1", a.hidden), out = context.conv_outputs(name + ".cv2", a.out);
   const ValueId inner = conv_block(context, x, name + ".cv1", {.out = hidden, .kernel = a.first});
-  const ValueId outer =
-      conv_block(context, inner, name + ".cv2", {.out = out, .kernel = a.second, .groups = a.groups});
+  const ValueId outer = conv_block(context, inner, name + ".cv2", {.out = out, .kernel = a.second, .groups = a.groups});
   return a.shortcut && context.channels(x) == out ? context.node(AddOp{}, {x, outer}, out, name) : outer;
 }
 

@@ -14,7 +14,7 @@ struct ConvArguments {
   Extent pad{kAutomatic, kAutomatic};  // kAutomatic: half of the dilated kernel's size
   int groups = 1;
   Extent dilation{1, 1};
-  bool activated = true;                         // by the network's activation (LayerContext::activations)
+  bool activated = true;                              // by the network's activation (LayerContext::activations)
   std::optional<ActivationFunction> activation = {};  // if the row names one
   /// Returns the weight if it is stored in another shape. Arguments: its name, and the input's channels.
   std::function<Parameter(LayerContext&, const std::string&, int)> stored_weight = {};
@@ -22,7 +22,8 @@ struct ConvArguments {
   static constexpr int kAutomatic = -1;
 };
 
-/// Adds a convolution, its batch norm (unless the weights have it folded into a bias), and its activation. Weights are `name`.conv.* and `name`.bn.*.
+/// Adds a convolution, its batch norm (unless the weights have it folded into a bias), and its activation. Weights are
+/// `name`.conv.* and `name`.bn.*.
 ValueId conv_block(LayerContext& context, ValueId x, const std::string& name, const ConvArguments& arguments);
 
 /// Reads a row's argument "act": whether the network's activation is used, or the name of another.

@@ -11,8 +11,7 @@ namespace {
 /// Two 3×3 convolutions with `hidden` channels, unless the weights have others, and a 1×1 convolution.
 ValueId branch(LayerContext& context, ValueId x, const std::string& name, int hidden, int out) {
   for (const char* number : {".0", ".1"})
-    x = conv_block(context, x, name + number,
-                   {.out = context.conv_outputs(name + number, hidden), .kernel = {3, 3}});
+    x = conv_block(context, x, name + number, {.out = context.conv_outputs(name + number, hidden), .kernel = {3, 3}});
   return pointwise_conv(context, x, name + ".2", out);
 }
 

@@ -5,8 +5,8 @@
 namespace cudet {
 namespace {
 
-/// Reorders a weight of shape out, 4·in, kh, kw to out, in, 2·kh, 2·kw. Part p of the four has row p % 2 and column p / 2
-/// of the square.
+/// Reorders a weight of shape out, 4·in, kh, kw to out, in, 2·kh, 2·kw. Part p of the four has row p % 2 and column p /
+/// 2 of the square.
 Values spread(const Values& weight, int out, int in, Extent kernel) {
   if (!weight) return {};
   return [=](std::span<float> wide) {
@@ -29,7 +29,8 @@ ValueId focus_layer(LayerContext& context) {
   context.arguments.bind({"out", "k", "s", "p", "g", "act"});
   ConvArguments a{};
   a.out = context.scaling.channels(context.arguments.integer("out", 1, kMaxChannels));
-  const Extent kernel = context.arguments.extent("k", {1, 1}, 1, 32), stride = context.arguments.extent("s", {1, 1}, 1, 32);
+  const Extent kernel = context.arguments.extent("k", {1, 1}, 1, 32),
+               stride = context.arguments.extent("s", {1, 1}, 1, 32);
   const Extent pad = context.arguments.extent("p", {kernel.h / 2, kernel.w / 2}, 0, 128);
   if (context.arguments.integer("g", 1, 1, kMaxChannels) != 1) throw Error("groups are not supported");
   read_activation(context.arguments, a);

@@ -21,7 +21,8 @@ ValueId ghost_conv(LayerContext& context, ValueId x, const std::string& name, co
   return context.concat({primary, conv_block(context, primary, name + ".cv2", cheap)}, name + ".cat");
 }
 
-ValueId ghost_bottleneck(LayerContext& context, ValueId x, const std::string& name, int out, Extent kernel, int stride) {
+ValueId ghost_bottleneck(LayerContext& context, ValueId x, const std::string& name, int out, Extent kernel,
+                         int stride) {
   require_even(out);
   const int in = context.channels(x), hidden = out / 2;
   const auto depthwise = [&](ValueId from, const std::string& own_name) {

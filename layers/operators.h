@@ -103,8 +103,8 @@ struct DetectDecodeOp {
 };
 
 /// To add an operator, add it here; the compiler then names every place that must handle it (kernels/README.md).
-using Operator = std::variant<ConvOp, BatchNormOp, ActivationOp, AddOp, ConcatOp, SliceOp, CopyOp, MaxPoolOp, UpsampleOp,
-                              DySampleOp, DetectDecodeOp, PadOp, ResizeBilinearOp, ConvTransposeOp>;
+using Operator = std::variant<ConvOp, BatchNormOp, ActivationOp, AddOp, ConcatOp, SliceOp, CopyOp, MaxPoolOp,
+                              UpsampleOp, DySampleOp, DetectDecodeOp, PadOp, ResizeBilinearOp, ConvTransposeOp>;
 
 constexpr long long kMaxPixels = 1 << 30;  // per feature map, so that int can count them
 

@@ -31,8 +31,7 @@ bool covers(const Shape& shape, int x, int y) {
 }  // namespace
 
 BenchmarkImage::BenchmarkImage(int channels)
-    : channels_(channels),
-      pixels_(static_cast<std::size_t>(kWidth) * kHeight * static_cast<std::size_t>(channels)) {
+    : channels_(channels), pixels_(static_cast<std::size_t>(kWidth) * kHeight * static_cast<std::size_t>(channels)) {
   std::mt19937 random(1);
   const auto below = [&](int bound) { return static_cast<int>(random() % static_cast<unsigned>(bound)); };
   const auto pixel = [&](int x, int y) { return &pixels_[(static_cast<std::size_t>(y) * kWidth + x) * channels_]; };

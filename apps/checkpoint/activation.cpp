@@ -10,8 +10,8 @@ namespace cudet::convert {
 namespace {
 
 constexpr std::pair<std::string_view, Activation> kKinds[] = {
-    {"Identity", Activation::none},     {"SiLU", Activation::silu}, {"ReLU", Activation::relu},
-    {"ReLU6", Activation::relu6},       {"GELU", Activation::gelu}, {"LeakyReLU", Activation::leaky_relu},
+    {"Identity", Activation::none},       {"SiLU", Activation::silu}, {"ReLU", Activation::relu},
+    {"ReLU6", Activation::relu6},         {"GELU", Activation::gelu}, {"LeakyReLU", Activation::leaky_relu},
     {"Hardswish", Activation::hardswish}, {"Mish", Activation::mish}};
 constexpr float kDefaultSlope = 0.01f;  // of torch.nn.LeakyReLU
 

@@ -128,7 +128,8 @@ PoolInfo read_max_pool(const TorchModule& module) {
   module.expect_kind("MaxPool2d");
   const auto kernel = module.pair("kernel_size"), stride = module.pair("stride"), padding = module.pair("padding");
   if (!kernel || kernel->first != kernel->second || !stride || stride->first != stride->second || !padding ||
-      padding->first != padding->second || module.pair("dilation").value_or(ConvInfo::Pair(1, 1)) != ConvInfo::Pair(1, 1))
+      padding->first != padding->second ||
+      module.pair("dilation").value_or(ConvInfo::Pair(1, 1)) != ConvInfo::Pair(1, 1))
     throw module.fault("only square windows without dilation are supported");
   if (module.flag("ceil_mode") || module.flag("return_indices"))
     throw module.fault("ceil_mode and return_indices are not supported");
@@ -143,7 +144,8 @@ ModelRow spp_row(const TorchModule& module, TorchWeights& weights) {
   Json kernels = Json::array();
   for (const TorchModule& pool : module.child("m").children()) {
     const PoolInfo info = read_max_pool(pool);
-    if (info.stride != 1 || info.padding != info.kernel / 2) throw pool.fault("its stride or padding does not match SPP");
+    if (info.stride != 1 || info.padding != info.kernel / 2)
+      throw pool.fault("its stride or padding does not match SPP");
     kernels.push_back(info.kernel);
   }
   expect_joined(last, joined, first.out * (static_cast<std::int64_t>(kernels.size()) + 1));
@@ -159,7 +161,8 @@ ModelRow sppf_row(const TorchModule& module, TorchWeights& weights) {
   const bool activated = has_activation(first);
   const ConvInfo split = read_plain_conv(first, weights, 1, 1, activated), joined = read_plain_conv(last, weights, 1);
   const PoolInfo info = read_max_pool(pool);
-  if (info.stride != 1 || info.padding != info.kernel / 2) throw pool.fault("its stride or padding does not match SPPF");
+  if (info.stride != 1 || info.padding != info.kernel / 2)
+    throw pool.fault("its stride or padding does not match SPPF");
   const std::int64_t poolings = module.integer("n").value_or(3);  // missing in older checkpoints
   if (poolings < 1 || poolings > 1000) throw module.fault("n is out of range");
   expect_joined(last, joined, split.out * (poolings + 1));

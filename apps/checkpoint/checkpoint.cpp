@@ -19,8 +19,8 @@ std::optional<PickleValue> member(std::optional<PickleValue> value, std::string_
   return found && found->none() ? std::nullopt : found;
 }
 
-/// Returns the network inside of its wrappers: DataParallel and DistributedDataParallel hold it as `module`, a YOLO object
-/// as `model`.
+/// Returns the network inside of its wrappers: DataParallel and DistributedDataParallel hold it as `module`, a YOLO
+/// object as `model`.
 PickleValue unwrap(PickleValue model) {
   constexpr int kMaxWrappers = 8;
   for (int i = 0; i < kMaxWrappers; ++i) {
@@ -62,8 +62,8 @@ std::optional<std::pair<int, int>> input_size(std::optional<PickleValue> imgsz) 
   return std::pair(static_cast<int>(sizes[0]), static_cast<int>(sizes[1]));
 }
 
-/// Returns the class names from a dict {0: "person", …} or a list, as Ultralytics prints them. A class without a name gets
-/// its index as its name. Throws Error if the keys of a dict do not count from 0.
+/// Returns the class names from a dict {0: "person", …} or a list, as Ultralytics prints them. A class without a name
+/// gets its index as its name. Throws Error if the keys of a dict do not count from 0.
 std::vector<std::string> class_names(std::optional<PickleValue> given, std::int64_t classes) {
   if (classes > kMaxChannels)
     throw Error("has " + std::to_string(classes) + " classes, at most " + std::to_string(kMaxChannels) +
@@ -109,11 +109,12 @@ void unify_activations(const TorchWeights& weights, ModelTable& table) {
   std::vector<std::pair<ActivationFunction, int>> counts;
   for (const ConvActivation& conv : weights.activations) {
     if (!conv.activated || conv.function.kind == Activation::none) continue;
-    const auto same = std::find_if(counts.begin(), counts.end(), [&](const auto& c) { return c.first == conv.function; });
+    const auto same =
+        std::find_if(counts.begin(), counts.end(), [&](const auto& c) { return c.first == conv.function; });
     same == counts.end() ? counts.push_back({conv.function, 1}) : void(++same->second);
   }
-  const auto most = std::max_element(counts.begin(), counts.end(),
-                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto most =
+      std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   if (most != counts.end()) table.activation = most->first;
   for (const ConvActivation& conv : weights.activations)
     if (conv.function != (conv.activated ? table.activation : ActivationFunction{}))

@@ -102,7 +102,8 @@ ModelRow ghost_bottleneck_row(const TorchModule& module, TorchWeights& weights) 
   const ConvInfo depthwise = read_depthwise(middle, weights), around = read_depthwise(shortcut.child("0"), weights);
   const ConvInfo pointwise = read_conv(shortcut.child("1"), weights, false);
   if (depthwise.stride != ConvInfo::Pair(2, 2) || around.stride != depthwise.stride ||
-      around.kernel != depthwise.kernel || pointwise.kernel != ones || pointwise.stride != ones || pointwise.groups != 1)
+      around.kernel != depthwise.kernel || pointwise.kernel != ones || pointwise.stride != ones ||
+      pointwise.groups != 1)
     throw module.fault("its convolutions do not match this module");
   return {{}, 1, "GhostBottleneck", {last.out, extent(depthwise.kernel), 2}};
 }

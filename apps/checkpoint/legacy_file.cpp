@@ -29,8 +29,8 @@ LegacyFile::LegacyFile(std::unique_ptr<std::istream> stream) : stream_(std::move
   find_storages(*next_pickle());
 }
 
-/// Parses the pickle at the current position and moves to its end. Its size is not stored, so a part of the file is tried
-/// first, which is enough for most.
+/// Parses the pickle at the current position and moves to its end. Its size is not stored, so a part of the file is
+/// tried first, which is enough for most.
 std::unique_ptr<Pickle> LegacyFile::next_pickle() {
   for (const std::uint64_t limit : {4ull << 10, 4ull << 20, 64ull << 20}) {
     std::vector<std::byte> bytes(static_cast<std::size_t>(std::min(limit, size_ - at_)));

@@ -12,8 +12,8 @@
 
 namespace cudet::convert {
 
-/// A file of five pickles (a magic number, the format's version, the machine, the object, and the keys of the storages),
-/// then per storage its number of elements in 8 bytes and its elements. Throws Error without a path.
+/// A file of five pickles (a magic number, the format's version, the machine, the object, and the keys of the
+/// storages), then per storage its number of elements in 8 bytes and its elements. Throws Error without a path.
 class LegacyFile {
  public:
   /// Whether a file starts with the magic number.

@@ -53,7 +53,8 @@ std::string to_json(const ModelTable& table, const std::string& weights) {
     out += "},\n";
   }
   if (table.bn_eps != ModelTable().bn_eps) out += "  \"bn_eps\": " + text(table.bn_eps) + ",\n";
-  if (table.activation != ModelTable().activation) out += "  \"activation\": " + text(to_text(table.activation)) + ",\n";
+  if (table.activation != ModelTable().activation)
+    out += "  \"activation\": " + text(to_text(table.activation)) + ",\n";
   if (!table.activations.empty()) {
     Json exceptions = Json::object();
     for (const auto& [module, function] : table.activations) exceptions[module] = to_text(function);

@@ -13,7 +13,7 @@ namespace cudet::convert {
 class PickleReader {
  public:
   explicit PickleReader(Pickle& pickle) : pickle_(pickle) {}
-  Pickle::Index run();  // the root; throws Error
+  Pickle::Index run();                          // the root; throws Error
   std::size_t position() const { return at_; }  // after run(): the end of the pickle
 
  private:

@@ -86,7 +86,8 @@ Scalar scalar(PickleValue value) {
   return value.is_object() ? numpy_scalar(value) : Scalar();
 }
 
-/// repr() of a float: the shortest digits that read back as the same value, with an exponent below 1e-4 and from 1e16 on.
+/// repr() of a float: the shortest digits that read back as the same value, with an exponent below 1e-4 and from 1e16
+/// on.
 std::string float_text(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
@@ -114,8 +115,9 @@ std::optional<std::int64_t> python_integer(PickleValue value) {
   if (const bool* flag = std::get_if<bool>(&s)) return *flag;
   if (const std::int64_t* integer = std::get_if<std::int64_t>(&s)) return *integer;
   if (const double* number = std::get_if<double>(&s))
-    return std::abs(*number) < 1e15 && *number == std::floor(*number) ? std::optional(static_cast<std::int64_t>(*number))
-                                                                      : std::nullopt;
+    return std::abs(*number) < 1e15 && *number == std::floor(*number)
+               ? std::optional(static_cast<std::int64_t>(*number))
+               : std::nullopt;
   const std::string* text = std::get_if<std::string>(&s);
   std::int64_t integer = 0;
   if (!text || text->empty()) return std::nullopt;

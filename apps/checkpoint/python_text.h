@@ -10,8 +10,8 @@ namespace cudet::convert {
 /// Returns str(value) of a str, int, float, bool, None, or scalar of numpy. Returns nothing for other values.
 std::optional<std::string> python_text(PickleValue value);
 
-/// Returns int(value) of an int, a whole float, or a str of decimal digits, also as scalars of numpy. Returns nothing for
-/// other values.
+/// Returns int(value) of an int, a whole float, or a str of decimal digits, also as scalars of numpy. Returns nothing
+/// for other values.
 std::optional<std::int64_t> python_integer(PickleValue value);
 
 }  // namespace cudet::convert

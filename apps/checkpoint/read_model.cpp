@@ -10,7 +10,8 @@ namespace {
 /// The weights of a checkpoint, which stays in memory while a graph refers to its values.
 class CheckpointWeights final : public WeightSource {
  public:
-  explicit CheckpointWeights(Checkpoint checkpoint) : checkpoint_(std::make_shared<Checkpoint>(std::move(checkpoint))) {}
+  explicit CheckpointWeights(Checkpoint checkpoint)
+      : checkpoint_(std::make_shared<Checkpoint>(std::move(checkpoint))) {}
 
   bool has(const std::string& name) const override { return checkpoint_->weights.contains(name); }
   std::vector<int> shape(const std::string& name) const override {

@@ -21,13 +21,14 @@ constexpr std::size_t kMaxDimensions = 8;
 constexpr int kMaxWrappers = 4;  // nested rebuild calls: a parameter of a tensor of a …
 
 constexpr std::string_view kZip = "PK\x03\x04";
-constexpr const char* kNotTorch = "not a checkpoint of torch.save (neither a zip archive nor the format of before torch 1.6)";
+constexpr const char* kNotTorch =
+    "not a checkpoint of torch.save (neither a zip archive nor the format of before torch 1.6)";
 
 constexpr StorageType kStorageTypes[] = {
-    {"FloatStorage", 4, Dtype::f32}, {"HalfStorage", 2, Dtype::f16},  {"BFloat16Storage", 2, Dtype::bf16},
+    {"FloatStorage", 4, Dtype::f32},  {"HalfStorage", 2, Dtype::f16}, {"BFloat16Storage", 2, Dtype::bf16},
     {"DoubleStorage", 8, Dtype::f64}, {"LongStorage", 8, Dtype::i64}, {"IntStorage", 4, Dtype::i32},
-    {"ByteStorage", 1, Dtype::u8},   {"BoolStorage", 1, Dtype::u8},   {"ShortStorage", 2, {}},
-    {"CharStorage", 1, {}},          {"ComplexFloatStorage", 8, {}},  {"ComplexDoubleStorage", 16, {}}};
+    {"ByteStorage", 1, Dtype::u8},    {"BoolStorage", 1, Dtype::u8},  {"ShortStorage", 2, {}},
+    {"CharStorage", 1, {}},           {"ComplexFloatStorage", 8, {}}, {"ComplexDoubleStorage", 16, {}}};
 
 /// Returns the arguments of the _rebuild_tensor_v2 call inside a pickled tensor: storage, offset, sizes, strides.
 /// Returns nothing if the value is not a tensor.

@@ -17,8 +17,8 @@
 
 namespace cudet::convert {
 
-/// A file of torch.save: a zip archive or, before version 1.6, a LegacyFile. Owns the memory of all tensors that it returns. Movable.
-/// Throws Error without a path.
+/// A file of torch.save: a zip archive or, before version 1.6, a LegacyFile. Owns the memory of all tensors that it
+/// returns. Movable. Throws Error without a path.
 class TorchFile {
  public:
   static TorchFile open(const std::string& path);

@@ -7,11 +7,11 @@
 #include <optional>
 #include <string>
 
-#include "apps/cli/explain.h"
-#include "apps/cli/size.h"
 #include "apps/checkpoint/check_runnable.h"
 #include "apps/checkpoint/checkpoint.h"
 #include "apps/checkpoint/load_model.h"
+#include "apps/cli/explain.h"
+#include "apps/cli/size.h"
 #include "apps/convert/int8.h"
 #include "apps/convert/yaml_model.h"
 #include "apps/files/atomic_file.h"

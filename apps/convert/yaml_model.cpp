@@ -66,7 +66,8 @@ Json row_inputs(const YAML::Node& node) {
   return list;
 }
 
-/// Whether a class name means DySample. Forks call it DySample_UP, Dysample, Dy_Sample; only checkpoints show what it does.
+/// Whether a class name means DySample. Forks call it DySample_UP, Dysample, Dy_Sample; only checkpoints show what it
+/// does.
 bool is_dysample(std::string_view kind) {
   std::string letters;
   for (const char c : kind)
@@ -197,7 +198,7 @@ ModelTable interpret(const YAML::Node& root, const std::string& name, const Yaml
   if (activation) table.activation = parse_torch_activation(*activation);
   if (root["end2end"] && as<bool>(root["end2end"]).value_or(false)) throw Error("end2end heads are not supported");
   for (const char* key : {"ch", "channels"})
-    if (root[key]) table.channels = as<int>(root[key]).value_or(0);  // the runtime rejects 0
+    if (root[key]) table.channels = as<int>(root[key]).value_or(0);              // the runtime rejects 0
   const int bins = root["reg_max"] ? as<int>(root["reg_max"]).value_or(0) : 16;  // the runtime rejects 0
   const YAML::Node names = root["names"];
   table.classes = class_count(root, options.classes);

@@ -51,10 +51,10 @@ void RawOutputFile::add(const Finished& finished) {
   const std::size_t middle = first + values.size(), last = first + bytes.size();
   const std::size_t pixels = size(raw.input.height) * size(raw.input.width);
   header_ += header_.empty() ? "{" : ",";
-  header_ +=
-      entry(finished.source.stem + ".output0", "F32", {size(raw.channels), size(raw.anchors)}, first, middle) + "," +
-      entry(finished.source.stem + ".input_u8", "U8", {size(raw.input.height), size(raw.input.width), raw.pixels.size() / pixels},
-            middle, last);
+  header_ += entry(finished.source.stem + ".output0", "F32", {size(raw.channels), size(raw.anchors)}, first, middle) +
+             "," +
+             entry(finished.source.stem + ".input_u8", "U8",
+                   {size(raw.input.height), size(raw.input.width), raw.pixels.size() / pixels}, middle, last);
 }
 
 void RawOutputFile::finish() {

@@ -106,8 +106,8 @@ class Run {
 
  private:
   void process() {
-    Loader loader(sources_.images, options_.max_pixels, channels_,
-                  static_cast<std::size_t>(options_.batch) + 2, interrupted_);
+    Loader loader(sources_.images, options_.max_pixels, channels_, static_cast<std::size_t>(options_.batch) + 2,
+                  interrupted_);
     std::vector<Loaded> batch;
     while (!cut_short_) {
       std::optional<Loaded> loaded = loader.next();

@@ -23,7 +23,8 @@ int command(int argc, char** argv) {
   std::string model, scale, imgsz;
   int batch = 1;
   bool with_program = false, with_shapes = false, json = false;
-  app.add_option("MODEL", model, "model description (JSON), whose weights file is not needed, or checkpoint (.pt)")->required();
+  app.add_option("MODEL", model, "model description (JSON), whose weights file is not needed, or checkpoint (.pt)")
+      ->required();
   app.add_option("--scale", scale, "scale to use instead of the description's own: n, s, m, l or x");
   app.add_option("--imgsz", imgsz, "input size: N or HxW, rounded up to whole strides (default: the model's)");
   app.add_option("--batch", batch, "images per batch")->check(CLI::Range(1, 1024))->capture_default_str();

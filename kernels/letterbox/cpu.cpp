@@ -237,7 +237,8 @@ template <class T>
 void resize_channels(const Letterbox& op, const Memory& memory, int first, int last) {
   T* y = arena_data<T>(memory, op.y) + op.y.pixel(op.image, 0, 0);
   const int bytes = channels(op.frame);
-  const double column_step = tap_step(op.fit.width, op.frame.width), row_step = tap_step(op.fit.height, op.frame.height);
+  const double column_step = tap_step(op.fit.width, op.frame.width),
+               row_step = tap_step(op.fit.height, op.frame.height);
   for (int u = 0; u < op.fit.width; ++u) {
     const Taps x = taps(u, column_step, op.frame.width, true);
     for (int v = first; v < last; ++v) {

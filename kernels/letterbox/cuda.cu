@@ -168,7 +168,8 @@ __global__ void __launch_bounds__(kThreads)
     letterbox_channels_kernel(const __grid_constant__ Job job, const __grid_constant__ Memory memory) {
   const Letterbox& op = job.op;
   const int pixels = (job.last - job.first) * op.y.w;
-  for (int i = static_cast<int>(blockIdx.x * kThreads + threadIdx.x); i < pixels; i += static_cast<int>(gridDim.x) * kThreads) {
+  for (int i = static_cast<int>(blockIdx.x * kThreads + threadIdx.x); i < pixels;
+       i += static_cast<int>(gridDim.x) * kThreads) {
     const int v = job.first + i / op.y.w, u = i % op.y.w, column = u - op.fit.left;
     const bool within = v >= job.top && v < job.bottom && column >= 0 && column < op.fit.width;
     T* y = arena_data<T>(memory, op.y) + op.y.pixel(op.image, v, u);
@@ -180,8 +181,9 @@ __global__ void __launch_bounds__(kThreads)
       if (within && k < op.y.c) {
         value = 2;
         for (int r = 0; r < 2; ++r)
-          value += blend_row(rows.data[r][static_cast<std::ptrdiff_t>(x.first) * job.pixel_bytes + k],
-                             rows.data[r][static_cast<std::ptrdiff_t>(x.second) * job.pixel_bytes + k], x, rows.weight[r]);
+          value +=
+              blend_row(rows.data[r][static_cast<std::ptrdiff_t>(x.first) * job.pixel_bytes + k],
+                        rows.data[r][static_cast<std::ptrdiff_t>(x.second) * job.pixel_bytes + k], x, rows.weight[r]);
         value >>= 2;
       }
       y[k] = static_cast<T>(k < op.y.c ? unit(value) : 0.0f);
@@ -222,8 +224,8 @@ void letterbox(const Letterbox& op, const Source& source, int first, int last, c
                 y % four == 0 && pixel % four == 0};
   if (op.y.c != 3)
     return launch("letterbox", on,
-                  std::min(ceil_div((last - first) * op.y.w, kThreads), kBlocksPerMultiprocessor * on.multiprocessors), 0,
-                  op.y.type == Type::f16 ? letterbox_channels_kernel<__half> : letterbox_channels_kernel<float>, job,
+                  std::min(ceil_div((last - first) * op.y.w, kThreads), kBlocksPerMultiprocessor * on.multiprocessors),
+                  0, op.y.type == Type::f16 ? letterbox_channels_kernel<__half> : letterbox_channels_kernel<float>, job,
                   memory);
   switch (how_to_read(frame, source)) {
     case Read::grey:

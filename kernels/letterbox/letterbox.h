@@ -52,8 +52,8 @@ LetterboxStrip letterbox_strip(const Letterbox&, int first, std::size_t bytes);
 /// Copies the strip's rows of op.frame (host) to `packed`, packed_pitch() bytes apart; bytes between rows are not
 /// written. Returns the number of bytes from start to end.
 std::size_t letterbox_pack(const Letterbox&, const LetterboxStrip&, std::uint8_t* packed);
-/// Computes the strip's rows of y from the result of letterbox_pack(), copied to the device. y: f32 or f16; its channels
-/// from C to pitch become 0. Throws Error if CUDA refuses the launch.
+/// Computes the strip's rows of y from the result of letterbox_pack(), copied to the device. y: f32 or f16; its
+/// channels from C to pitch become 0. Throws Error if CUDA refuses the launch.
 void letterbox_strip_cuda(const Letterbox&, const LetterboxStrip&, const std::uint8_t* packed, const Memory&,
                           const CudaStream&);
 /// Computes all of y from a frame on the device; y and errors as above.

@@ -245,7 +245,8 @@ Model Model::Impl::make(Description description, const WeightSource& weights) {
 }
 
 std::unique_ptr<const WeightSource> weight_shapes(const Description& description) {
-  if (description.weights.empty() || !std::filesystem::exists(description.weights)) return std::make_unique<NoWeights>();
+  if (description.weights.empty() || !std::filesystem::exists(description.weights))
+    return std::make_unique<NoWeights>();
   return std::make_unique<FileShapes>(description.weights);
 }
 

@@ -126,7 +126,7 @@ TEST(StepShape, SaysInOneLineWhatIsWrong) {
   expect_refused("conv2d", "1x80x80x64 64 k3", "-> must follow the input");
   expect_refused("conv2d", "1x80x80x64 -> k3", "\"k3\": needs numbers from 1");
   expect_refused("conv2d", "1x80x80x64 -> 64", "the kernel is missing: k");
-  expect_refused("conv2d", "1x80x80x64 -> 64 k3 relu", "\"relu\" does not belong here");
+  expect_refused("conv2d", "1x80x80x64 -> 64 k3 tanh", "\"tanh\" does not belong here");
   expect_refused("conv2d", "1x80x80x64 -> 64 k3 k5", "\"k5\" does not belong here");
   expect_refused("conv2d", "1x80x80x64 -> 64 k3x3x3", "the kernel: at most two numbers are allowed");
   expect_refused("conv2d", "1x80x80x64 -> 64 k3 g2x2", "groups: only one number is allowed");

@@ -27,10 +27,10 @@ TEST_P(CheckpointCaseCuda, HalfPrecisionIsNear) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Own, CheckpointCaseCuda,
-                         testing::Values("activation-relu", "activation-relu6", "activation-leakyrelu", "activation-hardswish",
-                                         "activation-gelu", "activation-mish", "activation-mixed", "blocks", "ghost",
-                                         "wide-head", "pruned", "split-c2f", "one-channel", "four-channels",
-                                         "five-channels"),
+                         testing::Values("activation-relu", "activation-relu6", "activation-leakyrelu",
+                                         "activation-hardswish", "activation-gelu", "activation-mish",
+                                         "activation-mixed", "blocks", "ghost", "wide-head", "pruned", "split-c2f",
+                                         "one-channel", "four-channels", "five-channels"),
                          test_name);
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include "tests/apps/checkpoint/cases.h"
+
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -5,7 +7,6 @@
 
 #include "apps/image/decode.h"
 #include "runtime/model/file.h"
-#include "tests/apps/checkpoint/cases.h"
 #include "tests/error_of.h"
 #include "tests/shared.h"
 
@@ -49,10 +50,8 @@ TEST(CheckpointCases, FramesMustHaveTheChannelsOfTheNetwork) {
   const auto why = [](const char* name, const Frame& frame) {
     return error_of([&] { Detector(load_model(name), kCpu).detect(frame); });
   };
-  EXPECT_EQ(why("tests/data/cases/one-channel.pt", three.frame),
-            "the network's input has 1 channel, a frame has 3");
-  EXPECT_EQ(why("tests/data/cases/four-channels.pt", three.frame),
-            "the network's input has 4 channels, a frame has 3");
+  EXPECT_EQ(why("tests/data/cases/one-channel.pt", three.frame), "the network's input has 1 channel, a frame has 3");
+  EXPECT_EQ(why("tests/data/cases/four-channels.pt", three.frame), "the network's input has 4 channels, a frame has 3");
   EXPECT_EQ(why("tests/data/cases/four-channels.pt", rgba), "the network's input has 4 channels, a frame has others");
   EXPECT_EQ(why("tests/data/cases/masks.pt", four.frame), "the network's input has 3 channels, a frame has 4");
 }

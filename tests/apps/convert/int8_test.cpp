@@ -10,8 +10,8 @@
 #include <fstream>
 #include <random>
 
-#include "apps/convert/command.h"
 #include "apps/checkpoint/model_table.h"
+#include "apps/convert/command.h"
 #include "apps/files/write_safetensors.h"
 #include "apps/image/decode.h"
 #include "apps/image/stb.h"

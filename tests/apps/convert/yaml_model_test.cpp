@@ -103,6 +103,20 @@ TEST(YamlModel, CountsTheClasses) {
   EXPECT_EQ(parsed(read_yaml_model(table(row, "reg_max: 8"), "t.yaml", {}))["head"][1][3], Json::parse(R"(["nc", 8])"));
 }
 
+TEST(YamlModel, ReadsActivationsAndInputChannels) {
+  const auto read = [](const std::string& settings) {
+    return parsed(read_yaml_model(table("[-1, 1, Conv, [16]]", settings), "t.yaml", {}));
+  };
+  EXPECT_EQ(read("activation: nn.ReLU()")["activation"], "relu");
+  EXPECT_EQ(read("activation: torch.nn.LeakyReLU(0.2, inplace=True)")["activation"], "leaky_relu(0.2)");
+  EXPECT_EQ(read("activation: nn.LeakyReLU(negative_slope=0.3)")["activation"], "leaky_relu(0.3)");
+  EXPECT_EQ(read("ch: 1")["input"]["channels"], 1);
+  EXPECT_EQ(read("channels: 4")["input"]["channels"], 4);
+  const Json act =
+      parsed(read_yaml_model(table("[-1, 1, Conv, [16, 3, 1, None, 1, 1, nn.Hardswish()]]"), "t.yaml", {}));
+  EXPECT_EQ(act["head"][0][3][6], "hardswish");
+}
+
 TEST(YamlModel, RefusesWhatTheRuntimeCannotRun) {
   expect_refused(table("[-1, 1, Segment, [nc, 32, 256]]"),
                  "head row 0 (Segment): segmentation models are not supported");
@@ -115,8 +129,7 @@ TEST(YamlModel, RefusesWhatTheRuntimeCannotRun) {
   expect_refused(table("[-1, 1, nn.Upsample, [None, 17, nearest]]"), "head row 0 (Upsample): scale is 17: ");
   expect_refused(table("[-1, 1, nn.Upsample, [None, 2, bicubic]]"), "head row 0 (Upsample): mode");
   expect_refused(table("[-1, 1, SPPF, [16, 5, 17]]"), "head row 0 (SPPF): n is 17: ");
-  expect_refused(table("[-1, 1, Conv, [16]]", "activation: nn.ReLU()"), "activation nn.ReLU() is not supported");
-  expect_refused(table("[-1, 1, Conv, [16]]", "ch: 1"), "channels (ch)");
+  expect_refused(table("[-1, 1, Conv, [16]]", "activation: nn.SELU()"), "activation nn.SELU() is not supported");
   expect_refused(table("[-1, 1, Conv, [16]]", "end2end: True"), "end2end");
   expect_refused(table("[-1, 1, Conv, [16]]", "scales: {n: [1, 2]}"), "scale n must be [depth, width, max channels]");
   expect_refused(table("[-1, 1, Conv, [16]]", "nc: -3"), "\"nc\" must be");

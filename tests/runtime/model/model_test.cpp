@@ -55,7 +55,7 @@ TEST(Model, WeightErrorsNameTheRow) {
         t["model.4.cv1.conv.weight"].shape = {24, 12, 1, 1};
       }),
       "tests/data/tiny/plain.json: backbone row 4 (SPPF): model.4.cv1.conv.weight has shape [24, 12, 1, 1], needs "
-      "[12, 24, 1, 1]");
+      "[24, 24, 1, 1]");
   EXPECT_EQ(error_with([](auto& t) { t["model.5.offset.bias"] = t["model.11.cv2.0.2.bias"]; }),
             file + ": no row uses model.5.offset.bias: these weights belong to another network");
   EXPECT_EQ(error_with([](auto& t) { t["model.0.bn.num_batches_tracked"] = t["model.11.cv2.0.2.bias"]; }), "no error");

@@ -90,8 +90,8 @@ TEST(BenchTable, ShowsThroughputAsAGrid) {
   report.throughput = {{1, 1, 10, {9.5, 10.2}}, {1, 2, 18, {17.9, 18.1}}, {8, 2, 20, {20, 20}}};
   const std::string table = print(report);
   EXPECT_NE(table.find("images/s   1 thread  2 threads\n"
-                       "batch 1     10.0 ±5 %  18.0 ±1 %\n"
-                       "batch 8                20.0 ±0 %\n"),
+                       "batch 1   10.0 ±5 %  18.0 ±1 %\n"
+                       "batch 8              20.0 ±0 %\n"),
             std::string::npos)
       << table;
 }
