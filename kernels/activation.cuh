@@ -1,5 +1,7 @@
 // Activations on CUDA, other than SiLU, which the convolution's epilogue computes itself.
 #pragma once
+#include <cuda_runtime.h>
+
 #include "kernels/activation.h"
 
 namespace cudet {

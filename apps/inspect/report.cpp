@@ -103,6 +103,12 @@ Graph read_graph(const std::string& path, const std::string& scale, Description&
   return build_graph(description, *model.weights);
 }
 
+/// The channels of the input, unless they are RGB.
+std::string channels_text(const Report& report) {
+  const int channels = report.description.channels;
+  return channels == 3 ? "" : " of " + std::to_string(channels) + (channels == 1 ? " channel" : " channels");
+}
+
 }  // namespace
 
 Report make_report(const std::string& path, const std::string& scale, int batch, Extent input) {
@@ -151,7 +157,7 @@ void print_table(const Report& report, std::ostream& out) {
   const Totals sum = total(report);
   out << "\n" << report.description.path;
   if (!report.description.scale.empty()) out << ", scale " << report.description.scale;
-  out << ", " << report.description.names.size() << " classes, input " << report.input.h << "x" << report.input.w
+  out << ", " << report.description.names.size() << " classes, input " << report.input.h << "x" << report.input.w << channels_text(report)
       << "\n"
       << grouped(sum.parameters) << " parameters, " << std::fixed << std::setprecision(1) << sum.flops / kGiga
       << " GFLOPs (batch norm counted, as Ultralytics does; " << sum.executed_flops / kGiga << " as executed)\n";

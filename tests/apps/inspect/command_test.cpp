@@ -42,6 +42,31 @@ double number_after(const std::string& text, const std::string& label) {
   return std::stod(text.substr(at + label.size()));
 }
 
+// Expected values: Ultralytics' totals of its YAML tables.
+TEST(InspectCommand, HasTheTotalsOfYolov8sOtherTables) {
+  struct Total {
+    const char *table, *scale, *text;
+  };
+  for (const Total& t : {Total{"yolov8-p2", "n", "3,354,144 parameters, 17.4 GFLOPs"},
+                         {"yolov8-p2", "m", "25,082,496 parameters, 99.0 GFLOPs"},
+                         {"yolov8-p6", "n", "4,984,352 parameters, 8.8 GFLOPs"},
+                         {"yolov8-p6", "m", "44,887,488 parameters, 83.5 GFLOPs"},
+                         {"yolov8-ghost", "n", "1,865,316 parameters, 5.8 GFLOPs"},
+                         {"yolov8-ghost", "m", "10,336,312 parameters, 32.7 GFLOPs"},
+                         {"yolov8-ghost-p2", "n", "2,033,944 parameters, 13.8 GFLOPs"},
+                         {"yolov8-ghost-p2", "m", "9,031,728 parameters, 42.8 GFLOPs"}}) {
+    const Outcome outcome = run({"tests/data/tables/" + std::string(t.table) + ".json", "--scale", t.scale});
+    EXPECT_NE(outcome.out.find(t.text), std::string::npos) << t.table << " " << t.scale << "\n" << outcome.out;
+  }
+}
+
+TEST(InspectCommand, ReadsACheckpointAndItsChannels) {
+  const Outcome outcome = run({"tests/data/cases/one-channel.pt"});
+  EXPECT_EQ(outcome.status, 0) << outcome.error;
+  EXPECT_NE(outcome.out.find("1 channel"), std::string::npos) << outcome.out;
+  expect_refused({"tests/data/cases/one-channel.pt", "--scale", "n"}, "--scale applies to descriptions only");
+}
+
 TEST(InspectCommand, PrintsTheTable) {
   const Outcome outcome = run({kModel, "--batch", "8", "--imgsz", "97x320"});
   EXPECT_EQ(outcome.status, 0) << outcome.error;
