@@ -142,8 +142,7 @@ void finish(const CLI::App& app, const RawArguments& raw, Options& options) {
   check_combinations(app, options);
   if (!raw.size.empty()) options.detector.input = parse_size("--imgsz", raw.size).size;
   options.detector.fit = Fit::whole;
-  if (options.detector.threads == 0)
-    options.detector.threads = std::min(kMaxThreads, default_threads());
+  if (options.detector.threads == 0) options.detector.threads = std::min(kMaxThreads, default_threads());
   if (app.count("--fail-if-slower")) {
     if (!(raw.max_slowdown >= 0 && raw.max_slowdown <= 1000))
       throw Error("--fail-if-slower: needs a number of per cent from 0 to 1000");

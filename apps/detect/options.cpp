@@ -79,7 +79,8 @@ void declare(CLI::App& app, Options& options, OptionTexts& texts) {
       ->type_name("640|HxW");
   in("Model", app.add_flag("--square", options.square, "Pad images to a square instead of the smallest rectangle"));
   in("Model", app.add_option("--batch", texts.batch, "Images per batch (1)"))->type_name("N");
-  in("Model", app.add_option("--threads", texts.threads, "CPU threads (0: one per core that may be used)"))->type_name("N");
+  in("Model", app.add_option("--threads", texts.threads, "CPU threads (0: one per core that may be used)"))
+      ->type_name("N");
   in("Model", app.add_option("--isa", options.isa, isa_help()))->type_name("I");
   in("Model", app.add_option("--max-pixels", texts.max_pixels, "Maximum size of an image, megapixels (100)"))
       ->type_name("MP");

@@ -80,8 +80,7 @@ TEST_F(CgroupCores, IsUnlimitedIfTheFilesAreMissingOrInvalid) {
     EXPECT_EQ(cores("0::/\n", kMounts), 0) << text;
   }
   limit("", "100000 100000");
-  for (const char* groups : {"", "nonsense", "0:", "5:memory:/\n"})
-    EXPECT_EQ(cores(groups, kMounts), 0) << groups;
+  for (const char* groups : {"", "nonsense", "0:", "5:memory:/\n"}) EXPECT_EQ(cores(groups, kMounts), 0) << groups;
   for (const char* mounts : {"", "1 2 3\n", " - \n", "31 28 0:26 / /sys/fs/cgroup - cgroup cgroup rw,memory\n"})
     EXPECT_EQ(cores("0::/\n", mounts), 0) << mounts;
 }
