@@ -40,7 +40,8 @@ struct GoldenCase {
     graph.rows.push_back({"row", kNone});
     const GoldenWeights weights(file());
     const Scaling scaling;
-    LayerContext context{graph, weights, scaling, 1, 0, 0, name, {0}, 1, {}};
+    const Activations activations;
+    LayerContext context{graph, weights, scaling, 1, 0, activations, 0, name, {0}, 1, {}};
     context.arguments = Arguments(
         {static_cast<double>(scale), std::string(pl ? "pl" : "lp"), static_cast<double>(groups), dyscope}, {});
     graph.rows[0].output = dysample_layer(context);
