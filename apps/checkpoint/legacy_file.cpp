@@ -23,7 +23,8 @@ LegacyFile::LegacyFile(std::unique_ptr<std::istream> stream) : stream_(std::move
   size_ = static_cast<std::uint64_t>(std::max<std::streamoff>(stream_->tellg(), 0));
   next_pickle();  // the magic number
   if (next_pickle()->root().integer() != 1001) throw Error("saved in an unknown format of torch before 1.6");
-  if (const auto little = next_pickle()->root().find("little_endian"); little && little->boolean() == false)
+  const std::unique_ptr<Pickle> machine = next_pickle();
+  if (const auto little = machine->root().find("little_endian"); little && little->boolean() == false)
     throw Error("was saved on a big-endian machine: save it again on a little-endian one");
   pickle_ = next_pickle();
   find_storages(*next_pickle());
