@@ -86,28 +86,31 @@ template <class D, class V = hwy::HWY_NAMESPACE::Vec<D>>
 HWY_NOINLINE void activate_vectors(D d, const ActivationFunction& f, V* values, int count) {
   namespace hn = hwy::HWY_NAMESPACE;
   const V zero = hn::Zero(d), six = hn::Set(d, 6.0f);
-  const auto each = [&](const auto& function) {
+  const auto each = [&](const auto& function) HWY_ATTR {
     for (int i = 0; i < count; ++i) values[i] = function(values[i]);
   };
   // The comparisons are false for NaN, which stays NaN.
-  const auto relu6 = [&](V x) { return hn::IfThenElse(hn::Gt(x, six), six, hn::IfThenElse(hn::Lt(x, zero), zero, x)); };
+  const auto relu6 = [&](V x) HWY_ATTR {
+    return hn::IfThenElse(hn::Gt(x, six), six, hn::IfThenElse(hn::Lt(x, zero), zero, x));
+  };
   switch (f.kind) {
     case Activation::none:
       return;
     case Activation::silu:
-      return each([&](V x) { return silu(d, x); });
+      return each([&](V x) HWY_ATTR { return silu(d, x); });
     case Activation::relu:
-      return each([&](V x) { return hn::IfThenElse(hn::Lt(x, zero), zero, x); });
+      return each([&](V x) HWY_ATTR { return hn::IfThenElse(hn::Lt(x, zero), zero, x); });
     case Activation::relu6:
       return each(relu6);
     case Activation::leaky_relu:
-      return each([&](V x) { return hn::IfThenElse(hn::Lt(x, zero), hn::Mul(x, hn::Set(d, f.slope)), x); });
+      return each([&](V x) HWY_ATTR { return hn::IfThenElse(hn::Lt(x, zero), hn::Mul(x, hn::Set(d, f.slope)), x); });
     case Activation::hardswish:
-      return each([&](V x) { return hn::Mul(x, hn::Mul(relu6(hn::Add(x, hn::Set(d, 3.0f))), hn::Set(d, 1.0f / 6))); });
+      return each(
+          [&](V x) HWY_ATTR { return hn::Mul(x, hn::Mul(relu6(hn::Add(x, hn::Set(d, 3.0f))), hn::Set(d, 1.0f / 6))); });
     case Activation::gelu:
-      return each([&](V x) { return gelu(d, x); });
+      return each([&](V x) HWY_ATTR { return gelu(d, x); });
     case Activation::mish:
-      return each([&](V x) { return mish(d, x); });
+      return each([&](V x) HWY_ATTR { return mish(d, x); });
   }
 }
 

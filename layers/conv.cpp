@@ -44,6 +44,7 @@ ValueId conv_block(LayerContext& context, ValueId x, const std::string& name, co
     norm.variance = context.graph.add_parameter({{a.out}, context.weights.values(name + ".bn.running_var", {a.out})});
     y = context.node(norm, {y}, a.out, name);
   }
+  context.graph.convs.insert(name);
   const ActivationFunction activation = a.activation ? *a.activation : context.activations.find(name, a.activated);
   return activation.kind == Activation::none ? y : context.node(ActivationOp{activation}, {y}, a.out, name);
 }

@@ -1,6 +1,7 @@
 // The network as operators over values, before an input size or memory layout is chosen.
 #pragma once
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -55,6 +56,7 @@ struct Graph {
   std::vector<Node> nodes;
   std::vector<Parameter> parameters;
   std::vector<GraphRow> rows;
+  std::set<std::string> convs;              // names of the Convs, for the description's activations
   ValueId output = kNone;                   // of DetectDecode: 1, anchors, 4 + classes
   int stride = 0;                           // input sizes are multiples of it, pixels; set by build_graph
   std::vector<Slice> slices;                // per value; set by slice_concats (runtime/compile/passes.h)

@@ -52,7 +52,7 @@ struct Activations {
   ActivationFunction standard{Activation::silu, 0};
   std::map<std::string, ActivationFunction> exceptions;  // by the Conv's name: "model.2.cv1"
 
-  /// Returns the activation of a Conv that its module activates, or not.
+  /// Returns a Conv's activation. `activated`: whether its module applies the network's activation.
   ActivationFunction find(const std::string& conv, bool activated) const {
     const auto found = exceptions.find(conv);
     return found != exceptions.end() ? found->second : activated ? standard : ActivationFunction{};
@@ -81,7 +81,7 @@ struct LayerContext {
   /// Returns the output channels of the Conv of that name, as its weights have them, or else the given number. Networks
   /// of other versions and pruned ones have other inner channels than the module's formula gives.
   int conv_outputs(const std::string& name, int standard) const;
-  /// Adds such a weight to the graph.
+  /// Adds a trained weight to the graph, as values() returns it.
   ParameterId parameter(const std::string& name, const std::vector<int>& shape) {
     return graph.add_parameter({shape, values(name, shape)});
   }

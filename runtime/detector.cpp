@@ -33,8 +33,9 @@ void check_frame(const Frame& frame, Device device, int wanted) {
     throw Error("a frame of " + std::to_string(frame.width) + "x" + std::to_string(frame.height) + " pixels");
   if (frame.format > PixelFormat::interleaved) throw Error("a frame with an unknown pixel format");
   if (!has_channels(frame, wanted))
-    throw Error("the network's input has " + std::to_string(wanted) + (wanted == 1 ? " channel" : " channels") +
-                ", a frame has " + (frame.format == PixelFormat::interleaved ? std::to_string(frame.count) : "others"));
+    throw Error("the network's input has " + std::to_string(wanted) + (wanted == 1 ? " channel, " : " channels, ") +
+                (frame.format == PixelFormat::interleaved ? "the frame has " + std::to_string(frame.count)
+                                                          : "which a frame of this pixel format does not have"));
   const bool planar = frame.format == PixelFormat::nv12;
   const std::ptrdiff_t width = frame.width, row = planar ? (width + 1) / 2 * 2 : width * channels(frame);
   if (frame.stride > -row && frame.stride < row) throw Error("a frame whose row stride is smaller than a row");

@@ -62,14 +62,17 @@ ActivationFunction parse_torch_activation(std::string_view text) {
   if (parenthesis == whole.npos) return function;
   if (whole.back() != ')') throw unsupported;
   std::string_view rest = whole.substr(parenthesis + 1, whole.size() - parenthesis - 2);
-  for (bool first = true; !rest.empty(); first = false) {
+  const bool leaky = function.kind == Activation::leaky_relu;
+  for (int position = 0; !rest.empty(); ++position) {
     const std::size_t comma = rest.find(',');
     std::string_view argument = trim(rest.substr(0, comma));
     rest = comma == rest.npos ? "" : rest.substr(comma + 1);
-    if (argument.starts_with("inplace") || argument == "True" || argument == "False" || argument.empty()) continue;
-    if (argument.starts_with("negative_slope=")) argument.remove_prefix(argument.find('=') + 1), first = true;
+    const bool inplace = argument.starts_with("inplace=") || argument == "True" || argument == "False";
+    if (argument.empty() || (inplace && (!leaky || position > 0))) continue;
+    const bool named = argument.starts_with("negative_slope=");
+    if (named) argument.remove_prefix(argument.find('=') + 1);
     const auto [end, error] = std::from_chars(argument.data(), argument.data() + argument.size(), function.slope);
-    if (!first || function.kind != Activation::leaky_relu || error != std::errc() ||
+    if ((!named && position > 0) || function.kind != Activation::leaky_relu || error != std::errc() ||
         end != argument.data() + argument.size() || !std::isfinite(function.slope))
       throw unsupported;
   }

@@ -42,7 +42,7 @@ CheckpointModel read_model(const std::string& path) {
     return {std::move(description), std::make_shared<CheckpointWeights>(std::move(checkpoint))};
   } catch (const Error& error) {
     const std::string what = error.what();
-    throw Error(what.starts_with(path) ? what : path + ": " + what);
+    throw Error(what.starts_with(path + ":") ? what : path + ": " + what);
   }
 }
 

@@ -195,7 +195,10 @@ ModelTable interpret(const YAML::Node& root, const std::string& name, const Yaml
   if (!root.IsMap()) throw Error("is not the YAML of a network: expected a map with backbone and head");
   ModelTable table;
   const auto activation = root["activation"] ? as<std::string>(root["activation"]) : std::nullopt;
-  if (activation) table.activation = parse_torch_activation(*activation);
+  if (root["activation"] && !root["activation"].IsNull()) {
+    if (!activation) throw Error("activation must be a text");
+    table.activation = parse_torch_activation(*activation);
+  }
   if (root["end2end"] && as<bool>(root["end2end"]).value_or(false)) throw Error("end2end heads are not supported");
   for (const char* key : {"ch", "channels"})
     if (root[key]) table.channels = as<int>(root[key]).value_or(0);              // the runtime rejects 0

@@ -157,8 +157,8 @@ void print_table(const Report& report, std::ostream& out) {
   const Totals sum = total(report);
   out << "\n" << report.description.path;
   if (!report.description.scale.empty()) out << ", scale " << report.description.scale;
-  out << ", " << report.description.names.size() << " classes, input " << report.input.h << "x" << report.input.w << channels_text(report)
-      << "\n"
+  out << ", " << report.description.names.size() << " classes, input " << report.input.h << "x" << report.input.w
+      << channels_text(report) << "\n"
       << grouped(sum.parameters) << " parameters, " << std::fixed << std::setprecision(1) << sum.flops / kGiga
       << " GFLOPs (batch norm counted, as Ultralytics does; " << sum.executed_flops / kGiga << " as executed)\n";
   print_memory(report, out);

@@ -53,7 +53,10 @@ void parse_shape(ShapeParser& shape, Conv2d& op) {
   op.dilation = shape.take_pair("d", "the dilation", 1, 1);
   op.groups = shape.take_number("g", "groups", 1, 1);
   for (Activation kind : kActivations)
-    if (shape.take_flag(activation_name(kind))) op.activation = kind;
+    if (shape.take_flag(activation_name(kind))) {
+      const ActivationFunction function = parse_function(activation_name(kind));  // with the default slope
+      op.activation = function.kind, op.slope = function.slope;
+    }
   if (const std::string_view word = shape.take_starting("leaky_relu("); !word.empty()) {
     const ActivationFunction leaky = parse_function(word);
     op.activation = leaky.kind, op.slope = leaky.slope;

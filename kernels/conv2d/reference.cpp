@@ -1,4 +1,3 @@
-
 #include "kernels/conv2d/conv2d.h"
 
 namespace cudet {

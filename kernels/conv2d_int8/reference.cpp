@@ -1,4 +1,3 @@
-
 #include "kernels/conv2d_int8/conv2d_int8.h"
 
 namespace cudet {

@@ -30,7 +30,7 @@ StepInfo describe(const ConvTranspose2d& op) {
   add_optional(info.attributes, "g", op.groups, 1);
   info.inputs = {op.x};
   info.outputs = {op.y};
-  const double weights = static_cast<double>(op.x.c) * (op.y.c / op.groups) * op.kernel.h * op.kernel.w;
+  const double weights = static_cast<double>(op.x.c) * op.y.c / op.groups * op.kernel.h * op.kernel.w;
   info.flops = 2 * elements(op.x) / op.x.c * weights;
   info.bytes = bytes(op.x) + weights * static_cast<double>(size_of(op.weight.type)) + bytes(op.bias) + bytes(op.y);
   return info;

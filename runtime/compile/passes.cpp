@@ -73,7 +73,10 @@ void absorb(Graph& graph, const Merge& merge) {
     ValueId later = node.inputs.front(), earlier = node.inputs.back();
     if (producing_node(later) < producing_node(earlier)) std::swap(later, earlier);
     Node* conv = producing_node(later) == kNone ? nullptr : &graph.nodes[producing_node(later)];
-    if (!conv || !std::holds_alternative<ConvOp>(conv->op) || readers[later] != 1) {
+    bool mergeable = conv && std::holds_alternative<ConvOp>(conv->op) && readers[later] == 1;
+    if constexpr (std::is_same_v<Op, AddOp>)
+      mergeable = mergeable && !std::get<ConvOp>(conv->op).add;  // a convolution has one residual
+    if (!mergeable) {
       if constexpr (std::is_same_v<Op, AddOp>) continue;
       throw Error(graph.rows[node.row].label + ": " + node.name + " does not follow a convolution that only it reads");
     }

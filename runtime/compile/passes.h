@@ -11,7 +11,7 @@ namespace cudet {
 /// bias + (conv bias − mean)·gain/√(variance + eps).
 void fold_batch_norm(Graph& graph);
 
-/// Moves each SiLU into the epilogue of the convolution before it.
+/// Moves each activation into the epilogue of the convolution before it.
 void fuse_activation(Graph& graph);
 
 /// Moves each residual add into the epilogue of the convolution that computes the later of its operands. An add whose

@@ -173,6 +173,9 @@ Graph build_graph(const Description& description, const WeightSource& weights) {
     }
   }
   if (graph.rows.empty()) throw Error(description.path + ": the network table has no rows");
+  for (const auto& [conv, function] : description.activations.exceptions)
+    if (!graph.convs.contains(conv))
+      throw Error(description.path + ": \"activations\" names " + conv + ", which is not a Conv of the network");
   graph.output = graph.rows.back().output;
   try {
     graph.stride = find_stride(graph);

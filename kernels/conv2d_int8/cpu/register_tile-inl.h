@@ -126,10 +126,10 @@ HWY_INLINE void store_usual(const Epilogue& end, Floats value, const std::uint8_
 // y and residual point to the first channel's element, of the tensor's type.
 HWY_INLINE void store_vector(const Epilogue& end, Floats value, const std::uint8_t* residual, std::byte* y,
                              int channels) {
-  if (end.activation.kind != Activation::silu)
-    activate_vectors(kFloats, end.activation, &value, 1);
-  else
+  if (end.activation.kind == Activation::silu)
     value = end.bytes ? rough_silu(value) : silu(kFloats, value);
+  else if (end.activation.kind != Activation::none)
+    activate_vectors(kFloats, end.activation, &value, 1);
   const std::size_t count = static_cast<std::size_t>(std::min(channels, kLanes));
   if (end.add) {
     HWY_ALIGN std::uint8_t vector[kLanes] = {};

@@ -50,10 +50,12 @@ TEST(CheckpointCases, FramesMustHaveTheChannelsOfTheNetwork) {
   const auto why = [](const char* name, const Frame& frame) {
     return error_of([&] { Detector(load_model(name), kCpu).detect(frame); });
   };
-  EXPECT_EQ(why("tests/data/cases/one-channel.pt", three.frame), "the network's input has 1 channel, a frame has 3");
-  EXPECT_EQ(why("tests/data/cases/four-channels.pt", three.frame), "the network's input has 4 channels, a frame has 3");
-  EXPECT_EQ(why("tests/data/cases/four-channels.pt", rgba), "the network's input has 4 channels, a frame has others");
-  EXPECT_EQ(why("tests/data/cases/masks.pt", four.frame), "the network's input has 3 channels, a frame has 4");
+  EXPECT_EQ(why("tests/data/cases/one-channel.pt", three.frame), "the network's input has 1 channel, the frame has 3");
+  EXPECT_EQ(why("tests/data/cases/four-channels.pt", three.frame),
+            "the network's input has 4 channels, the frame has 3");
+  EXPECT_EQ(why("tests/data/cases/four-channels.pt", rgba),
+            "the network's input has 4 channels, which a frame of this pixel format does not have");
+  EXPECT_EQ(why("tests/data/cases/masks.pt", four.frame), "the network's input has 3 channels, the frame has 4");
 }
 
 TEST(CheckpointCases, SharedOnesMatchTheReferenceOrAreRefused) {
