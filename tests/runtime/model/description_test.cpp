@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/model/model.h"
+
 namespace cudet::test {
 namespace {
 
@@ -45,6 +47,31 @@ TEST(Description, FillsInDefaults) {
   EXPECT_TRUE(d.weights.empty());
 }
 
+TEST(Description, ReadsActivationsAndInputChannels) {
+  const Description d =
+      parse_description(kHead + R"("nc": 2, "activation": "leaky_relu(0.1)", "activations"
+                        : {"model.0" : "relu"}, "input"
+                        : {"size" : [ 32, 64 ], "channels" : 4}, ) " + kTable, " m.json ");
+      EXPECT_EQ(d.activations.find("model.1", true), (ActivationFunction{Activation::leaky_relu, 0.1f}));
+  EXPECT_EQ(d.activations.find("model.1", false).kind, Activation::none);
+  EXPECT_EQ(d.activations.find("model.0", true).kind, Activation::relu);
+  EXPECT_EQ(d.channels, 4);
+  EXPECT_EQ(build_graph(d, NoWeights()).channels[0], 4);
+  const auto error = [&](const std::string& key) { return error_of(kHead + R"("nc": 2, )" + key + ", " + kTable); };
+  EXPECT_EQ(error(R"("activation": "selu")"), "dir/m.json: activation selu is not supported");
+  EXPECT_EQ(error(R"("activation": 1)"), "dir/m.json: \"activation\" must be a string");
+  EXPECT_EQ(error(R"("activations": [])"), "dir/m.json: \"activations\" must be an object");
+  EXPECT_NE(error(R"("input": {"size": [32, 32], "channels": 0})").find("the input's channels"), std::string::npos);
+  const Description unknown =
+      parse_description(kHead + R"("nc": 2, "activations": {"model.0.cv_1": "relu"}, )" + kTable, "m.json");
+  try {
+    build_graph(unknown, NoWeights());
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& e) {
+    EXPECT_STREQ(e.what(), "m.json: \"activations\" names model.0.cv_1, which is not a Conv of the network");
+  }
+}
+
 TEST(Description, ScaleCanBeChosen) {
   const std::string text = kHead + R"("nc": 2, "scales": {"n": [0.33, 0.25, 1024], "x": [1, 1.25, 512]}, )" + kTable;
   EXPECT_EQ(parse_description(text, "m.json", "x").scaling.width, 1.25);
@@ -56,7 +83,7 @@ TEST(Description, ScaleCanBeChosen) {
 TEST(Description, RejectsInvalidDescriptionsInOneLine) {
   const std::pair<std::string, const char*> cases[] = {
       {"", "not JSON: error at byte"},
-      {std::string("PK\x03\x04\0\0", 6), "not JSON but a PyTorch checkpoint: run `convert` on it first"},
+      {std::string("PK\x03\x04\0\0", 6), "not JSON but a PyTorch checkpoint: name it .pt"},
       {"\x80\x02\x8a\x0al", "not JSON but a PyTorch checkpoint"},
       {"{\"format\": ", "not JSON: error at byte"},
       {std::string(100000, '['), "nested deeper than 16 levels"},
