@@ -14,7 +14,7 @@ BlockArguments read_block(LayerContext& context, bool default_shortcut) {
   a.out = context.scaling.channels(context.arguments.integer("out", 1, kMaxChannels));
   a.shortcut = context.arguments.boolean("shortcut", default_shortcut);
   a.groups = context.arguments.integer("g", 1, 1, kMaxChannels);
-  a.hidden = static_cast<int>(a.out * context.arguments.number("e", 0.5, 0, 2));
+  a.hidden = static_cast<int>(a.out * context.arguments.number("e", 0.5, 0, kMaxChannels));
   if (a.hidden < 1) throw Error("e leaves no channels of " + std::to_string(a.out));
   return a;
 }

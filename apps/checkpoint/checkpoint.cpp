@@ -68,6 +68,7 @@ std::vector<std::string> class_names(std::optional<PickleValue> given, std::int6
   if (classes > kMaxChannels)
     throw Error("has " + std::to_string(classes) + " classes, at most " + std::to_string(kMaxChannels) +
                 " are supported");
+  if (given && !given->is_dict() && !given->is_list()) throw Error("its class names are neither a dict nor a list");
   std::vector<std::string> names;
   for (std::int64_t i = 0; i < classes; ++i) names.push_back(std::to_string(i));
   const auto set = [&](std::size_t index, PickleValue value) {
@@ -162,6 +163,7 @@ Checkpoint read_checkpoint(TorchFile file) {
   if (table.head.empty() || table.head.back().module != "Detect") throw Error("the last row is not Detect");
 
   table.classes = static_cast<int>(classes);
+  table.strides = weights.strides;
   table.names = class_names(member(model, "names"), classes);
   unify_eps(weights, checkpoint.file, table);
   unify_activations(weights, table);

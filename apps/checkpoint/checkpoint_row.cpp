@@ -42,7 +42,7 @@ ModelRow upsample_row(const TorchModule& module) {
 
 ModelRow conv_transpose_row(const TorchModule& module, TorchWeights& weights) {
   module.expect_children({});
-  module.expect_parameters({"weight", "bias"});
+  module.expect_parameters({"weight", "bias", "weight_orig", "weight_mask", "bias_orig", "bias_mask"});
   const auto mode = module.attribute("padding_mode");
   if (mode && mode->text() != "zeros") throw module.fault("only padding with zeros is supported");
   const auto pair = [&](const char* name) {
@@ -55,7 +55,8 @@ ModelRow conv_transpose_row(const TorchModule& module, TorchWeights& weights) {
   if (groups < 1 || groups > shape[0] || shape[0] % groups != 0)
     throw module.fault("its channels are not divisible by its groups");
   const std::int64_t out = shape[1] * groups;
-  const bool biased = module.parameter("bias").has_value();
+  const bool biased = weights.has(module, "bias");
+  if (!weights.input_channels) weights.input_channels = shape[0];
   if (biased) weights.take(module, "bias", {out});
 
   Json named = Json::object();

@@ -52,9 +52,9 @@ ConvInfo read_conv(const TorchModule& module, TorchWeights& weights, bool activa
     if (!conv.biased) throw module.fault("has neither batch norm nor a bias");
     return conv;
   }
-  if (conv.biased) throw module.fault("a convolution with a bias before batch norm is not supported");
   if (bn->kind() != "SyncBatchNorm") bn->expect_kind("BatchNorm2d");
-  bn->expect_parameters({"weight", "bias", "running_mean", "running_var", "num_batches_tracked"});
+  bn->expect_parameters({"weight", "bias", "running_mean", "running_var", "num_batches_tracked", "weight_orig",
+                         "weight_mask", "bias_orig", "bias_mask"});
   for (const char* name : {"weight", "bias", "running_mean", "running_var"}) weights.take(*bn, name, {conv.out});
   const auto eps = bn->attribute("eps");
   if (!eps || !eps->number() || !(*eps->number() >= 0 && *eps->number() < 1)) throw bn->fault("eps is not from 0 to 1");

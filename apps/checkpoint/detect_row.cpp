@@ -44,6 +44,7 @@ ModelRow detect_row(const TorchModule& module, TorchWeights& weights) {
       if (values[static_cast<std::size_t>(i)] != static_cast<float>(i))
         throw dfl->fault("its weight is not 0, 1, 2, …");
   }
+  weights.strides = weights.attribute_values(module, "stride");
   nlohmann::ordered_json arguments{"nc"};
   if (bins != 16) arguments.push_back(bins);
   return {{}, 1, "Detect", arguments};

@@ -46,6 +46,8 @@ ModelRow dysample_row(const TorchModule& module, TorchWeights& weights) {
     throw module.fault(
         "resembles DySample but has no init_pos, the positions that the offsets start from: this variant samples "
         "elsewhere and is not supported");
+  for (const std::string& name : module.real_attributes())
+    if (name != "scale") throw module.fault("has an attribute " + name + " that DySample does not have");
   const ConvInfo offset = pointwise(module.child("offset"));
   if (!offset.biased) throw module.fault("its offset convolution has no bias");
   const std::vector<float> init_pos = weights.values(module, "init_pos");

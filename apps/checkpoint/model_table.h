@@ -32,6 +32,7 @@ struct ModelTable {
   std::map<std::string, ActivationFunction> activations;  // of Convs that have another one, by name
   int height = 640, width = 640, channels = 3;            // of the input
   std::vector<ModelRow> backbone, head;
+  std::vector<float> strides;  // of Detect's levels, if a checkpoint stores them; not part of the JSON form
 };
 
 /// Returns the description as JSON, one line per row of the table. weights: name of the weights file in the same

@@ -121,6 +121,13 @@ std::optional<PickleValue> PickleValue::attribute(std::string_view text) const {
   const std::optional<PickleValue> dict = state();
   return dict ? dict->find(text) : std::nullopt;
 }
+std::vector<std::string> PickleValue::real_attributes() const {
+  std::vector<std::string> names;
+  const std::optional<PickleValue> dict = state();
+  for (std::size_t i = 0; dict && i < dict->entries(); ++i)
+    if (dict->value(i).node().kind == Kind::real) names.emplace_back(dict->key(i).text().value_or("?"));
+  return names;
+}
 std::size_t PickleValue::state_entries() const {
   const std::optional<PickleValue> dict = state();
   return dict ? dict->entries() : 0;

@@ -73,6 +73,7 @@ class PickleValue {
   PickleValue arguments() const;    // of an object; a list
   std::optional<PickleValue> attribute(std::string_view name) const;  // of an object's state
   std::size_t state_entries() const;
+  std::vector<std::string> real_attributes() const;  // names of the attributes that are floats
 
  private:
   friend class Pickle;

@@ -153,6 +153,12 @@ const StoredTensor& TorchWeights::take(const TorchModule& module, const char* pa
   return tensors.insert_or_assign(name, tensor).first->second;
 }
 
+std::vector<float> TorchWeights::attribute_values(const TorchModule& module, const char* attribute) {
+  const auto found = module.attribute(attribute);
+  if (!found || !TorchFile::is_tensor(*found)) return {};
+  return file_.tensor(*found, module.name() + "." + attribute).to_f32();
+}
+
 std::vector<float> TorchWeights::values(const TorchModule& module, const char* buffer) {
   const auto found = module.parameter(buffer);
   if (!found) throw module.fault(std::string(buffer) + " is missing");

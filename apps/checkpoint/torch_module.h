@@ -26,6 +26,7 @@ class TorchModule {
 
   std::optional<PickleValue> attribute(std::string_view name) const;                       // if not None
   std::optional<std::int64_t> integer(std::string_view name) const;                        // attribute that is an int
+  std::vector<std::string> real_attributes() const { return value_.real_attributes(); }    // names of floats
   bool flag(std::string_view name) const;                                                  // whether it is True
   std::optional<std::pair<std::int64_t, std::int64_t>> pair(std::string_view name) const;  // (h, w), or an int for both
 
@@ -61,6 +62,8 @@ class TorchWeights {
   bool has(const TorchModule& module, const char* parameter) const;
   /// Returns the values of a buffer without adding it to `tensors`.
   std::vector<float> values(const TorchModule& module, const char* buffer);
+  /// The same of an attribute. Empty if it is no tensor.
+  std::vector<float> attribute_values(const TorchModule& module, const char* attribute);
 
   /// The activation of a Conv, and whether its module activates it.
   struct ConvActivation {
@@ -73,6 +76,7 @@ class TorchWeights {
   std::map<std::string, double> bn_eps;  // per batch norm, by the name of its running_var
   std::vector<ConvActivation> activations;
   std::optional<std::int64_t> input_channels;  // of the first convolution
+  std::vector<float> strides;                  // of Detect's levels, if stored
 
  private:
   StoredTensor find(const TorchModule& module, const std::string& parameter, const std::string& name);

@@ -10,7 +10,7 @@ import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 import torch.nn.utils.prune as prune
 from safetensors.torch import save_file
 from ultralytics import YOLO
-from ultralytics.nn.modules import Conv
+from ultralytics.nn.modules import Conv, Detect
 from ultralytics.nn.tasks import DetectionModel
 
 from make_checkpoints import deflate
@@ -60,8 +60,13 @@ def shake(model, seed=2):
         if isinstance(m, nn.BatchNorm2d):
             nn.init.uniform_(m.weight, 0.8, 1.6), nn.init.normal_(m.bias, 0, 0.2)
             nn.init.normal_(m.running_mean, 0, 0.2), nn.init.uniform_(m.running_var, 0.5, 2)
+        if isinstance(m, nn.Conv2d) and m.weight.dim() == 4 and m.weight.requires_grad:
+            nn.init.normal_(m.weight, 0, 1.2 * (m.weight[0].numel()) ** -0.5)
         if isinstance(m, DySample):
             nn.init.normal_(m.offset.weight, 0, 0.2)
+        if isinstance(m, Detect):
+            for score in m.cv3:
+                nn.init.normal_(score[-1].bias, 0, 1)
     return model.eval()
 
 
@@ -209,6 +214,22 @@ def main(data):
     keys = network()
     keys.names = {"0": "a", "1": "b", "2": "c"}
     save("names-keys", keys)
+    array = network()
+    array.names = np.array(["a", "b", "c"])
+    save("names-array", array, refuse="its class names are neither a dict nor a list")
+    scaled = network()
+    scaled.model[-1].stride = scaled.model[-1].stride * 2
+    save("strides", scaled, refuse="the strides that Detect stores are not those of its levels")
+    ranged = under_name(DySample, "DySampleRange", "fork.range")(16)
+    ranged.range = 0.5
+    save("dysample-attribute", replace(network(), UPSAMPLE, ranged), refuse="has an attribute range that DySample does not have")
+    thin = network()
+    narrow(thin.model[2].cv2, outputs=1), narrow(thin.model[3].conv, inputs=1), narrow(thin.model[7].cv1, inputs=17)
+    save("thin", shake(thin))
+    biased = network()
+    biased.model[1].conv.bias = nn.Parameter(torch.linspace(-0.5, 0.5, 8))
+    prune.l1_unstructured(biased.model[3].bn, "weight", amount=0.3)
+    save("bias-and-norm", biased, half=False)
     gaps = network()
     gaps.names = {1: "a", 2: "b", 3: "c"}
     save("names-gap", gaps, refuse="the keys of its class names do not count from 0 to 2")
