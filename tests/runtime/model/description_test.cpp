@@ -49,10 +49,11 @@ TEST(Description, FillsInDefaults) {
 
 TEST(Description, ReadsActivationsAndInputChannels) {
   const Description d =
-      parse_description(kHead + R"("nc": 2, "activation": "leaky_relu(0.1)", "activations"
-                        : {"model.0" : "relu"}, "input"
-                        : {"size" : [ 32, 64 ], "channels" : 4}, ) " + kTable, " m.json ");
-      EXPECT_EQ(d.activations.find("model.1", true), (ActivationFunction{Activation::leaky_relu, 0.1f}));
+      parse_description(kHead + R"json("nc": 2, "activation": "leaky_relu(0.1)", "activations": {"model.0": "relu"},
+                     "input": {"size": [32, 64], "channels": 4}, )json" +
+                            kTable,
+                        "m.json");
+  EXPECT_EQ(d.activations.find("model.1", true), (ActivationFunction{Activation::leaky_relu, 0.1f}));
   EXPECT_EQ(d.activations.find("model.1", false).kind, Activation::none);
   EXPECT_EQ(d.activations.find("model.0", true).kind, Activation::relu);
   EXPECT_EQ(d.channels, 4);
