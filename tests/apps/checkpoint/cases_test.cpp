@@ -21,7 +21,7 @@ TEST_P(CheckpointCase, OutputMatchesReference) {
   const Safetensors outputs = Safetensors::read("tests/data/cases/outputs.safetensors");
   const Model model = load_model("tests/data/cases/" + GetParam() + ".pt");
   const CaseInput input(model.channels());
-  expect_output(model, input.frame, *outputs.find(GetParam()), kCpu, 0.02f, 5e-5f);
+  expect_output(model, input.frame, *outputs.find(GetParam()), kCpu, 0.05f, 1e-4f);
 }
 
 INSTANTIATE_TEST_SUITE_P(Own, CheckpointCase, testing::ValuesIn(case_names()), test_name);
