@@ -36,7 +36,7 @@ std::string to_text(const ActivationFunction& f) {
 ActivationFunction parse_function(std::string_view text) {
   const std::size_t parenthesis = text.find('(');
   ActivationFunction f{parse_activation(text.substr(0, parenthesis)), 0};
-  if (f.kind == Activation::leaky_relu) f.slope = 0.01f;  // torch's default
+  if (f.kind == Activation::leaky_relu) f.slope = kDefaultSlope;
   if (parenthesis == text.npos) return f;
   const std::string_view rest = text.substr(parenthesis + 1);
   const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), f.slope);

@@ -22,6 +22,8 @@ struct ActivationFunction {
   bool operator!=(const ActivationFunction& other) const { return !(*this == other); }
 };
 
+constexpr float kDefaultSlope = 0.01f;  // of torch.nn.LeakyReLU
+
 /// The name of a kind: "leaky_relu".
 const char* activation_name(Activation kind);
 /// Returns the kind of that name. Throws Error if there is none.

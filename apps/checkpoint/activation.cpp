@@ -13,7 +13,6 @@ constexpr std::pair<std::string_view, Activation> kKinds[] = {
     {"Identity", Activation::none},       {"SiLU", Activation::silu}, {"ReLU", Activation::relu},
     {"ReLU6", Activation::relu6},         {"GELU", Activation::gelu}, {"LeakyReLU", Activation::leaky_relu},
     {"Hardswish", Activation::hardswish}, {"Mish", Activation::mish}};
-constexpr float kDefaultSlope = 0.01f;  // of torch.nn.LeakyReLU
 
 Activation find_kind(std::string_view name) {
   const auto known = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const auto& k) { return k.first == name; });

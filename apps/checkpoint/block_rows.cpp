@@ -136,18 +136,25 @@ PoolInfo read_max_pool(const TorchModule& module) {
   return {kernel->first, stride->first, padding->first};
 }
 
+namespace {
+
+/// Returns the kernel of a MaxPool2d that keeps the size. `user`: the module that contains it.
+std::int64_t read_same_pool(const TorchModule& pool, const char* user) {
+  const PoolInfo info = read_max_pool(pool);
+  if (info.stride != 1 || info.padding != info.kernel / 2)
+    throw pool.fault(std::string("its stride or padding does not match ") + user);
+  return info.kernel;
+}
+
+}  // namespace
+
 ModelRow spp_row(const TorchModule& module, TorchWeights& weights) {
   module.expect_children({"cv1", "cv2", "m"});
   module.expect_parameters({});
   const TorchModule last = module.child("cv2");
   const ConvInfo first = read_plain_conv(module.child("cv1"), weights, 1), joined = read_plain_conv(last, weights, 1);
   Json kernels = Json::array();
-  for (const TorchModule& pool : module.child("m").children()) {
-    const PoolInfo info = read_max_pool(pool);
-    if (info.stride != 1 || info.padding != info.kernel / 2)
-      throw pool.fault("its stride or padding does not match SPP");
-    kernels.push_back(info.kernel);
-  }
+  for (const TorchModule& pool : module.child("m").children()) kernels.push_back(read_same_pool(pool, "SPP"));
   expect_joined(last, joined, first.out * (static_cast<std::int64_t>(kernels.size()) + 1));
   Json arguments{joined.out};
   if (kernels != Json{5, 9, 13}) arguments.push_back(kernels);
@@ -160,9 +167,7 @@ ModelRow sppf_row(const TorchModule& module, TorchWeights& weights) {
   const TorchModule first = module.child("cv1"), last = module.child("cv2"), pool = module.child("m");
   const bool activated = has_activation(first);
   const ConvInfo split = read_plain_conv(first, weights, 1, 1, activated), joined = read_plain_conv(last, weights, 1);
-  const PoolInfo info = read_max_pool(pool);
-  if (info.stride != 1 || info.padding != info.kernel / 2)
-    throw pool.fault("its stride or padding does not match SPPF");
+  const std::int64_t kernel = read_same_pool(pool, "SPPF");
   const std::int64_t poolings = module.integer("n").value_or(3);  // missing in older checkpoints
   if (poolings < 1 || poolings > 1000) throw module.fault("n is out of range");
   expect_joined(last, joined, split.out * (poolings + 1));
@@ -171,7 +176,7 @@ ModelRow sppf_row(const TorchModule& module, TorchWeights& weights) {
   if (poolings != 3) named["n"] = poolings;
   if (module.flag("add")) named["shortcut"] = true;
   if (!activated) named["cv1_act"] = false;
-  return {{}, 1, "SPPF", with_named({joined.out, info.kernel}, named)};
+  return {{}, 1, "SPPF", with_named({joined.out, kernel}, named)};
 }
 
 }  // namespace cudet::convert

@@ -120,10 +120,7 @@ Report make_report(const std::string& path, const std::string& scale, int batch,
   report.rows = count_rows(graph, report.input);
   optimise(graph);
   report.program = compile(graph, no_weights(graph), batch, report.input);
-  for (const Program::NamedStep& named : report.program.steps) {
-    if (const Conv2d* conv = convolution(named.step)) report.packed_bytes += packed_size(*conv).total();
-    if (const auto* conv = std::get_if<ConvTranspose2d>(&named.step)) report.packed_bytes += packed_size(*conv).total();
-  }
+  for (const Program::NamedStep& named : report.program.steps) report.packed_bytes += packed_bytes(named.step);
   const auto on_cuda = [&](Type type) {
     try {
       return cuda_memory(compile(graph, no_weights(graph), batch, report.input, false,

@@ -170,6 +170,28 @@ void blend(const Columns& columns, const Pixels& pixels, const int* row_weight, 
   }
 }
 
+float to_element(int value, float) {
+  return static_cast<float>(value) / 255;
+}
+std::uint8_t to_element(int value, std::uint8_t) {
+  return static_cast<std::uint8_t>(value);
+}
+
+// For networks whose input does not have 3 channels: those of the frame, in its order.
+template <class T>
+void blend_channels(const Letterbox& op, const Columns& columns, const Rows& rows, T* y) {
+  for (int c = 0; c < columns.count; ++c, y += op.y.pitch)
+    for (int k = 0; k < op.y.c; ++k) {
+      int sum = 2;
+      for (int r = 0; r < 2; ++r) {
+        const int first = rows.row[r][columns.first[c] + static_cast<std::size_t>(k)] * columns.first_weight[c];
+        const int second = rows.row[r][columns.second[c] + static_cast<std::size_t>(k)] * columns.second_weight[c];
+        sum += (((first + second) >> 4) * rows.weight[r]) >> 16;
+      }
+      y[k] = to_element(sum >> 2, T());
+    }
+}
+
 template <class T>
 void resize_to(const Letterbox& op, T* y, int first, int last) {
   static_assert(HWY_MAX_BYTES / 4 <= kChunk && kChunk % (HWY_MAX_BYTES / 4) == 0, "a chunk is whole vectors");
@@ -181,9 +203,13 @@ void resize_to(const Letterbox& op, T* y, int first, int last) {
     find_columns(op, start, std::min(kChunk, op.fit.width - start), columns);
     for (int v = first; v < last; ++v) {
       const Rows rows = find_rows(op, v - op.fit.top);
+      T* to = y + op.y.pixel(0, v, op.fit.left + start);
+      if (op.y.c != 3) {
+        blend_channels(op, columns, rows, to);
+        continue;
+      }
       load_pixels(op.frame, columns, rows, pixels);
       blend(columns, pixels, rows.weight, blue_first, rgb);
-      T* to = y + op.y.pixel(0, v, op.fit.left + start);
       if (op.y.pitch == 3)
         std::memcpy(to, rgb, sizeof(T) * 3 * columns.count);
       else
@@ -225,39 +251,6 @@ void fill_grey(const Letterbox& op, const Memory& memory, int first, int last, T
   }
 }
 
-float to_element(int value, float) {
-  return static_cast<float>(value) / 255;
-}
-std::uint8_t to_element(int value, std::uint8_t) {
-  return static_cast<std::uint8_t>(value);
-}
-
-// Computes rows [first, last) of y, which are all rows of the fit, if y does not have 3 channels.
-template <class T>
-void resize_channels(const Letterbox& op, const Memory& memory, int first, int last) {
-  T* y = arena_data<T>(memory, op.y) + op.y.pixel(op.image, 0, 0);
-  const int bytes = channels(op.frame);
-  const double column_step = tap_step(op.fit.width, op.frame.width),
-               row_step = tap_step(op.fit.height, op.frame.height);
-  for (int u = 0; u < op.fit.width; ++u) {
-    const Taps x = taps(u, column_step, op.frame.width, true);
-    for (int v = first; v < last; ++v) {
-      const Taps rows = taps(v - op.fit.top, row_step, op.frame.height, false);
-      const std::uint8_t* upper = op.frame.data + rows.first * op.frame.stride;
-      const std::uint8_t* lower = op.frame.data + rows.second * op.frame.stride;
-      T* pixel = y + op.y.pixel(0, v, op.fit.left + u);
-      const std::ptrdiff_t left = std::ptrdiff_t{x.first} * bytes, right = std::ptrdiff_t{x.second} * bytes;
-      for (int k = 0; k < op.y.c; ++k) {
-        const auto blend = [&](const std::uint8_t* row, int weight) {
-          return (((row[left + k] * x.first_weight + row[right + k] * x.second_weight) >> 4) * weight) >> 16;
-        };
-        const int value = (blend(upper, rows.first_weight) + blend(lower, rows.second_weight) + 2) >> 2;
-        pixel[k] = to_element(value, T());
-      }
-    }
-  }
-}
-
 }  // namespace
 
 void letterbox_cpu(const Letterbox& op, const Memory& memory, int first, int last) {
@@ -266,12 +259,7 @@ void letterbox_cpu(const Letterbox& op, const Memory& memory, int first, int las
   else
     fill_grey(op, memory, first, last, 114.0f / 255);
   const int top = std::clamp(op.fit.top, first, last), bottom = std::clamp(op.fit.top + op.fit.height, first, last);
-  if (op.y.c == 3)
-    HWY_DYNAMIC_DISPATCH(resize)(op, memory, top, bottom);
-  else if (op.y.type == Type::u8)
-    resize_channels<std::uint8_t>(op, memory, top, bottom);
-  else
-    resize_channels<float>(op, memory, top, bottom);
+  HWY_DYNAMIC_DISPATCH(resize)(op, memory, top, bottom);
 }
 
 }  // namespace cudet

@@ -45,14 +45,11 @@ NmsBatch CandidateLayout::batch(std::byte* base) const {
 CudaMemory cuda_memory(const Program& program) {
   CudaMemory memory{};
   memory.scratch = kScratchCounters;
-  for (const Program::NamedStep& named : program.steps)
-    if (const auto* transposed = std::get_if<ConvTranspose2d>(&named.step)) {
-      memory.weights += packed_size(*transposed).total();
-    } else if (const Conv2d* conv = convolution(named.step)) {
-      memory.weights += packed_size(*conv, true).total();
-      if (const auto* plan = std::get_if<Conv2dCudaPlan>(&named.plan))
-        memory.scratch = std::max(memory.scratch, plan->scratch_bytes());
-    }
+  for (const Program::NamedStep& named : program.steps) {
+    memory.weights += packed_bytes(named.step, true);
+    if (const auto* plan = std::get_if<Conv2dCudaPlan>(&named.plan))
+      memory.scratch = std::max(memory.scratch, plan->scratch_bytes());
+  }
   memory.arena = program.memory.bytes;
   memory.input = program.input.pixel(program.batch, 0, 0) * size_of(program.input.type);
   memory.candidates = CandidateLayout(program).bytes;

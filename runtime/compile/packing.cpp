@@ -60,6 +60,20 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;
 
+/// Returns a convolution with an operator's attributes and these channels.
+template <class Conv, class Op>
+Conv describe_window(const Op& op, int in, int out) {
+  Conv conv{};
+  conv.x.c = in;
+  conv.y.c = out;
+  conv.kernel = op.kernel;
+  conv.stride = op.stride;
+  conv.pad = op.pad;
+  conv.dilation = op.dilation;
+  conv.groups = op.groups;
+  return conv;
+}
+
 /// Packs a transposed convolution's weight for the kernels of either processor.
 constexpr auto pack_transposed = [](const Node&, const ConvTranspose2d& conv, std::span<const float> weight,
                                     std::byte* out) { conv_transpose2d_pack(conv, weight.data(), out); };
@@ -119,29 +133,13 @@ PackedWeights pack_convolutions(const Graph& graph, Type type, ThreadPool* pool,
 }  // namespace
 
 Conv2d describe_conv(const Graph& graph, const ConvOp& op) {
-  const std::vector<int>& shape = graph.parameters[op.weight].shape;
-  Conv2d conv{};
-  conv.y.c = shape[0];
-  conv.x.c = shape[1] * op.groups;
-  conv.kernel = op.kernel;
-  conv.stride = op.stride;
-  conv.pad = op.pad;
-  conv.dilation = op.dilation;
-  conv.groups = op.groups;
-  return conv;
+  const std::vector<int>& shape = graph.parameters[op.weight].shape;  // K, C/groups, R, S
+  return describe_window<Conv2d>(op, shape[1] * op.groups, shape[0]);
 }
 
 ConvTranspose2d describe_conv(const Graph& graph, const ConvTransposeOp& op) {
-  const std::vector<int>& shape = graph.parameters[op.weight].shape;
-  ConvTranspose2d conv{};
-  conv.y.c = shape[1] * op.groups;
-  conv.x.c = shape[0];
-  conv.kernel = op.kernel;
-  conv.stride = op.stride;
-  conv.pad = op.pad;
-  conv.dilation = op.dilation;
-  conv.groups = op.groups;
-  return conv;
+  const std::vector<int>& shape = graph.parameters[op.weight].shape;  // C, K/groups, R, S
+  return describe_window<ConvTranspose2d>(op, shape[0], shape[1] * op.groups);
 }
 
 PackedWeights no_weights(const Graph& graph) {
@@ -157,6 +155,12 @@ PackedSize packed_size(const Conv2d& conv, bool cuda) {
 
 PackedSize packed_size(const ConvTranspose2d& conv, bool) {
   return {conv_transpose2d_packed_bytes(conv), static_cast<std::size_t>(conv.y.c) * sizeof(float)};
+}
+
+std::size_t packed_bytes(const Step& step, bool cuda) {
+  if (const auto* transposed = std::get_if<ConvTranspose2d>(&step)) return packed_size(*transposed, cuda).total();
+  const Conv2d* conv = convolution(step);
+  return conv ? packed_size(*conv, cuda).total() : 0;
 }
 
 PackedWeights pack_for_cpu(const Graph& graph, Type type, ThreadPool* pool) {

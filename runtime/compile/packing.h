@@ -5,6 +5,7 @@
 #include "kernels/conv_transpose2d/conv_transpose2d.h"
 #include "layers/graph.h"
 #include "runtime/buffer.h"
+#include "runtime/step.h"
 #include "runtime/thread_pool.h"
 
 namespace cudet {
@@ -32,6 +33,9 @@ struct PackedSize {
 PackedSize packed_size(const Conv2d& conv, bool cuda = false);
 /// The same for a transposed convolution, whose packing is the same for both.
 PackedSize packed_size(const ConvTranspose2d& conv, bool cuda = false);
+
+/// Returns the bytes of a step's packed weights, 0 if it has none.
+std::size_t packed_bytes(const Step& step, bool cuda = false);
 
 /// Returns weights without bytes, all at offset 0, for Programs that are inspected and not run.
 PackedWeights no_weights(const Graph& graph);
