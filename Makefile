@@ -75,7 +75,8 @@ OPTIMIZE := -O1
 # AddressSanitizer also finds the errors of -fsanitize=object-size, which would add a sixth to the compile time.
 INSTRUMENT := -fsanitize=address,undefined -fno-sanitize=object-size -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 else ifeq ($(CONFIG),demo)
-# To compile fast: kernels for this machine only, the rest less optimized, without debug information and warnings.
+# To compile fast: kernels for this machine only, the rest not optimized, without debug information and warnings.
+OPTIMIZE := -O2
 WARNINGS :=
 DEBUG :=
 else ifeq ($(CONFIG),tsan)
@@ -208,7 +209,8 @@ endif
 # AddressSanitizer finds the same errors, except misaligned pointers.
 TEST_FLAGS := $(if $(filter asan,$(CONFIG)),-O0 -fno-sanitize=null$(,)alignment$(,)vptr,-O0)
 SLOW_APPS := $(if $(filter asan,$(CONFIG)),$(APPS),$(filter-out $O/apps/image/% $O/apps/bench/%,$(APPS)))
-$(SLOW_APPS): OWN_FLAGS := $(APP_FLAGS)
+SLOW := $(SLOW_APPS) $(if $(filter demo,$(CONFIG)),$(filter $O/layers/% $O/runtime/%,$(LIBRARY)))
+$(SLOW): OWN_FLAGS := $(APP_FLAGS)
 # Precompiled headers, because parsing headers takes a third of the compile time: GoogleTest's for tests; in the configurations
 # below also the standard library's, without warnings, because g++ 12 reports false ones in precompiled headers. The release
 # compiles the same sources without them, so it finds missing includes and reports all warnings. The fibers are not part of the
@@ -221,13 +223,13 @@ ifneq ($(filter demo asan tsan simt,$(CONFIG)),)
 PRECOMPILED_tests += $(STD)
 PRECOMPILED_apps := $(STD)
 PRECOMPILED_library := $(STD)
-WITH_LIBRARY := $(filter-out $(SLOW_APPS) $O/kernels/conv2d% $O/tests/simt/% $(call objects,$(shell find kernels -name '*.cu')),\
+WITH_LIBRARY := $(filter-out $(SLOW) $O/kernels/conv2d% $O/tests/simt/% $(call objects,$(shell find kernels -name '*.cu')),\
   $(LIBRARY) $(APPS))
 $(filter $O/layers/% $O/runtime/%,$(WITH_LIBRARY)): OWN_FLAGS := $(if $(filter -O3,$(OPTIMIZE)),-O1)
 $(WITH_LIBRARY): OWN_FLAGS += $(call precompiled,library) -w
 $(WITH_LIBRARY): $O/pch/library.h.gch
-$(SLOW_APPS): OWN_FLAGS += $(call precompiled,apps) -w
-$(SLOW_APPS): $O/pch/apps.h.gch
+$(SLOW): OWN_FLAGS += $(call precompiled,apps) -w
+$(SLOW): $O/pch/apps.h.gch
 endif
 $(TESTS) $(CUDA_TESTS): OWN_FLAGS := $(TEST_FLAGS) $(call precompiled,tests)
 $(TESTS) $(CUDA_TESTS): $O/pch/tests.h.gch
