@@ -24,7 +24,7 @@ NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc
 SIZE_LIMIT ?= $(if $(filter yes,$(PROFILE)),,$(if $(call nvcc_from,13),$(shell expr 10 + $(words $(CUDA_ARCHS) $(CUDA_PTX)))))
 # WebP and TIFF are read if their libraries are installed (no: never).
 PKG_CONFIG = $(if $(SYSROOT),PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(CROSS:-=)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig )pkg-config
-WEBP ?= $(if $(CROSS),yes,$(shell pkg-config --exists libwebp && echo yes))
+WEBP ?= $(if $(CROSS),yes,$(shell pkg-config --exists libwebp libwebpdemux && echo yes))
 TIFF ?= $(if $(CROSS),yes,$(shell pkg-config --exists 'libtiff-4 >= 4.5' && echo yes))
 # Linked into the programs, which draw the labels of boxes with it.
 FONT ?= /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
@@ -127,7 +127,7 @@ FLAGS += $(if $(filter yes,$(WEBP)),-DCUDET_WEBP) $(if $(filter yes,$(TIFF)),-DC
 NOT_READ := $(if $(filter yes,$(WEBP)),, WebP (libwebp-dev)$(if $(filter yes,$(TIFF)),,$(,)))$(if $(filter yes,$(TIFF)),, TIFF (libtiff-dev))
 # Static libraries need those that they use themselves, in the sysroot of a cross build.
 STATIC_TIFF = $(filter -l%,$(shell $(PKG_CONFIG) --static --libs libtiff-4))
-IMAGE_LIBS = $(if $(filter yes,$(TIFF)),-ltiff $(if $(filter yes,$(STATIC)),$(STATIC_TIFF))) $(if $(filter yes,$(WEBP)),-lwebp) \
+IMAGE_LIBS = $(if $(filter yes,$(TIFF)),-ltiff $(if $(filter yes,$(STATIC)),$(STATIC_TIFF))) $(if $(filter yes,$(WEBP)),-lwebpdemux -lwebp) \
   -ljpeg -lpng $(if $(filter yes,$(STATIC)),-lz -lm)
 COMPILE = $(CXX) $(FLAGS) $(OWN_FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 # -gz compresses debug information, which is 8 of the 11 MB of detect without CUDA.

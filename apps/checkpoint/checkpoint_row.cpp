@@ -42,7 +42,7 @@ ModelRow upsample_row(const TorchModule& module) {
 
 ModelRow conv_transpose_row(const TorchModule& module, TorchWeights& weights) {
   module.expect_children({});
-  module.expect_parameters({"weight", "bias", "weight_orig", "weight_mask", "bias_orig", "bias_mask"});
+  module.expect_parameters({"weight", "bias"});
   const auto mode = module.attribute("padding_mode");
   if (mode && mode->text() != "zeros") throw module.fault("only padding with zeros is supported");
   const auto pair = [&](const char* name) {

@@ -11,7 +11,7 @@ ConvInfo::Pair ConvInfo::same_padding() const {
 ConvInfo read_conv2d(const TorchModule& module, TorchWeights& weights) {
   module.expect_kind("Conv2d");
   module.expect_children({});
-  module.expect_parameters({"weight", "bias", "weight_orig", "weight_mask", "bias_orig", "bias_mask"});
+  module.expect_parameters({"weight", "bias"});
   const auto mode = module.attribute("padding_mode");
   if (mode && mode->text() != "zeros") throw module.fault("only padding with zeros is supported");
   const auto pair = [&](const char* name, ConvInfo::Pair minimum) {
@@ -53,8 +53,7 @@ ConvInfo read_conv(const TorchModule& module, TorchWeights& weights, bool activa
     return conv;
   }
   if (bn->kind() != "SyncBatchNorm") bn->expect_kind("BatchNorm2d");
-  bn->expect_parameters({"weight", "bias", "running_mean", "running_var", "num_batches_tracked", "weight_orig",
-                         "weight_mask", "bias_orig", "bias_mask"});
+  bn->expect_parameters({"weight", "bias", "running_mean", "running_var", "num_batches_tracked"});
   for (const char* name : {"weight", "bias", "running_mean", "running_var"}) weights.take(*bn, name, {conv.out});
   const auto eps = bn->attribute("eps");
   if (!eps || !eps->number() || !(*eps->number() >= 0 && *eps->number() < 1)) throw bn->fault("eps is not from 0 to 1");

@@ -49,6 +49,10 @@ std::optional<std::string_view> PickleValue::text() const {
   if (node().kind != Kind::text) return std::nullopt;
   return node().text;
 }
+std::optional<std::string_view> PickleValue::bytes() const {
+  if (node().kind != Kind::bytes) return std::nullopt;
+  return node().text;
+}
 std::optional<PickleValue> PickleValue::persistent() const {
   if (node().kind != Kind::persistent) return std::nullopt;
   return PickleValue(pickle_, node().arguments);

@@ -29,12 +29,25 @@ class Pickle {
   friend class PickleValue;
   friend class PickleReader;
   using Index = std::uint32_t;
-  enum class Kind : unsigned char { none, boolean, integer, real, text, list, dict, global, object, persistent, other };
+  enum class Kind : unsigned char {
+    none,
+    boolean,
+    integer,
+    real,
+    text,
+    bytes,
+    list,
+    dict,
+    global,
+    object,
+    persistent,
+    other
+  };
   struct Node {
     Kind kind = Kind::none;
     std::int64_t integer = 0;         // boolean, integer
     double real = 0;                  // real
-    std::string_view text, module;    // text; for a global: name and module
+    std::string_view text, module;    // text, bytes; for a global: name and module
     std::vector<Index> items;         // list: elements; dict: keys and values alternating
     Index callee = 0, arguments = 0;  // object: its class or function, and arguments; persistent: arguments is the id
     std::optional<Index> state;       // object
@@ -52,8 +65,9 @@ class PickleValue {
   bool none() const;
   std::optional<bool> boolean() const;
   std::optional<std::int64_t> integer() const;
-  std::optional<double> number() const;           // an integer or a float
-  std::optional<std::string_view> text() const;   // str or bytes
+  std::optional<double> number() const;          // an integer or a float
+  std::optional<std::string_view> text() const;  // str
+  std::optional<std::string_view> bytes() const;
   std::optional<PickleValue> persistent() const;  // the id of an object stored outside of the pickle
 
   bool is_list() const;  // list, tuple or set

@@ -77,9 +77,9 @@ void PickleReader::push_integer(std::string_view little_endian) {
   push(std::move(node));
 }
 
-void PickleReader::push_text(std::string_view text) {
+void PickleReader::push_text(std::string_view text, Kind kind) {
   Node node;
-  node.kind = Kind::text;
+  node.kind = kind;
   node.text = text;
   push(std::move(node));
 }
@@ -165,24 +165,35 @@ bool PickleReader::literal(unsigned char opcode) {
       push(std::move(node));
       return true;
     }
-    case 'S':  // STRING
+    case 'S': {  // STRING, in quotes
+      const std::string_view quoted = line();
+      if (quoted.size() < 2 || quoted.front() != quoted.back()) throw damaged("a string without quotes");
+      push_text(quoted.substr(1, quoted.size() - 2));
+      return true;
+    }
     case 'V':  // UNICODE
       push_text(line());
       return true;
     case 'U':   // SHORT_BINSTRING
-    case 'C':   // SHORT_BINBYTES
     case 0x8c:  // SHORT_BINUNICODE
       push_text(take(number(1)));
       return true;
+    case 'C':  // SHORT_BINBYTES
+      push_text(take(number(1)), Kind::bytes);
+      return true;
     case 'T':  // BINSTRING
-    case 'B':  // BINBYTES
     case 'X':  // BINUNICODE
       push_text(take(number(4)));
       return true;
+    case 'B':  // BINBYTES
+      push_text(take(number(4)), Kind::bytes);
+      return true;
     case 0x8d:  // BINUNICODE8
+      push_text(take(number(8)));
+      return true;
     case 0x8e:  // BINBYTES8
     case 0x96:  // BYTEARRAY8
-      push_text(take(number(8)));
+      push_text(take(number(8)), Kind::bytes);
       return true;
   }
   return false;

@@ -28,7 +28,7 @@ class PickleReader {
   std::uint64_t number(int bytes);  // little-endian
   std::int64_t decimal();           // a line with a decimal number
   void push_integer(std::string_view little_endian);
-  void push_text(std::string_view text);
+  void push_text(std::string_view text, Kind kind = Kind::text);
 
   // The stack. Items below the last mark cannot be popped.
   Index push(Node node);

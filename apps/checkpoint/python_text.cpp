@@ -9,7 +9,9 @@
 namespace cudet::convert {
 namespace {
 
-using Scalar = std::variant<std::monostate, bool, std::int64_t, double, std::string>;
+using Scalar = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, float, double, std::string>;
+
+constexpr const char* kSpaces = " \t\n\r\f\v";
 
 void append_utf8(std::string& text, std::uint32_t c) {
   if (c < 0x80) {
@@ -23,7 +25,7 @@ void append_utf8(std::string& text, std::uint32_t c) {
 
 /// Returns the bytes of a bytes object. Protocol 2 has none: it stores the call _codecs.encode(text, "latin1").
 std::optional<std::string> python_bytes(PickleValue value) {
-  if (const auto text = value.text()) return std::string(*text);
+  if (const auto bytes = value.bytes()) return std::string(*bytes);
   if (!value.is_object() || value.name() != "encode" || value.arguments().size() < 1) return std::nullopt;
   const auto text = value.arguments()[0].text();
   if (!text) return std::nullopt;
@@ -39,6 +41,25 @@ std::optional<std::string> python_bytes(PickleValue value) {
     }
   }
   return bytes;
+}
+
+/// repr() of a bytes object.
+std::string bytes_text(std::string_view bytes) {
+  const char quote = bytes.find('\'') != bytes.npos && bytes.find('"') == bytes.npos ? '"' : '\'';
+  std::string text = {'b', quote};
+  for (const char c : bytes) {
+    constexpr char kHex[] = "0123456789abcdef";
+    const auto code = static_cast<unsigned char>(c);
+    if (c == '\\' || c == quote)
+      text += {'\\', c};
+    else if (c == '\n' || c == '\r' || c == '\t')
+      text += {'\\', c == '\n' ? 'n' : c == '\r' ? 'r' : 't'};
+    else if (code < 0x20 || code >= 0x7f)
+      text += {'\\', 'x', kHex[code >> 4], kHex[code & 15]};
+    else
+      text += c;
+  }
+  return text + quote;
 }
 
 template <class T>
@@ -73,7 +94,10 @@ Scalar numpy_scalar(PickleValue value) {
   if (*code == "u1") return std::int64_t{load<std::uint8_t>(*bytes)};
   if (*code == "u2") return std::int64_t{load<std::uint16_t>(*bytes)};
   if (*code == "u4") return std::int64_t{load<std::uint32_t>(*bytes)};
+  if (*code == "u8") return load<std::uint64_t>(*bytes);
+  if (*code == "f4") return load<float>(*bytes);
   if (*code == "f8") return load<double>(*bytes);
+  if ((*code)[0] == 'S') return bytes_text(std::string_view(*bytes).substr(0, bytes->find_last_not_of('\0') + 1));
   return {};
 }
 
@@ -83,15 +107,17 @@ Scalar scalar(PickleValue value) {
   if (const auto number = value.number()) return *number;
   if (const auto text = value.text()) return std::string(*text);
   if (value.none()) return std::string("None");
+  if (const auto bytes = python_bytes(value)) return bytes_text(*bytes);
   return value.is_object() ? numpy_scalar(value) : Scalar();
 }
 
-/// repr() of a float: the shortest digits that read back as the same value, with an exponent below 1e-4 and from 1e16
-/// on.
-std::string float_text(double value) {
+/// repr() of a float, in numpy before 2.4 also of a float32: the shortest digits that read back as the same value, with
+/// an exponent below 1e-4 and from 1e16 on.
+template <class T>  // float or double
+std::string float_text(T value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
-  const bool fixed = value == 0 || (std::abs(value) >= 1e-4 && std::abs(value) < 1e16);
+  const bool fixed = value == 0 || (std::abs(value) >= T(1e-4) && std::abs(value) < T(1e16));
   char text[40];
   const auto [end, error] =
       std::to_chars(text, text + sizeof text, value, fixed ? std::chars_format::fixed : std::chars_format::scientific);
@@ -105,6 +131,8 @@ std::optional<std::string> python_text(PickleValue value) {
   const Scalar s = scalar(value);
   if (const bool* flag = std::get_if<bool>(&s)) return *flag ? "True" : "False";
   if (const std::int64_t* integer = std::get_if<std::int64_t>(&s)) return std::to_string(*integer);
+  if (const std::uint64_t* integer = std::get_if<std::uint64_t>(&s)) return std::to_string(*integer);
+  if (const float* number = std::get_if<float>(&s)) return float_text(*number);
   if (const double* number = std::get_if<double>(&s)) return float_text(*number);
   if (const std::string* text = std::get_if<std::string>(&s)) return *text;
   return std::nullopt;
@@ -119,10 +147,13 @@ std::optional<std::int64_t> python_integer(PickleValue value) {
                ? std::optional(static_cast<std::int64_t>(*number))
                : std::nullopt;
   const std::string* text = std::get_if<std::string>(&s);
+  const std::size_t begin = text ? text->find_first_not_of(kSpaces) : std::string::npos;
+  if (begin == std::string::npos) return std::nullopt;
+  const char *first = text->data() + begin, *last = text->data() + text->find_last_not_of(kSpaces) + 1;
+  if (*first == '+' && last - first > 1 && first[1] != '-') ++first;
   std::int64_t integer = 0;
-  if (!text || text->empty()) return std::nullopt;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), integer);
-  return error == std::errc() && end == text->data() + text->size() ? std::optional(integer) : std::nullopt;
+  const auto [end, error] = std::from_chars(first, last, integer);
+  return error == std::errc() && end == last ? std::optional(integer) : std::nullopt;
 }
 
 }  // namespace cudet::convert

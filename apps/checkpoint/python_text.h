@@ -7,7 +7,8 @@
 
 namespace cudet::convert {
 
-/// Returns str(value) of a str, int, float, bool, None, or scalar of numpy. Returns nothing for other values.
+/// Returns str(value) of a str, bytes, int, float, bool, None, or scalar of numpy except float16. Returns nothing for
+/// other values.
 std::optional<std::string> python_text(PickleValue value);
 
 /// Returns int(value) of an int, a whole float, or a str of decimal digits, also as scalars of numpy. Returns nothing

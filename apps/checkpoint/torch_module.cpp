@@ -9,6 +9,9 @@ namespace {
 // Limit of attributes, sub-modules, parameters and buffers per module, and so of rows: keeps linear searches short.
 constexpr std::size_t kMaxMembers = 300;
 
+// The suffixes that torch.nn.utils.prune gives to a parameter and its mask.
+constexpr const char *kOrig = "_orig", *kMask = "_mask";
+
 std::string sizes(const std::vector<std::int64_t>& shape) {
   std::string text;
   for (const std::int64_t d : shape) text += (text.empty() ? "" : "×") + (d ? std::to_string(d) : "any");
@@ -116,22 +119,24 @@ void TorchModule::expect_parameters(std::initializer_list<std::string_view> name
     const auto dict = value_.attribute(members);
     for (std::size_t i = 0; dict && i < dict->entries(); ++i) {
       const std::string_view name = dict->key(i).text().value_or("?");
-      if (!dict->value(i).none() && std::find(names.begin(), names.end(), name) == names.end())
-        throw fault("parameter " + std::string(name) + " is not supported");
+      const bool expected = std::any_of(names.begin(), names.end(), [&](std::string_view n) {
+        return name == n || (name.starts_with(n) && (name.substr(n.size()) == kOrig || name.substr(n.size()) == kMask));
+      });
+      if (!expected && !dict->value(i).none()) throw fault("parameter " + std::string(name) + " is not supported");
     }
   }
 }
 
 bool TorchWeights::has(const TorchModule& module, const char* parameter) const {
-  return module.parameter(parameter) || module.parameter(std::string(parameter) + "_orig");
+  return module.parameter(parameter) || module.parameter(std::string(parameter) + kOrig);
 }
 
 StoredTensor TorchWeights::find(const TorchModule& module, const std::string& parameter, const std::string& name) {
   if (const auto found = module.parameter(parameter)) return file_.tensor(*found, name);
-  const auto original = module.parameter(parameter + "_orig"), mask = module.parameter(parameter + "_mask");
+  const auto original = module.parameter(parameter + kOrig), mask = module.parameter(parameter + kMask);
   if (!original || !mask) throw module.fault(parameter + " is missing");
-  const StoredTensor plain = file_.tensor(*original, name + "_orig"), kept = file_.tensor(*mask, name + "_mask");
-  if (plain.shape != kept.shape) throw module.fault(parameter + "_mask has another shape than " + parameter + "_orig");
+  const StoredTensor plain = file_.tensor(*original, name + kOrig), kept = file_.tensor(*mask, name + kMask);
+  if (plain.shape != kept.shape) throw module.fault(parameter + kMask + " has another shape than " + parameter + kOrig);
   std::vector<float> values = plain.to_f32();
   const std::vector<float> factors = kept.to_f32();
   for (std::size_t i = 0; i < values.size(); ++i) values[i] *= factors[i];

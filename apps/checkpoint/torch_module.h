@@ -40,7 +40,7 @@ class TorchModule {
   void expect_kind(std::string_view kind) const;
 
   std::optional<PickleValue> parameter(std::string_view name) const;  // or buffer, if not None
-  /// Throws Error if there is a parameter or buffer that is not in `names`.
+  /// Throws Error if there is a parameter or buffer that is not in `names`, alone or split in NAME_orig and NAME_mask.
   void expect_parameters(std::initializer_list<std::string_view> names) const;
 
  private:

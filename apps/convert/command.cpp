@@ -10,6 +10,7 @@
 #include "apps/checkpoint/check_runnable.h"
 #include "apps/checkpoint/checkpoint.h"
 #include "apps/checkpoint/load_model.h"
+#include "apps/checkpoint/with_path.h"
 #include "apps/cli/explain.h"
 #include "apps/cli/size.h"
 #include "apps/convert/int8.h"
@@ -39,16 +40,6 @@ struct Conversion {
   std::string scale;
   std::optional<Checkpoint> checkpoint;  // owns the weights
 };
-
-/// Runs `body` and adds the path to its errors.
-template <class Body>
-auto with_path(const std::string& path, const Body& body) {
-  try {
-    return body();
-  } catch (const Error& error) {
-    throw Error(path + ": " + error.what());
-  }
-}
 
 Conversion read_yaml(const Options& options) {
   const std::vector<std::byte> bytes = read_file(options.input);

@@ -4,7 +4,10 @@
 
 #ifdef CUDET_WEBP
 #include <webp/decode.h>
+#include <webp/demux.h>
 
+#include <algorithm>
+#include <memory>
 #include <new>
 
 #include "apps/image/exif.h"
@@ -41,6 +44,32 @@ Image grey_image(const Image& rgb) {
   return grey;
 }
 
+/// Decodes the first frame of an animation onto its canvas of width x height pixels, which is transparent black.
+Image first_frame(const DecodeRequest& request, int width, int height, int channels) {
+  const WebPData data{reinterpret_cast<const std::uint8_t*>(request.file.data()), request.file.size()};
+  WebPAnimDecoderOptions options;
+  if (!WebPAnimDecoderOptionsInit(&options))
+    throw Error(request.name + ": the installed libwebpdemux is another version");
+  options.color_mode = MODE_BGRA;
+  const std::unique_ptr<WebPAnimDecoder, decltype(&WebPAnimDecoderDelete)> decoder(WebPAnimDecoderNew(&data, &options),
+                                                                                   WebPAnimDecoderDelete);
+  std::uint8_t* bgra = nullptr;
+  int milliseconds = 0;
+  if (!decoder || !WebPAnimDecoderGetNext(decoder.get(), &bgra, &milliseconds))
+    throw Error(request.name + ": invalid WebP: the animation is damaged or truncated");
+  Image image(width, height, channels);
+  const std::size_t pixels = static_cast<std::size_t>(width) * height;
+  for (std::size_t i = 0; i < pixels; ++i) {
+    const std::uint8_t* from = bgra + 4 * i;
+    std::uint8_t* to = image.pixels.get() + static_cast<std::size_t>(channels) * i;
+    if (channels == 4)
+      std::copy_n(from, 4, to);
+    else
+      std::reverse_copy(from, from + 3, to);
+  }
+  return image;
+}
+
 }  // namespace
 
 StoredImage decode_webp(const DecodeRequest& request) {
@@ -50,13 +79,18 @@ StoredImage decode_webp(const DecodeRequest& request) {
   if (!WebPInitDecoderConfig(&config)) throw Error(request.name + ": the installed libwebp is another version");
   if (WebPGetFeatures(data, size, &config.input) != VP8_STATUS_OK)
     throw Error(request.name + ": invalid WebP: its header is damaged or truncated");
-  if (config.input.has_animation) throw Error(request.name + ": animated WebP is not supported: save a frame of it");
   const int width = config.input.width, height = config.input.height;
   request.check_size(width, height);
   request.check_alpha(config.input.has_alpha != 0);
 
   const int channels = request.channels == 4 ? 4 : 3;
   StoredImage stored;
+  stored.orientation = orientation_of(request.file);
+  if (config.input.has_animation) {
+    stored.image = first_frame(request, width, height, channels);
+    if (request.channels == 1) stored.image = grey_image(stored.image);
+    return stored;
+  }
   stored.image = Image(width, height, channels);
   config.output.colorspace = channels == 4 ? MODE_BGRA : MODE_RGB;
   config.output.is_external_memory = 1;
@@ -68,7 +102,6 @@ StoredImage decode_webp(const DecodeRequest& request) {
   if (status != VP8_STATUS_OK)
     throw Error(request.name + ": invalid WebP: the data is " +
                 (status == VP8_STATUS_NOT_ENOUGH_DATA || status == VP8_STATUS_SUSPENDED ? "truncated" : "damaged"));
-  stored.orientation = orientation_of(request.file);
   if (request.channels == 1) stored.image = grey_image(stored.image);
   return stored;
 }

@@ -2,10 +2,11 @@
 
 NAME.pt is the checkpoint. outputs.safetensors holds per NAME output0 (4 + classes, anchors) for the input
 x[c, row, column] = (31 row + 17 column + 97 c + row column) % 256 / 255 of 64 rows and 96 columns. refused.txt lists the
-checkpoints that must be refused, with the reason. Needs torch, ultralytics and safetensors.
+checkpoints that must be refused, with the reason. values-PROTOCOL.pickle are lists of values, values.txt holds str() of
+each on its line. Needs torch, ultralytics and safetensors.
 Run:  python make_cases.py tests/data
 """
-import copy, pathlib, sys, types
+import copy, pathlib, pickle, sys, types
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 import torch.nn.utils.prune as prune
 import torch.serialization
@@ -52,6 +53,16 @@ def under_name(cls, name, module):
     renamed = type(name, (cls,), {"__module__": module})
     setattr(sys.modules[module], name, renamed)
     return renamed
+
+
+def write_values(out):
+    """Writes values that class names can have."""
+    values = [True, None, 0, -7, 2**40, 0.1, 1e-4, 1e-5, 1e16, 123456789.0, -0.0, float("inf"), "a", "größe", b"", b"it's",
+              b"'\"\\", b"\x00\t\xe9~\x7f", np.str_("ünï"), np.bytes_(b"ab"), np.bool_(False), np.int8(-8), np.uint16(65535),
+              np.int64(-1), np.uint64(2**64 - 1), np.float32(0.1), np.float32(3e-5), np.float32(1e16), np.float64(0.1)]
+    for protocol in (2, 4):
+        (out / f"values-{protocol}.pickle").write_bytes(pickle.dumps(values, protocol))
+    (out / "values.txt").write_text("\n".join(map(str, values)) + "\n")
 
 
 def shake(model, seed=2):
@@ -239,6 +250,7 @@ def main(data):
     gaps = network()
     gaps.names = {1: "a", 2: "b", 3: "c"}
     save("names-gap", gaps, refuse="the keys of its class names do not count from 0 to 2")
+    write_values(out)
     save_file(outputs, out / "outputs.safetensors")
     (out / "refused.txt").write_text("\n".join(refused) + "\n")
 

@@ -153,6 +153,7 @@ def webps():
     exif[0x0112] = 6
     write("exif-6.webp", saved(PICTURE, "WEBP", lossless=True, exif=exif))
     write("animated.webp", saved(PICTURE, "WEBP", save_all=True, append_images=[PICTURE.rotate(90)]))
+    write("animated-alpha.webp", saved(RGBA, "WEBP", save_all=True, append_images=[RGBA.rotate(90)], quality=80))
     write("cut.webp", saved(PICTURE, "WEBP", quality=90)[:-60])
 
 

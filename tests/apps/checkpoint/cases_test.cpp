@@ -5,6 +5,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "apps/checkpoint/pickle.h"
+#include "apps/checkpoint/python_text.h"
 #include "apps/image/decode.h"
 #include "runtime/model/file.h"
 #include "tests/error_of.h"
@@ -41,6 +43,29 @@ TEST(CheckpointCases, NamesAreThoseThatPythonPrints) {
   EXPECT_EQ(load_model("tests/data/cases/names.pt").names(),
             (std::vector<std::string>{"100", "True", "None", "1.5", "größe", "-7", "1e-05", "2.0", "ok"}));
   EXPECT_EQ(load_model("tests/data/cases/names-keys.pt").names(), (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST(CheckpointCases, ValuesBecomeTheTextThatPythonPrints) {
+  for (const char* file : {"tests/data/cases/values-2.pickle", "tests/data/cases/values-4.pickle"}) {
+    const convert::Pickle pickle(read_file(file));
+    std::ifstream lines("tests/data/cases/values.txt");
+    std::size_t i = 0;
+    for (std::string line; std::getline(lines, line); ++i) {
+      ASSERT_LT(i, pickle.root().size());
+      EXPECT_EQ(convert::python_text(pickle.root()[i]), line) << file << ", value " << i;
+    }
+    EXPECT_EQ(i, pickle.root().size());
+  }
+}
+
+TEST(CheckpointCases, KeysBecomeTheNumbersThatPythonReads) {
+  const std::string content = "(S'00'\nS'+2'\nS' 7\t'\nS'+-1'\nS''\nS'-3'\nS'1.0'\nF4\nF4.5\nt.";
+  const auto* bytes = reinterpret_cast<const std::byte*>(content.data());
+  const convert::Pickle pickle({bytes, bytes + content.size()});
+  const std::vector<std::optional<std::int64_t>> expected = {0, 2, 7, {}, {}, -3, {}, 4, {}};
+  ASSERT_EQ(pickle.root().size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    EXPECT_EQ(convert::python_integer(pickle.root()[i]), expected[i]) << i;
 }
 
 TEST(CheckpointCases, FramesMustHaveTheChannelsOfTheNetwork) {

@@ -52,7 +52,8 @@ TEST(Pickle, ReadsTextsAndContainers) {
   EXPECT_EQ(v[0].text(), "ab");
   EXPECT_EQ(v[1].text(), "c");
   EXPECT_EQ(v[2].text(), "");
-  EXPECT_EQ(v[3].text(), "\xff");
+  EXPECT_EQ(v[3].bytes(), "\xff");
+  EXPECT_FALSE(v[3].text());
   ASSERT_EQ(v[4].entries(), 2u);
   EXPECT_EQ(v[4].value(1).integer(), 3);
   EXPECT_EQ(v[5].key(0).integer(), 5);
