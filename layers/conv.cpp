@@ -1,5 +1,6 @@
 #include "layers/conv.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace cudet {
@@ -13,6 +14,17 @@ void require_divides(int groups, int channels, const char* which) {
   if (channels % groups != 0)
     throw Error("groups " + std::to_string(groups) + " does not divide " + std::to_string(channels) + " " + which +
                 " channels");
+}
+
+/// Returns the values of a batch norm's variance, which throw Error if one of them is negative.
+Values checked_variance(const LayerContext& context, const std::string& name, int channels) {
+  Values variance = context.weights.values(name, {channels});
+  if (!variance) return variance;
+  return [variance, name](std::span<float> out) {
+    variance(out);
+    if (std::any_of(out.begin(), out.end(), [](float v) { return v < 0; }))
+      throw Error(name + " contains a negative variance");
+  };
 }
 
 }  // namespace
@@ -41,7 +53,7 @@ ValueId conv_block(LayerContext& context, ValueId x, const std::string& name, co
     norm.bias = context.parameter(name + ".bn.bias", {a.out});
     // Statistics are buffers, not parameters, so they are not counted.
     norm.mean = context.graph.add_parameter({{a.out}, context.weights.values(name + ".bn.running_mean", {a.out})});
-    norm.variance = context.graph.add_parameter({{a.out}, context.weights.values(name + ".bn.running_var", {a.out})});
+    norm.variance = context.graph.add_parameter({{a.out}, checked_variance(context, name + ".bn.running_var", a.out)});
     y = context.node(norm, {y}, a.out, name);
   }
   context.graph.convs.insert(name);

@@ -63,7 +63,15 @@ void check_options(const DetectOptions& options, int classes) {
       throw Error("class " + std::to_string(c) + " is not one of the model's " + std::to_string(classes));
 }
 
+void check_choices(const DetectorOptions& options) {
+  const auto known = [](auto value, auto last) { return static_cast<unsigned>(value) <= static_cast<unsigned>(last); };
+  if (!known(options.device, Device::cuda)) throw Error("an unknown device");
+  if (!known(options.precision, Precision::int8)) throw Error("an unknown precision");
+  if (!known(options.fit, Fit::whole)) throw Error("an unknown fit");
+}
+
 Extent check_input(const DetectorOptions& options, const Model& model) {
+  check_choices(options);
   const Size size = options.input.height == 0 && options.input.width == 0 ? model.input_size() : options.input;
   if (size.height < 1 || size.width < 1 || size.height > kMaxInput || size.width > kMaxInput)
     throw Error("an input of " + std::to_string(size.height) + "x" + std::to_string(size.width) +
@@ -160,12 +168,13 @@ struct Detector::Impl {
 };
 
 Detector::Detector(Model model, DetectorOptions options) {
+  const std::string path = model.path();
   try {
     impl_ = std::make_unique<Impl>(std::move(model), options);
   } catch (const std::bad_alloc&) {
-    throw Error("out of memory for a detector");
+    throw Error(path + ": out of memory for a detector");
   } catch (const std::system_error&) {
-    throw Error("the system does not have enough threads");
+    throw Error(path + ": the system does not have enough threads");
   }
 }
 

@@ -1,6 +1,5 @@
 #include "apps/bench/command.h"
 
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -15,6 +14,7 @@
 #include "apps/cli/explain.h"
 #include "apps/cli/isa.h"
 #include "apps/files/atomic_file.h"
+#include "apps/files/same_file.h"
 
 namespace cudet::bench {
 namespace {
@@ -46,9 +46,7 @@ class OutputFile {
 
 /// Throws Error if an output would overwrite the weights file. Only the loaded description names that file.
 void check_weights(const Options& options, const std::string& weights) {
-  std::error_code ignored;  // set for a file that does not exist
-  for (const std::string* path : {&options.json, &options.csv, &options.svg})
-    if (std::filesystem::equivalent(*path, weights, ignored)) throw Error(*path + ": this output is also an input");
+  for (const std::string* path : {&options.json, &options.csv, &options.svg}) refuse_same_file(*path, weights);
 }
 
 /// Prints what is slower than --fail-if-slower allows: by a ratio above `max_ratio`. Returns the exit status.

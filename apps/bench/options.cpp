@@ -9,6 +9,7 @@
 #include "apps/cli/precision.h"
 #include "apps/cli/shipped_model.h"
 #include "apps/cli/size.h"
+#include "apps/files/same_file.h"
 #include "runtime/cpu/cores.h"
 
 namespace cudet::bench {
@@ -128,8 +129,7 @@ void check_outputs(const Options& options) {
     std::error_code ignored;  // set for a file that does not exist
     if (!seen.insert(std::filesystem::weakly_canonical(std::filesystem::absolute(*path), ignored)).second)
       throw Error(*path + ": two outputs have this path");
-    for (const std::string& input : inputs)
-      if (std::filesystem::equivalent(*path, input, ignored)) throw Error(*path + ": this output is also an input");
+    for (const std::string& input : inputs) refuse_same_file(*path, input);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "apps/checkpoint/conv_module.h"
 
+#include <algorithm>
+
 #include "apps/checkpoint/activation.h"
 
 namespace cudet::convert {
@@ -54,7 +56,10 @@ ConvInfo read_conv(const TorchModule& module, TorchWeights& weights, bool activa
   }
   if (bn->kind() != "SyncBatchNorm") bn->expect_kind("BatchNorm2d");
   bn->expect_parameters({"weight", "bias", "running_mean", "running_var", "num_batches_tracked"});
-  for (const char* name : {"weight", "bias", "running_mean", "running_var"}) weights.take(*bn, name, {conv.out});
+  for (const char* name : {"weight", "bias", "running_mean"}) weights.take(*bn, name, {conv.out});
+  const std::vector<float> variances = weights.take(*bn, "running_var", {conv.out}).to_f32();
+  if (std::any_of(variances.begin(), variances.end(), [](float v) { return v < 0; }))
+    throw bn->fault("running_var contains a negative variance");
   const auto eps = bn->attribute("eps");
   if (!eps || !eps->number() || !(*eps->number() >= 0 && *eps->number() < 1)) throw bn->fault("eps is not from 0 to 1");
   weights.bn_eps[bn->name() + ".running_var"] = *eps->number();

@@ -75,10 +75,16 @@ void LegacyFile::find_storages(const Pickle& keys) {
   }
 }
 
-std::vector<std::byte> LegacyFile::read(const std::string& key) const {
+std::uint64_t LegacyFile::bytes(const std::string& key) const {
   const auto found = storages_.find(key);
   if (found == storages_.end()) throw Error("storage " + key + " is missing");
-  std::vector<std::byte> bytes(static_cast<std::size_t>(found->second.bytes));
+  return found->second.bytes;
+}
+
+std::vector<std::byte> LegacyFile::read(const std::string& key, std::uint64_t count) const {
+  const auto found = storages_.find(key);
+  if (found == storages_.end()) throw Error("storage " + key + " is missing");
+  std::vector<std::byte> bytes(static_cast<std::size_t>(std::min(count, found->second.bytes)));
   stream_->seekg(static_cast<std::streamoff>(found->second.offset));
   if (!stream_->read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())))
     throw Error("storage " + key + " cannot be read");

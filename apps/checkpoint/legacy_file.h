@@ -25,8 +25,10 @@ class LegacyFile {
   std::unique_ptr<Pickle> take_pickle() { return std::move(pickle_); }
   /// Bytes of all storages.
   std::uint64_t stored() const { return stored_; }
-  /// Reads a storage. Throws Error if it does not exist or cannot be read.
-  std::vector<std::byte> read(const std::string& key) const;
+  /// The size of a storage. Throws Error if it does not exist.
+  std::uint64_t bytes(const std::string& key) const;
+  /// Returns the first `count` bytes of a storage, or all if it has fewer. Throws Error if it cannot be read.
+  std::vector<std::byte> read(const std::string& key, std::uint64_t count) const;
 
  private:
   std::unique_ptr<Pickle> next_pickle();

@@ -26,6 +26,8 @@ void append_utf8(std::string& text, std::uint32_t c) {
 /// Returns the bytes of a bytes object. Protocol 2 has none: it stores the call _codecs.encode(text, "latin1").
 std::optional<std::string> python_bytes(PickleValue value) {
   if (const auto bytes = value.bytes()) return std::string(*bytes);
+  if (value.is_object() && value.module() == "__builtin__" && value.name() == "bytes" && value.arguments().size() == 0)
+    return "";
   if (!value.is_object() || value.name() != "encode" || value.arguments().size() < 1) return std::nullopt;
   const auto text = value.arguments()[0].text();
   if (!text) return std::nullopt;

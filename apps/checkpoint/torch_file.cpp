@@ -14,9 +14,9 @@
 namespace cudet::convert {
 namespace {
 
-constexpr std::uint64_t kMaxBytes = 2ull << 30;  // of all tensors together; YOLOv8x has 273 million
-constexpr std::uint64_t kMaxSharing = 4;         // all tensors together are at most this multiple of the stored bytes
-constexpr std::uint64_t kFreeBytes = 1 << 20;    // plus this
+constexpr std::uint64_t kMaxPickle = 64ull << 20;  // bytes
+constexpr std::uint64_t kMaxSharing = 4;           // all tensors together are at most this multiple of the stored bytes
+constexpr std::uint64_t kFreeBytes = 1 << 20;      // plus this
 constexpr std::size_t kMaxDimensions = 8;
 constexpr int kMaxWrappers = 4;  // nested rebuild calls: a parameter of a tensor of a …
 
@@ -84,7 +84,7 @@ const StorageType* find_storage_type(std::string_view name) {
   return known == std::end(kStorageTypes) ? nullptr : known;
 }
 
-TorchFile TorchFile::open(const std::string& path) {
+TorchFile TorchFile::open(const std::string& path, std::uint64_t max_bytes) {
   std::error_code ignored;  // opening the file reports the reason
   const auto status = std::filesystem::status(path, ignored);
   if (status.type() == std::filesystem::file_type::not_found) throw Error("no such file");
@@ -95,9 +95,12 @@ TorchFile TorchFile::open(const std::string& path) {
   file->read(start, sizeof start);
   const std::string_view first(start, static_cast<std::size_t>(file->gcount()));
   file->clear();
-  if (LegacyFile::matches(first)) return TorchFile(std::make_unique<LegacyFile>(std::move(file)));
-  if (!first.starts_with(kZip)) throw Error(kNotTorch);
-  return TorchFile(ZipArchive::open(path));
+  const bool legacy = LegacyFile::matches(first);
+  if (!legacy && !first.starts_with(kZip)) throw Error(kNotTorch);
+  TorchFile opened =
+      legacy ? TorchFile(std::make_unique<LegacyFile>(std::move(file))) : TorchFile(ZipArchive::open(path));
+  opened.max_bytes_ = max_bytes;
+  return opened;
 }
 
 TorchFile TorchFile::parse(std::vector<std::byte> bytes) {
@@ -116,8 +119,10 @@ TorchFile::TorchFile(std::unique_ptr<LegacyFile> file) : legacy_(std::move(file)
 TorchFile TorchFile::assemble(std::vector<std::byte> pickle, std::map<std::string, std::vector<std::byte>> storages) {
   TorchFile file;
   file.pickle_ = std::make_unique<Pickle>(std::move(pickle));
-  for (const auto& [key, bytes] : storages) file.stored_ += bytes.size();
-  file.storages_ = std::move(storages);
+  for (auto& [key, bytes] : storages) {
+    file.stored_ += bytes.size();
+    file.storages_[key] = file.memory_.emplace_back(std::move(bytes));
+  }
   return file;
 }
 
@@ -131,22 +136,43 @@ TorchFile::TorchFile(ZipArchive archive) : archive_(std::move(archive)) {
   if (archive_->entries().contains(folder_ + "constants.pkl"))
     throw Error("is a TorchScript program: convert the checkpoint that it was exported from");
   if (archive_->entries().contains(folder_ + "byteorder")) {
-    const std::vector<std::byte> order = archive_->read(folder_ + "byteorder");
+    const std::vector<std::byte> order = archive_->read(folder_ + "byteorder", 16);
     if (std::string_view(reinterpret_cast<const char*>(order.data()), order.size()) != "little")
       throw Error("was saved on a big-endian machine: save it again on a little-endian one");
   }
   for (const auto& [name, entry] : archive_->entries())
     if (name.starts_with(folder_ + "data/")) stored_ += entry.size;
+  if (archive_->entries().at(found[0]).size > kMaxPickle) throw Error("its pickle has more than 64 MB");
   pickle_ = std::make_unique<Pickle>(archive_->read(found[0]));
 }
 
-std::span<const std::byte> TorchFile::storage(std::string_view key) {
-  const std::string name(key);
-  const auto known = storages_.find(name);
-  if (known != storages_.end()) return known->second;
-  if (legacy_) return storages_.emplace(name, legacy_->read(name)).first->second;
-  if (!archive_) throw Error("storage " + name + " is missing");
-  return storages_.emplace(name, archive_->read(folder_ + "data/" + name)).first->second;
+void TorchFile::count_memory(std::uint64_t bytes) {
+  if (bytes > max_bytes_ - used_)
+    throw Error("its tensors take more than " + std::to_string(max_bytes_ >> 20) +
+                " MiB of memory: if it should, run convert with a larger --max-memory");
+  used_ += bytes;
+}
+
+/// Returns the size of a storage in the file.
+std::uint64_t TorchFile::storage_bytes(const std::string& key) const {
+  if (legacy_) return legacy_->bytes(key);
+  if (archive_) {
+    const auto found = archive_->entries().find(folder_ + "data/" + key);
+    if (found != archive_->entries().end()) return found->second.size;
+  } else if (const auto found = storages_.find(key); found != storages_.end()) {
+    return found->second.size();
+  }
+  throw Error("storage " + key + " is missing");
+}
+
+/// Returns at least the first `bytes` of a storage.
+std::span<const std::byte> TorchFile::storage(const std::string& key, std::uint64_t bytes) {
+  const auto known = storages_.find(key);
+  if (known != storages_.end() && known->second.size() >= bytes) return known->second;
+  count_memory(bytes);
+  // Tensors of an earlier, shorter read still refer to its memory.
+  return storages_[key] =
+             memory_.emplace_back(legacy_ ? legacy_->read(key, bytes) : archive_->read(folder_ + "data/" + key, bytes));
 }
 
 bool TorchFile::is_tensor(PickleValue value) {
@@ -170,8 +196,11 @@ StoredTensor TorchFile::tensor(PickleValue value, const std::string& name) {
   if (!offset || *offset < 0 || tensor.shape.size() != (*arguments)[2].size() ||
       strides.size() != tensor.shape.size() || tensor.shape.size() > kMaxDimensions)
     throw fail("has invalid sizes or strides");
-  const std::span<const std::byte> memory = storage(*(*id)[2].text());
-  const std::uint64_t available = memory.size() / size_of(tensor.dtype);
+  const std::string key(*(*id)[2].text());
+  const std::uint64_t stored = storage_bytes(key), available = stored / size_of(tensor.dtype);
+  const std::optional<std::int64_t> count = (*id)[4].integer();
+  if (count != static_cast<std::int64_t>(available) || stored % size_of(tensor.dtype) != 0)
+    throw fail("its storage has " + std::to_string(stored) + " bytes, which is not what its type and count need");
   const std::optional<std::uint64_t> needed = storage_extent(tensor.shape, strides);
   if (!needed || static_cast<std::uint64_t>(*offset) > available || *needed > available - *offset)
     throw fail("reaches outside of its storage");
@@ -180,9 +209,10 @@ StoredTensor TorchFile::tensor(PickleValue value, const std::string& name) {
   bool fits = true;
   for (const std::int64_t d : tensor.shape)
     fits = fits && !__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(d), &bytes);
-  if (!fits || __builtin_add_overflow(returned_, bytes, &returned_) || returned_ > kMaxBytes ||
-      returned_ > kMaxSharing * stored_ + kFreeBytes)
+  if (!fits || __builtin_add_overflow(returned_, bytes, &returned_) || returned_ > kMaxSharing * stored_ + kFreeBytes)
     throw fail("the tensors are larger than the file can hold");
+  if (needed == 0u) return tensor;  // a size is 0, and others may be huge
+  const std::span<const std::byte> memory = storage(key, (*offset + *needed) * size_of(tensor.dtype));
   tensor.data = memory.subspan(static_cast<std::size_t>(*offset) * size_of(tensor.dtype),
                                static_cast<std::size_t>(*needed) * size_of(tensor.dtype));
   const bool whole = is_contiguous(tensor.shape, strides);
@@ -191,7 +221,8 @@ StoredTensor TorchFile::tensor(PickleValue value, const std::string& name) {
 
 StoredTensor TorchFile::own(const std::vector<std::int64_t>& shape, const std::vector<float>& values) {
   const auto bytes = std::as_bytes(std::span(values));
-  return {Dtype::f32, shape, copies_.emplace_back(bytes.begin(), bytes.end())};
+  count_memory(bytes.size());
+  return {Dtype::f32, shape, memory_.emplace_back(bytes.begin(), bytes.end())};
 }
 
 /// Copies the elements of strided memory in row-major order; converts f64 to f32.
@@ -199,7 +230,8 @@ StoredTensor TorchFile::copy(const StoredTensor& memory, const std::vector<std::
   const std::size_t size = size_of(memory.dtype);
   std::size_t count = 1;
   for (const std::int64_t d : memory.shape) count *= static_cast<std::size_t>(d);
-  std::vector<std::byte>& bytes = copies_.emplace_back(count * size);
+  count_memory(count * size);
+  std::vector<std::byte>& bytes = memory_.emplace_back(count * size);
   std::vector<std::int64_t> at(memory.shape.size());
   std::size_t from = 0;
   for (std::size_t i = 0; i < count; ++i) {

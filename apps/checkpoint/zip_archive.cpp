@@ -74,7 +74,7 @@ ZipArchive::ZipArchive(Handle archive, std::vector<std::byte> bytes, std::uint64
   }
 }
 
-std::vector<std::byte> ZipArchive::read(const std::string& name) const {
+std::vector<std::byte> ZipArchive::read(const std::string& name, std::uint64_t count) const {
   const auto found = entries_.find(name);
   if (found == entries_.end()) throw Error("the zip archive has no entry " + name);
   const auto close = [](zip_file_t* file) { zip_fclose(file); };
@@ -83,16 +83,17 @@ std::vector<std::byte> ZipArchive::read(const std::string& name) const {
   if (!file) throw damaged("entry " + name + ": " + zip_strerror(archive_.get()));
   const std::size_t size = static_cast<std::size_t>(found->second.size);
   std::vector<std::byte> bytes;
-  for (;;) {  // memory grows only with the data read; the read after the last byte verifies the checksum
+  while (bytes.size() < count ||
+         count >= size) {  // memory grows only with the data read; the read after the last byte verifies the checksum
     const std::size_t have = bytes.size();
-    bytes.resize(std::min(have + kChunk, size + 1));
+    bytes.resize(std::min(have + kChunk, count < size ? static_cast<std::size_t>(count) : size + 1));
     const zip_int64_t got = zip_fread(file.get(), bytes.data() + have, bytes.size() - have);
     if (got < 0) throw damaged("entry " + name + ": " + zip_error_strerror(zip_file_get_error(file.get())));
     bytes.resize(have + static_cast<std::size_t>(got));
     if (got == 0) break;
     if (bytes.size() > size) throw damaged("entry " + name + " is longer than its declared size");
   }
-  if (bytes.size() != size) throw damaged("entry " + name + " is truncated");
+  if (bytes.size() != std::min<std::uint64_t>(count, size)) throw damaged("entry " + name + " is truncated");
   return bytes;
 }
 

@@ -17,6 +17,7 @@
 #include "apps/convert/yaml_model.h"
 #include "apps/files/atomic_file.h"
 #include "apps/files/image_files.h"
+#include "apps/files/same_file.h"
 #include "apps/files/write_safetensors.h"
 #include "kernels/error.h"
 #include "runtime/model/file.h"
@@ -31,6 +32,7 @@ struct Options {
   std::string input, output, scale, int8;
   std::optional<int> classes;
   std::optional<Size> size;
+  int memory = static_cast<int>(kDefaultMemory >> 20);  // MiB
   bool quiet = false;
 };
 
@@ -55,7 +57,8 @@ Conversion read_yaml(const Options& options) {
 Conversion read_pt(const Options& options) {
   return with_path(options.input, [&] {
     if (!options.scale.empty() || options.classes) throw Error("--scale and --nc apply to .yaml files only");
-    Checkpoint checkpoint = read_checkpoint(TorchFile::open(options.input));
+    Checkpoint checkpoint =
+        read_checkpoint(TorchFile::open(options.input, static_cast<std::uint64_t>(options.memory) << 20));
     return Conversion{checkpoint.table, checkpoint.scale, std::move(checkpoint)};
   });
 }
@@ -109,6 +112,8 @@ std::string summary(const Conversion& done) {
 void write(const Options& options, const Conversion& done) {
   const std::string stem = output_stem(options), json_path = stem + ".json", weights_path = stem + ".safetensors";
   const bool weighted = done.checkpoint.has_value();
+  refuse_same_file(json_path, options.input);
+  if (weighted) refuse_same_file(weights_path, options.input);
   const std::string json = to_json(done.table, weighted ? fs::path(weights_path).filename().string() : "");
   AtomicFile description(json_path);
   description.write(json);
@@ -161,6 +166,10 @@ int command(int argc, char** argv) {
                  "Quantise a .json model to 8-bit integers, for the CPU; value ranges are measured on the images of "
                  "this folder")
       ->type_name("FOLDER");
+  app.add_option("--max-memory", options.memory, "MiB that the tensors of a .pt may take")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str()
+      ->type_name("N");
   app.add_flag("--quiet", options.quiet, "Print errors only");
   try {
     app.parse(argc, argv);

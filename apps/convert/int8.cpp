@@ -8,6 +8,7 @@
 #include "apps/checkpoint/model_table.h"
 #include "apps/files/atomic_file.h"
 #include "apps/files/image_files.h"
+#include "apps/files/same_file.h"
 #include "apps/files/write_safetensors.h"
 #include "runtime/compile/quantize.h"
 #include "runtime/model/file.h"
@@ -87,11 +88,7 @@ void convert_to_int8(const std::string& model_path, const std::string& folder, c
   Safetensors file = Safetensors::read(model.weights_path());
   const std::string json_path = stem + ".json", weights_path = stem + ".safetensors";
   for (const std::string& output : {json_path, weights_path})
-    for (const std::string& input : {model_path, model.weights_path()}) {
-      std::error_code ignored;
-      if (fs::equivalent(output, input, ignored))
-        throw Error(output + ": would overwrite an input file: choose another output with -o");
-    }
+    for (const std::string& input : {model_path, model.weights_path()}) refuse_same_file(output, input);
   const std::vector<std::string> images = find_calibration_images(folder);
   require_quantizable(model.impl().graph);
   const Int8Weights weights(std::move(file), model, calibrate(model, images));

@@ -2,11 +2,11 @@
 
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
 
 #include "apps/detect/format.h"
+#include "apps/files/write_stream.h"
 #include "kernels/error.h"
 
 namespace cudet::detect {
@@ -21,8 +21,8 @@ Console::~Console() {
 void Console::say(const std::string& line) {
   if (!lines_) return;
   clear_bar();
-  if (std::fprintf(stdout, "%s\n", line.c_str()) < 0 || std::fflush(stdout) != 0)
-    throw Error(std::string("standard output: cannot write: ") + std::strerror(errno));
+  if (const int error = write_stream(STDOUT_FILENO, line + "\n"))
+    throw Error(std::string("standard output: cannot write: ") + std::strerror(error));
   draw_bar();
 }
 

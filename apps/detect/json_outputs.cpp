@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <unordered_map>
 
 #include "apps/detect/format.h"
 #include "apps/detect/outputs.h"
@@ -56,6 +57,22 @@ std::string image_id(const std::string& path) {
 }
 
 }  // namespace
+
+std::string describe_shared_ids(const std::vector<Source>& images) {
+  std::unordered_map<std::string, const Source*> first;
+  std::size_t shared = 0;
+  std::string line;
+  for (const Source& image : images) {
+    const std::string id = image_id(image.name());
+    const auto [other, is_new] = first.emplace(id, &image);
+    if (is_new) continue;
+    if (line.empty())
+      line = "image_id " + id + " of --coco stands for " + other->second->name() + " and " + image.name();
+    ++shared;
+  }
+  if (shared > 1) line += "; " + std::to_string(shared - 1) + " more images have the image_id of another one";
+  return line;
+}
 
 JsonOutput::JsonOutput(const std::string& path, const std::string& model, std::vector<std::string> names)
     : file_(path), names_(std::move(names)) {

@@ -1,22 +1,24 @@
 // detect: detects objects in images. Exit status: 0 success; 1 an image failed or the run stopped early; 2 not started.
-#include <cstdio>
-#include <exception>
 #include <new>
 
-#include "apps/cli/standard_streams.h"
+#include "apps/cli/program.h"
 #include "apps/detect/options.h"
 #include "apps/detect/run.h"
+#include "kernels/error.h"
 
-int main(int argc, char** argv) {
-  constexpr int kNotStarted = 2;
-  cudet::open_standard_streams();
+namespace {
+
+int detect(int argc, char** argv) {
   try {
     const std::optional<cudet::detect::Options> options = cudet::detect::parse_options(argc, argv);
     return options ? cudet::detect::run(*options) : 0;
   } catch (const std::bad_alloc&) {
-    std::fputs("detect: out of memory: use a smaller --imgsz or --batch\n", stderr);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "detect: %s\n", error.what());
+    throw cudet::Error("out of memory: use a smaller --imgsz or --batch");
   }
-  return kNotStarted;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cudet::run_program("detect", detect, argc, argv);
 }

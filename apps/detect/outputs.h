@@ -61,6 +61,10 @@ class CocoOutput : public Output {
   bool is_coco_, first_ = true;
 };
 
+/// Returns a line that names two images of one image_id, or an empty text if all are different. Readers of --coco take
+/// the detections of such images for those of one.
+std::string describe_shared_ids(const std::vector<Source>& images);
+
 /// --csv: one row per detection.
 class CsvOutput : public Output {
  public:

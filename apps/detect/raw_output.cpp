@@ -2,7 +2,6 @@
 // with spaces), the data.
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 #include "apps/detect/format.h"
 #include "apps/detect/outputs.h"
@@ -15,11 +14,9 @@ constexpr std::size_t kLengthBytes = 8;  // the length field before the header
 
 std::string entry(const std::string& name, const char* type, const std::vector<std::size_t>& shape, std::size_t first,
                   std::size_t last) {
-  std::ostringstream text;
-  text << json_string(name) << R"(:{"dtype":")" << type << R"(","shape":[)";
-  for (std::size_t i = 0; i < shape.size(); ++i) text << (i > 0 ? "," : "") << shape[i];
-  text << R"(],"data_offsets":[)" << first << "," << last << "]}";
-  return text.str();
+  std::string text = json_string(name) + R"(:{"dtype":")" + type + R"(","shape":[)";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? "," : "") + std::to_string(shape[i]);
+  return text + R"(],"data_offsets":[)" + std::to_string(first) + "," + std::to_string(last) + "]}";
 }
 
 /// Maximum size of the two header entries of an image, including commas.

@@ -12,10 +12,10 @@
 #include "apps/cli/isa.h"
 #include "apps/detect/console.h"
 #include "apps/detect/format.h"
-#include "apps/detect/interrupt.h"
 #include "apps/detect/loader.h"
 #include "apps/detect/outputs.h"
 #include "apps/detect/refuse_overwriting.h"
+#include "apps/files/signals.h"
 
 namespace cudet::detect {
 namespace {
@@ -58,15 +58,19 @@ Detector make_detector(const Model& model, const Options& options, Console& cons
 
 std::vector<std::unique_ptr<Output>> make_outputs(const Options& options, const Sources& sources,
                                                   const std::vector<std::string>& names) {
-  // Folders are created first, since the other outputs may be in them. The output that draws on the image runs last.
+  // Folders are created first, since the other outputs may be in them. Standard output comes after all that can fail.
+  // The output that draws on the image runs last.
   std::vector<std::unique_ptr<Output>> outputs;
   auto drawn = options.draw ? std::make_unique<ImageOutput>(options.out, names) : nullptr;
   if (!options.txt.empty()) outputs.push_back(std::make_unique<TxtOutput>(options.txt, options.confidences));
   if (!options.crops.empty()) outputs.push_back(std::make_unique<CropOutput>(options.crops, names));
-  if (!options.json.empty()) outputs.push_back(std::make_unique<JsonOutput>(options.json, options.model, names));
-  if (!options.coco.empty()) outputs.push_back(std::make_unique<CocoOutput>(options.coco, names));
-  if (!options.csv.empty()) outputs.push_back(std::make_unique<CsvOutput>(options.csv, names));
   if (!options.raw.empty()) outputs.push_back(std::make_unique<RawOutputFile>(options.raw, sources.images));
+  for (const bool piped : {false, true}) {
+    const auto is_next = [&](const std::string& path) { return !path.empty() && (path == "-") == piped; };
+    if (is_next(options.json)) outputs.push_back(std::make_unique<JsonOutput>(options.json, options.model, names));
+    if (is_next(options.coco)) outputs.push_back(std::make_unique<CocoOutput>(options.coco, names));
+    if (is_next(options.csv)) outputs.push_back(std::make_unique<CsvOutput>(options.csv, names));
+  }
   if (drawn) outputs.push_back(std::move(drawn));
   return outputs;
 }
@@ -253,13 +257,15 @@ int run(const Options& options) {
   const bool piped = options.json == "-" || options.coco == "-" || options.csv == "-";
   Console console(!options.quiet && !piped, !options.quiet, sources.images.size());
   report_problems(sources, console);
+  if (!options.coco.empty())
+    if (const std::string line = describe_shared_ids(sources.images); !line.empty()) console.complain(line);
   const Model model = load_model(options.model, options.weights);
   refuse_overwriting(options, sources, model.weights_path());
   DetectOptions detect = options.detect;
   if (!options.classes.empty()) detect.classes = parse_classes(options.classes, model.names());
   Detector detector = make_detector(model, options, console);
-  const std::atomic<bool>& interrupted = catch_signals();  // from here on there are files to finish
-  Run job(options, sources, model, std::move(detect), std::move(detector), console, interrupted);
+  finish_at_signals();  // from here on there are files to finish
+  Run job(options, sources, model, std::move(detect), std::move(detector), console, interrupted());
   const int status = job.run_all();
   report_others(sources, console);
   return status;

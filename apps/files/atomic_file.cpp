@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <utility>
 
+#include "apps/files/write_stream.h"
 #include "kernels/error.h"
 
 namespace cudet {
@@ -16,6 +18,14 @@ namespace {
 
 std::span<const std::byte> as_bytes(std::string_view text) {
   return std::as_bytes(std::span(text));
+}
+
+/// Calls a function of the system again while a signal interrupts it. Returns errno, or 0.
+template <class Call>
+int repeat(const Call& call) {
+  while (call() != 0)
+    if (errno != EINTR) return errno;
+  return 0;
 }
 
 }  // namespace
@@ -39,17 +49,19 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_
     if (error) fail(error.value());
   }
   constexpr int kMaxAttempts = 100;  // killed processes may have left files of the same name
-  for (int attempt = 0; descriptor_ < 0; ++attempt) {
-    std::string name = target_ + ".part" + std::to_string(::getpid()) + "-" + std::to_string(attempt);
-    descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor_ >= 0) temporary_ = std::move(name);
-    if (descriptor_ < 0 && (errno != EEXIST || attempt + 1 == kMaxAttempts)) fail(errno);
+  for (int attempt = 0;; ++attempt) {
+    temporary_.emplace(target_ + ".part" + std::to_string(::getpid()) + "-" + std::to_string(attempt));
+    descriptor_ = ::open(temporary_->path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ >= 0) break;
+    const int error = errno;
+    temporary_->keep();  // it is a file of another process, or none
+    if (error != EINTR && (error != EEXIST || attempt + 1 == kMaxAttempts)) fail(error);
   }
 }
 
 AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0 && is_direct()) put(as_bytes(ending_), size_);
   if (descriptor_ >= 0 && descriptor_ != STDOUT_FILENO) ::close(descriptor_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes, std::string_view ending) {
@@ -81,24 +93,28 @@ void AtomicFile::finish() {
   if (is_direct()) {
     if (const int error = put(as_bytes(ending_), size_)) fail(error);
   } else {
-    if (::ftruncate(descriptor_, static_cast<off_t>(size_ + ending_.size())) != 0)
-      fail(errno);                               // the new ending may be shorter than the one before
-    if (::fsync(descriptor_) != 0) fail(errno);  // data must be on disk before the name refers to it
+    const auto length =
+        static_cast<off_t>(size_ + ending_.size());  // the new ending may be shorter than the one before
+    if (const int error = repeat([&] { return ::ftruncate(descriptor_, length); })) fail_at_end(error);
+    // The data must be on disk before the name refers to it.
+    if (const int error = repeat([&] { return ::fsync(descriptor_); })) fail_at_end(error);
   }
   const int descriptor = std::exchange(descriptor_, -1);
-  if (descriptor != STDOUT_FILENO && ::close(descriptor) != 0) fail(errno);
+  if (descriptor != STDOUT_FILENO && ::close(descriptor) != 0 && errno != EINTR) fail_at_end(errno);
 }
 
 void AtomicFile::commit() {
   finish();
-  if (!is_direct() && ::rename(temporary_.c_str(), target_.c_str()) != 0) fail(errno);
-  temporary_.clear();
+  if (is_direct()) return;
+  const auto rename = [&] { return std::rename(temporary_->path().c_str(), target_.c_str()); };
+  if (const int error = repeat(rename)) fail_at_end(error);
+  temporary_->keep();
 }
 
 int AtomicFile::put(std::span<const std::byte> bytes, std::size_t offset) const {
+  if (is_direct()) return write_stream(descriptor_, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   while (!bytes.empty()) {
-    const ssize_t done = is_direct() ? ::write(descriptor_, bytes.data(), bytes.size())
-                                     : ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t done = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) return errno;
     offset += static_cast<std::size_t>(done);
@@ -109,6 +125,12 @@ int AtomicFile::put(std::span<const std::byte> bytes, std::size_t offset) const 
 
 void AtomicFile::fail(int error) const {
   throw Error((path_ == "-" ? "standard output" : path_) + ": cannot write: " + std::strerror(error));
+}
+
+void AtomicFile::fail_at_end(int error) {
+  if (is_direct()) fail(error);
+  temporary_->keep();
+  throw Error(path_ + ": cannot write: " + std::strerror(error) + "; what was written is in " + temporary_->path());
 }
 
 }  // namespace cudet

@@ -1,16 +1,23 @@
 // Writes files atomically: a reader sees the complete file or none.
 #pragma once
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "apps/files/signals.h"
+
 namespace cudet {
 
 /// A file that appears under its name only when commit() succeeds. Until then the data go to a temporary file in the
-/// same folder, which the destructor removes if commit() was not called. A failed write (full disk) leaves no partial
-/// data, so that earlier writes can still be committed. "-" (standard output) and paths that are not regular files (a
-/// device, a pipe) are written directly, without a temporary. A symbolic link stays a link; its target is replaced. All
+/// same folder, which the destructor removes if commit() was not called, as does a signal that ends the program. A
+/// failed write (full disk) leaves no partial data, so that earlier writes can still be committed. If finish() or
+/// commit() fails, the temporary file stays, and the error names it. A symbolic link stays a link; its target is
+/// replaced.
+///
+/// "-" (standard output) and paths that are not regular files (a device, a pipe) are written directly, without a
+/// temporary. Waits for a reader that is slow, and fails if it does not read while the program is interrupted(). All
 /// functions throw Error with the path and the system's reason.
 class AtomicFile {
  public:
@@ -30,14 +37,17 @@ class AtomicFile {
   void finish();
   void commit();  ///< Call once, last. Calls finish() if needed.
 
-  std::size_t size() const { return size_; }             ///< in bytes, without the ending
-  bool is_direct() const { return temporary_.empty(); }  ///< written without a temporary file
+  std::size_t size() const { return size_; }      ///< in bytes, without the ending
+  bool is_direct() const { return !temporary_; }  ///< written without a temporary file
 
  private:
-  int put(std::span<const std::byte> bytes, std::size_t offset) const;  ///< returns errno, or 0
+  // Return errno, or 0.
+  int put(std::span<const std::byte> bytes, std::size_t offset) const;
   [[noreturn]] void fail(int error) const;
+  [[noreturn]] void fail_at_end(int error);
 
-  std::string path_, target_, temporary_, ending_;  // target_: links resolved; temporary_: empty if direct
+  std::string path_, target_, ending_;  // target_: links resolved
+  std::optional<PartFile> temporary_;   // none if direct
   int descriptor_ = -1;
   std::size_t size_ = 0;
 };

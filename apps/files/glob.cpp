@@ -12,6 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kMaxFolders = 100'000;
+
 /// The parts of a pattern between slashes. Repeated slashes and repeated ** have no effect and are left out.
 std::vector<std::string> split(const std::string& pattern) {
   std::vector<std::string> parts;
@@ -67,6 +69,11 @@ class Expansion {
     if (::stat(folder.empty() ? "." : folder.c_str(), &status) != 0) return;
     const Identity identity{status.st_dev, status.st_ino};
     if (std::find(open_.begin(), open_.end(), identity) != open_.end()) return;  // a link to a folder above
+    if (++folders_ > kMaxFolders) {  // links between folders lead to more paths than there are folders
+      if (folders_ == kMaxFolders + 1)
+        found_.problems.push_back("a pattern with ** matches more than " + std::to_string(kMaxFolders) + " folders");
+      return;
+    }
     open_.push_back(identity);
     const bool last = part + 1 == parts_.size();
     if (!last) match(folder, part + 1);
@@ -95,6 +102,7 @@ class Expansion {
 
   const std::vector<std::string> parts_;
   std::vector<Identity> open_;  // the folders that match_tree() is in
+  std::size_t folders_ = 0;     // that it has entered
 };
 
 }  // namespace

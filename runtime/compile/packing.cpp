@@ -74,6 +74,12 @@ Conv describe_window(const Op& op, int in, int out) {
   return conv;
 }
 
+/// Throws Error if a batch norm that was folded into finite values made them infinite or NaN.
+void require_finite(const Node& node, std::span<const float> values) {
+  if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }))
+    throw Error(node.name + ": a weight is not finite");
+}
+
 /// Packs a transposed convolution's weight for the kernels of either processor.
 constexpr auto pack_transposed = [](const Node&, const ConvTranspose2d& conv, std::span<const float> weight,
                                     std::byte* out) { conv_transpose2d_pack(conv, weight.data(), out); };
@@ -115,13 +121,16 @@ PackedWeights pack_convolutions(const Graph& graph, Type type, ThreadPool* pool,
     const std::span values(reinterpret_cast<float*>(scratch.data()), element_count(weight.shape));
     weight.values(values);
     if constexpr (std::is_same_v<decltype(conv), const Conv2d>) to_channels_last(weight.shape, values);
+    require_finite(node, values);
     try {
       pack(node, conv, values, at(op.weight));
     } catch (const Error& error) {
       throw Error(node.name + ": " + error.what());
     }
     std::memset(at(op.bias), 0, size(conv).bias);
-    bias.values({reinterpret_cast<float*>(at(op.bias)), element_count(bias.shape)});
+    const std::span biases(reinterpret_cast<float*>(at(op.bias)), element_count(bias.shape));
+    bias.values(biases);
+    require_finite(node, biases);
   };
   for_each_index(pool, static_cast<int>(convolutions.size()), [&](int i, int thread) {
     const Node& node = *convolutions[i];
@@ -170,8 +179,6 @@ PackedWeights pack_for_cpu(const Graph& graph, Type type, ThreadPool* pool) {
                  [&](const Node& node, const Conv2d& conv, std::span<const float> weight, std::byte* out) {
                    if (type != Type::u8)
                      return conv2d_cpu_kernel(conv).pack(conv, weight.data(), reinterpret_cast<float*>(out));
-                   if (!std::all_of(weight.begin(), weight.end(), [](float w) { return std::isfinite(w); }))
-                     throw Error("a weight is not finite");
                    conv2d_int8_cpu_kernel(conv).pack(conv, graph.quantizations[node.inputs[0]], weight.data(), out);
                  }});
 }

@@ -9,7 +9,7 @@ namespace cudet {
 
 CudaSession::CudaSession(const Model& model, Precision precision)
     : model_(model), device_(find_cuda_device(precision)), type_(precision == Precision::fp16 ? Type::f16 : Type::f32) {
-  packed_ = pack_for_cuda(model_.impl().graph, type_);
+  packed_ = model_.impl().cuda_weights(type_);
   weights_ = DeviceBuffer(packed_.bytes.bytes());
   check(cudaMemcpyAsync(weights_.data(), packed_.bytes.data(), weights_.bytes(), cudaMemcpyHostToDevice,
                         network_stream()),

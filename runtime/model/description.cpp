@@ -15,6 +15,7 @@ using Json = nlohmann::json;
 constexpr std::size_t kMaxBytes = 16 << 20;
 constexpr int kMaxDepth = 16;
 constexpr int kMaxRows = 10000;
+constexpr std::size_t kMaxNameBytes = 4096;  // of a class; each detection repeats it in outputs
 
 /// Returns a member. Throws Error if it is missing.
 const Json& member(const Json& object, const char* name) {
@@ -151,6 +152,9 @@ std::vector<std::string> read_names(const Json& json, int classes) {
     for (const Json& name : list) {
       if (!name.is_string()) throw Error("\"names\" must be strings");
       names.push_back(name.get<std::string>());
+      if (const std::size_t bytes = names.back().size(); bytes > kMaxNameBytes)
+        throw Error("the name of class " + std::to_string(names.size() - 1) + " has " + std::to_string(bytes) +
+                    " bytes, at most " + std::to_string(kMaxNameBytes) + " are allowed");
     }
   } else {
     for (int i = 0; i < classes; ++i) names.push_back(std::to_string(i));

@@ -44,7 +44,12 @@ class FileWeights final : public WeightSource {
     const SafetensorsHeader::Entry& tensor = find(name);
     if (const std::vector<std::int64_t> wanted(shape.begin(), shape.end()); tensor.shape != wanted)
       throw Error(name + " has shape " + text(tensor.shape) + ", needs " + text(wanted));
-    if (tensor.dtype != Dtype::i8) return [file = file_, &tensor](std::span<float> out) { file->read(tensor, out); };
+    if (tensor.dtype != Dtype::i8)
+      return [file = file_, &tensor, name](std::span<float> out) {
+        file->read(tensor, out);
+        if (!std::all_of(out.begin(), out.end(), [](float v) { return std::isfinite(v); }))
+          throw Error(file->path() + ": " + name + " contains values that are not finite");
+      };
     return [file = file_, &tensor, scales = read_scales(scale_name(name), shape)](std::span<float> out) {
       file->read(tensor, out);
       const std::size_t length = out.size() / scales.size();
@@ -157,6 +162,18 @@ auto with_memory(const std::string& what, const Body& body) {
   }
 }
 
+/// The same, and adds the path to errors.
+template <class Body>
+auto with_path(const std::string& path, const Body& body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    throw Error(path + ": out of memory");
+  } catch (const Error& error) {
+    throw Error(path + ": " + error.what());
+  }
+}
+
 }  // namespace
 
 Graph build_graph(const Description& description, const WeightSource& weights) {
@@ -219,8 +236,14 @@ std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights(Type type, ThreadP
   std::weak_ptr<const PackedWeights>& shared = cpu_weights_[type];
   std::shared_ptr<const PackedWeights> packed = shared.lock();
   if (packed) return packed;
-  shared = packed = std::make_shared<const PackedWeights>(pack_for_cpu(graph, type, pool));
+  packed = with_path(description.path,
+                     [&] { return std::make_shared<const PackedWeights>(pack_for_cpu(graph, type, pool)); });
+  shared = packed;
   return packed;
+}
+
+PackedWeights Model::Impl::cuda_weights(Type type) const {
+  return with_path(description.path, [&] { return pack_for_cuda(graph, type); });
 }
 
 Model Model::load(const std::string& description, const std::string& weights) {

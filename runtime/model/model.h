@@ -28,7 +28,10 @@ struct Model::Impl {
 
   /// Returns the weights packed for the CPU's kernels of this type. The first caller packs them, on the threads of
   /// `pool` if given; later callers share them while any caller still holds them.
+  /// Throws Error with the path.
   std::shared_ptr<const PackedWeights> cpu_weights(Type type = Type::f32, ThreadPool* pool = nullptr) const;
+  /// The same for CUDA's kernels, packed at each call.
+  PackedWeights cuda_weights(Type type) const;
 
  private:
   mutable std::mutex mutex_;

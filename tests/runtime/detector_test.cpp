@@ -302,6 +302,9 @@ TEST(Detector, RejectsInvalidArgumentsInOneLine) {
   const auto make = [&](DetectorOptions options) { return error_of([&] { Detector(model, options); }); };
   EXPECT_EQ(make({.device = Device::cpu, .precision = Precision::fp16}),
             "precision fp16: the CPU supports fp32 and int8 only");
+  EXPECT_EQ(make({.device = static_cast<Device>(3)}), "an unknown device");
+  EXPECT_EQ(make({.device = Device::cpu, .precision = static_cast<Precision>(-1)}), "an unknown precision");
+  EXPECT_EQ(make({.device = Device::cpu, .fit = static_cast<Fit>(2)}), "an unknown fit");
   EXPECT_NE(make({.device = Device::cpu, .threads = -1}).find("threads must be"), std::string::npos);
   EXPECT_NE(make({.device = Device::cpu, .threads = 100000}).find("threads must be"), std::string::npos);
   EXPECT_NE(make({.device = Device::cpu, .input = {-3, 64}}).find("an input of -3x64"), std::string::npos);

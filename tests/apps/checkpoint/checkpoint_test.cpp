@@ -188,10 +188,41 @@ TEST(Checkpoint, RefusesWeightsThatDiverged) {
 
 TEST(Checkpoint, RefusesTensorsBeyondTheirStorage) {
   Parts parts("plain");
-  parts.storages.at("0").resize(10);
-  expect_refused([&] { parts.read(); }, "model.0.conv.weight: reaches outside of its storage");
+  const std::size_t bytes = parts.storages.at("0").size();
+  for (const std::size_t other : {std::size_t{10}, bytes - 1, bytes + 1, bytes + 2}) {
+    parts.storages.at("0").resize(other);
+    expect_refused([&] { parts.read(); }, "model.0.conv.weight: its storage has " + std::to_string(other) +
+                                              " bytes, which is not what its type and count need");
+  }
   parts.storages.erase("0");
   expect_refused([&] { parts.read(); }, "storage 0 is missing");
+}
+
+TEST(Checkpoint, RefusesWhatTakesTooMuchMemory) {
+  expect_refused([] { read_checkpoint(TorchFile::open(path("plain.pt"), 10'000)); },
+                 "its tensors take more than 0 MiB of memory");
+  EXPECT_NO_THROW(read_checkpoint(TorchFile::open(path("plain.pt"), 1 << 20)));
+}
+
+// A tensor's size of zero must not hide that the product of the others overflows.
+TEST(Checkpoint, RefusesTensorsWithoutElements) {
+  if (const std::string why = why_not_shared("broken/zero_dim_overflow.pt"); !why.empty()) GTEST_SKIP() << why;
+  expect_refused([] { read_checkpoint(TorchFile::open(shared_file("broken/zero_dim_overflow.pt"))); }, "expected");
+}
+
+TEST(Checkpoint, RefusesNegativeVariances) {
+  Parts parts("plain");
+  int changed = 0;
+  for (auto& [key, bytes] : parts.storages) {
+    Parts one = parts;
+    for (std::size_t i = 1; i < bytes.size(); i += 2) one.storages.at(key)[i] |= std::byte{0x80};  // all f16 negative
+    try {
+      one.read();
+    } catch (const Error& error) {
+      changed += std::string(error.what()).find("bn: running_var contains a negative variance") != std::string::npos;
+    }
+  }
+  EXPECT_GT(changed, 10);
 }
 
 TEST(Checkpoint, RefusesFilesTruncatedAnywhere) {

@@ -143,6 +143,23 @@ TEST(ConvertCommand, LeavesNoFilesIfItCannotWrite) {
   EXPECT_EQ(files_in(folder), 1u) << "out.json without its weights, or a temporary file";
 }
 
+TEST(ConvertCommand, DoesNotReplaceItsInput) {
+  const TemporaryFolder folder;
+  fs::copy_file("tests/data/pt/plain.pt", folder.path() / "m.pt");
+  fs::create_symlink("m.pt", folder.path() / "link.json");
+  expect_refused({folder.file("m.pt"), "-o", folder.file("link.json")}, "link.json: this output is also an input");
+  fs::create_symlink("m.pt", folder.path() / "two.safetensors");
+  expect_refused({folder.file("m.pt"), "-o", folder.file("two")}, "two.safetensors: this output is also an input");
+  EXPECT_EQ(fs::file_size(folder.path() / "m.pt"), fs::file_size("tests/data/pt/plain.pt"));
+}
+
+TEST(ConvertCommand, LimitsMemory) {
+  const TemporaryFolder folder;
+  expect_refused({"tests/data/pt/plain.pt", "-o", folder.file("m"), "--max-memory", "0"}, "--max-memory");
+  const Outcome outcome = run({"tests/data/pt/plain.pt", "-o", folder.file("m"), "--max-memory", "1"});
+  EXPECT_EQ(outcome.status, 0) << outcome.error;
+}
+
 TEST(ConvertCommand, HelpsAndTellsItsVersion) {
   const Outcome help = run({"--help"}), version = run({"--version"});
   EXPECT_EQ(help.status, 0);

@@ -5,10 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
-#include <cstdlib>
-
-#include "apps/detect/interrupt.h"
 #include "tests/temporary.h"
 
 namespace cudet::test {
@@ -54,21 +50,6 @@ TEST(Loader, GivesNothingOnceInterrupted) {
   EXPECT_TRUE(loader.next());
   interrupted = true;
   EXPECT_FALSE(loader.next());
-}
-
-TEST(InterruptDeathTest, CatchesTheFirstSignalOnly) {
-  testing::FLAGS_gtest_death_test_style = "threadsafe";
-  const auto interrupt = [](int signal, int times) {
-    const std::atomic<bool>& interrupted = catch_signals();
-    if (interrupted) std::_Exit(2);
-    for (int i = 0; i < times; ++i) ::raise(signal);
-    std::_Exit(interrupted ? 0 : 1);
-  };
-  EXPECT_EXIT(interrupt(SIGINT, 1), testing::ExitedWithCode(0), "");
-  EXPECT_EXIT(interrupt(SIGTERM, 1), testing::ExitedWithCode(0), "");
-  EXPECT_EXIT(interrupt(SIGINT, 2), testing::KilledBySignal(SIGINT), "");
-  EXPECT_EXIT(interrupt(SIGPIPE, 1), testing::ExitedWithCode(1), "");
-  EXPECT_EXIT(interrupt(SIGXFSZ, 1), testing::ExitedWithCode(1), "");
 }
 
 }  // namespace

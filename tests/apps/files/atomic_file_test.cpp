@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "kernels/error.h"
+#include "tests/error_of.h"
 #include "tests/temporary.h"
 
 namespace cudet::test {
@@ -107,6 +108,31 @@ TEST(AtomicFile, SkipsTemporariesOfKilledProcesses) {
   file.commit();
   EXPECT_EQ(folder.text("f"), "new");
   EXPECT_EQ(folder.text(stale), "stale");
+}
+
+TEST(AtomicFile, StaysUnderItsTemporaryNameIfItCannotBeRenamed) {
+  const TemporaryFolder folder;
+  std::string error;
+  {
+    AtomicFile file(folder.file("f"));
+    file.write("kept", "]");
+    fs::create_directories(folder.path() / "f" / "g");  // a file cannot replace a folder
+    error = error_of([&] { file.commit(); });
+  }
+  const std::string name = "f.part" + std::to_string(::getpid()) + "-0";
+  EXPECT_NE(error.find("what was written is in " + folder.file(name)), std::string::npos) << error;
+  EXPECT_EQ(folder.text(name), "kept]");
+}
+
+TEST(AtomicFile, EndsAPipeThatIsNotCommitted) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo(folder.file("pipe").c_str(), 0600), 0);
+  const int reader = ::open(folder.file("pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  AtomicFile(folder.file("pipe")).write("[1", "]");
+  char got[16] = {};
+  EXPECT_EQ(::read(reader, got, sizeof got), 3);
+  EXPECT_STREQ(got, "[1]");
+  ::close(reader);
 }
 
 TEST(AtomicFile, WritesToAPipeDirectly) {

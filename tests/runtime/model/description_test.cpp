@@ -98,6 +98,8 @@ TEST(Description, RejectsInvalidDescriptionsInOneLine) {
       {kHead + R"("nc": "2", )" + kTable, "\"nc\" must be"},
       {kHead + R"("nc": 2, "names": ["a"], )" + kTable, "\"names\" must be a list of nc = 2 names"},
       {kHead + R"("nc": 1, "names": [7], )" + kTable, "\"names\" must be strings"},
+      {kHead + R"("nc": 1, "names": [")" + std::string(4097, 'n') + R"("], )" + kTable,
+       "the name of class 0 has 4097 bytes, at most 4096 are allowed"},
       {kHead + R"("nc": 1, "scale": "n", "scales": {"n": [0.33, -1, 1024]}, )" + kTable,
        "[depth, width, max channels]"},
       {kHead + R"("nc": 1, "scale": "n", "scales": [], )" + kTable, "\"scales\" must be an object"},

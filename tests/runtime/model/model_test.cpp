@@ -5,8 +5,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "apps/files/write_safetensors.h"
+#include "tests/error_of.h"
 #include "tests/runtime/network.h"
 #include "tests/shared.h"
 #include "tests/temporary.h"
@@ -75,8 +77,33 @@ TEST(Model, ReadsWeightsWhenADetectorIsConstructed) {
     Detector(model, {.device = Device::cpu});
     ADD_FAILURE();
   } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()), file + ": was written to while it was in use");
+    EXPECT_EQ(std::string(error.what()),
+              "tests/data/tiny/plain.json: " + file + ": was written to while it was in use");
   }
+}
+
+TEST(Model, RefusesValuesThatCannotBeRight) {
+  const TemporaryFolder folder;
+  const Safetensors sound = Safetensors::read("tests/data/tiny/plain.safetensors");
+  const std::string file = folder.file("w.safetensors");
+  const auto error_with = [&](const std::string& name, float value) {
+    std::map<std::string, StoredTensor> tensors = sound.tensors();
+    std::vector<float> values = tensors.at(name).to_f32();
+    values.back() = value;
+    tensors[name].dtype = Dtype::f32;
+    tensors[name].data = std::as_bytes(std::span(values));
+    write_safetensors(file, tensors);
+    return cudet::test::error_of(
+        [&] { Detector(Model::load("tests/data/tiny/plain.json", file), {.device = Device::cpu}); });
+  };
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const std::string path = "tests/data/tiny/plain.json: ";
+  for (const float bad : {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN()})
+    for (const std::string name : {"model.2.m.1.cv2.conv.weight", "model.0.bn.running_mean",
+                                   "model.4.cv1.bn.running_var", "model.4.cv1.bn.weight", "model.11.cv3.1.2.bias"})
+      EXPECT_EQ(error_with(name, bad), path + file + ": " + name + " contains values that are not finite");
+  EXPECT_EQ(error_with("model.4.cv1.bn.running_var", -0.5f),
+            path + "model.4.cv1.bn.running_var contains a negative variance");
 }
 
 // A convolution that has both a bias and a batch norm.

@@ -1,0 +1,96 @@
+#include "apps/files/signals.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+namespace cudet {
+namespace {
+
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+constexpr int kMaxPartFiles = 32;  // open at once, that a signal removes
+
+// Global, because a signal handler has no arguments of its own.
+std::atomic<bool> caught = false;
+std::atomic<const char*> program = "";
+std::array<std::atomic<const char*>, kMaxPartFiles> part_files{};
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<const char*>::is_always_lock_free,
+              "signal handlers use them, and other threads");
+
+void install(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  ::sigaction(signal, &action, nullptr);
+}
+
+extern "C" void end_program(int signal) {
+  for (std::atomic<const char*>& slot : part_files)
+    if (const char* path = slot.exchange(nullptr)) ::unlink(path);
+  char line[64] = {};
+  std::strncat(line, program.load(), sizeof line - 20);
+  std::strcat(line, ": interrupted\n");
+  static_cast<void>(::write(STDERR_FILENO, line, std::strlen(line)) == 0);
+  install(signal, SIG_DFL);
+  ::raise(signal);  // takes effect when the handler returns
+}
+
+extern "C" void note_signal(int signal) {
+  caught.store(true);
+  install(signal, end_program);
+}
+
+/// Installs a handler for each signal that is not ignored.
+void install_all(void (*handler)(int)) {
+  for (const int signal : kSignals) {
+    struct sigaction before {};
+    if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) install(signal, handler);
+  }
+}
+
+}  // namespace
+
+void end_at_signals(const char* name) {
+  program.store(name);
+  install_all(end_program);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
+}
+
+void finish_at_signals() {
+  install_all(note_signal);
+}
+
+const std::atomic<bool>& interrupted() {
+  return caught;
+}
+
+PartFile::PartFile(std::string path) : path_(std::move(path)) {
+  for (std::atomic<const char*>& slot : part_files) {
+    const char* empty = nullptr;
+    if (slot.compare_exchange_strong(empty, path_.c_str())) {
+      slot_ = &slot;
+      break;
+    }
+  }
+}
+
+PartFile::~PartFile() {
+  const bool remove = remove_;
+  keep();
+  if (remove) ::unlink(path_.c_str());
+}
+
+void PartFile::keep() {
+  remove_ = false;
+  if (!slot_) return;
+  const char* own = path_.c_str();
+  // If the name is gone, a signal handler in another thread uses it and is about to end the program.
+  if (!slot_->compare_exchange_strong(own, nullptr))
+    for (;;) ::pause();
+  slot_ = nullptr;
+}
+
+}  // namespace cudet
