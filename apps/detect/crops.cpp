@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "apps/detect/outputs.h"
-#include "apps/image/stb.h"
+#include "apps/image/encode.h"
 
 namespace cudet::detect {
 namespace {

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "apps/detect/format.h"
+#include "apps/image/encode.h"
 #include "kernels/error.h"
 
 namespace cudet::detect {
@@ -91,8 +92,6 @@ void prepare_folder(const std::string& folder) {
     throw Error(folder + ": cannot create the folder: " + error.message());
   if (::access(folder.c_str(), W_OK | X_OK) != 0)
     throw Error(folder + ": cannot write to the folder: " + std::generic_category().message(errno));
-  const std::string probe = (std::filesystem::path(folder) / ".cudet-probe").string();
-  AtomicFile(probe).write("x");  // not committed, so it is removed
 }
 
 }  // namespace cudet::detect

@@ -70,9 +70,9 @@ void AtomicFile::write(std::span<const std::byte> bytes, std::string_view ending
   if (error != 0) {
     if (is_direct()) {
       ending_.clear();  // the output is truncated: an ending would not make it valid
-    } else {            // the space of the old ending is already allocated, so this write needs no new space
-      put(as_bytes(ending_), size_);
-      static_cast<void>(::ftruncate(descriptor_, static_cast<off_t>(size_ + ending_.size())) == 0);
+    } else {
+      damaged_ = true;
+      restore();
     }
     fail(error);
   }
@@ -93,8 +93,9 @@ void AtomicFile::finish() {
   if (is_direct()) {
     if (const int error = put(as_bytes(ending_), size_)) fail(error);
   } else {
-    const auto length =
-        static_cast<off_t>(size_ + ending_.size());  // the new ending may be shorter than the one before
+    if (const int failed = damaged_ ? restore() : 0) fail_at_end(failed);
+    // The new ending may be shorter than the one before.
+    const auto length = static_cast<off_t>(size_ + ending_.size());
     if (const int error = repeat([&] { return ::ftruncate(descriptor_, length); })) fail_at_end(error);
     // The data must be on disk before the name refers to it.
     if (const int error = repeat([&] { return ::fsync(descriptor_); })) fail_at_end(error);
@@ -109,6 +110,15 @@ void AtomicFile::commit() {
   const auto rename = [&] { return std::rename(temporary_->path().c_str(), target_.c_str()); };
   if (const int error = repeat(rename)) fail_at_end(error);
   temporary_->keep();
+}
+
+/// Writes the ending again, over what a failed write left. Its space is already allocated, so that a disk that is full
+/// has room for it. Returns errno, or 0.
+int AtomicFile::restore() {
+  const int error = put(as_bytes(ending_), size_);
+  static_cast<void>(::ftruncate(descriptor_, static_cast<off_t>(size_ + ending_.size())) == 0);  // finish() reports it
+  damaged_ = error != 0;
+  return error;
 }
 
 int AtomicFile::put(std::span<const std::byte> bytes, std::size_t offset) const {

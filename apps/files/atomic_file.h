@@ -43,6 +43,7 @@ class AtomicFile {
  private:
   // Return errno, or 0.
   int put(std::span<const std::byte> bytes, std::size_t offset) const;
+  int restore();
   [[noreturn]] void fail(int error) const;
   [[noreturn]] void fail_at_end(int error);
 
@@ -50,6 +51,7 @@ class AtomicFile {
   std::optional<PartFile> temporary_;   // none if direct
   int descriptor_ = -1;
   std::size_t size_ = 0;
+  bool damaged_ = false;  // a failed write left something after size_
 };
 
 }  // namespace cudet

@@ -1,9 +1,22 @@
 #include "apps/image/stb.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <new>
 
+#include "apps/image/encode.h"
 #include "kernels/error.h"
+
+namespace {
+
+/// Allocates for stb_truetype, which draws nothing if it gets no memory. `failed`: a bool to set then.
+void* allocate(std::size_t bytes, void* failed) {
+  void* memory = std::malloc(bytes);
+  if (!memory) *static_cast<bool*>(failed) = true;
+  return memory;
+}
+
+}  // namespace
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wall"
@@ -16,6 +29,9 @@
 #define STB_IMAGE_WRITE_STATIC
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #include <stb/stb_image_write.h>
+#define STBTT_malloc(bytes, user) allocate(bytes, user)
+#define STBTT_free(memory, user) ((void)(user), std::free(memory))
+#define STBTT_assert(condition) ((void)0)  // the allocations that they check are checked by allocate()
 #define STBTT_STATIC
 #define STB_TRUETYPE_IMPLEMENTATION
 #include <stb/stb_truetype.h>
@@ -26,7 +42,7 @@ extern "C" const unsigned char cudet_font[];  // font.S
 namespace cudet {
 namespace {
 
-/// Collects the encoded file, which stb passes in parts to a C callback. Exceptions must not pass through stb.
+/// Collects the encoded JPEG, which stb passes in parts to a C callback. Exceptions must not pass through stb.
 struct Sink {
   std::vector<std::byte> bytes;
   bool full = false;
@@ -54,13 +70,6 @@ std::vector<std::byte> encode_jpeg(const Image& image, int quality) {
   return sink.finish(ok);
 }
 
-std::vector<std::byte> encode_png(const Image& image) {
-  Sink sink;
-  const int ok =
-      stbi_write_png_to_func(Sink::write, &sink, image.width, image.height, 3, image.pixels.get(), 3 * image.width);
-  return sink.finish(ok);
-}
-
 struct Font::Data {
   stbtt_fontinfo info;
 };
@@ -77,18 +86,21 @@ Font::Font(float height) {
 }
 
 Glyph Font::glyph(char32_t character) const {
-  const int index = stbtt_FindGlyphIndex(&data_->info, static_cast<int>(character));
+  bool failed = false;
+  stbtt_fontinfo info = data_->info;
+  info.userdata = &failed;
+  const int index = stbtt_FindGlyphIndex(&info, static_cast<int>(character));
   int advance = 0, bearing = 0, right = 0, bottom = 0;
   Glyph glyph{};
-  stbtt_GetGlyphHMetrics(&data_->info, index, &advance, &bearing);
+  stbtt_GetGlyphHMetrics(&info, index, &advance, &bearing);
   glyph.advance = scale_ * static_cast<float>(advance);
-  stbtt_GetGlyphBitmapBox(&data_->info, index, scale_, scale_, &glyph.left, &glyph.top, &right, &bottom);
+  stbtt_GetGlyphBitmapBox(&info, index, scale_, scale_, &glyph.left, &glyph.top, &right, &bottom);
   glyph.width = std::max(0, right - glyph.left);
   glyph.height = std::max(0, bottom - glyph.top);
   glyph.coverage.resize(static_cast<std::size_t>(glyph.width) * glyph.height);
   if (!glyph.coverage.empty())
-    stbtt_MakeGlyphBitmap(&data_->info, glyph.coverage.data(), glyph.width, glyph.height, glyph.width, scale_, scale_,
-                          index);
+    stbtt_MakeGlyphBitmap(&info, glyph.coverage.data(), glyph.width, glyph.height, glyph.width, scale_, scale_, index);
+  if (failed) throw std::bad_alloc();
   return glyph;
 }
 

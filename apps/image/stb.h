@@ -1,17 +1,11 @@
-// Wraps the stb libraries (public domain), which write images and draw glyphs; no other file includes them.
+// Wraps stb_truetype (public domain), which draws glyphs. stb.cpp alone includes the stb libraries.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "apps/image/image.h"
-
 namespace cudet {
-
-/// Return the encoded file of an RGB image. quality: 1 to 100. Throw std::bad_alloc.
-std::vector<std::byte> encode_jpeg(const Image& image, int quality);
-std::vector<std::byte> encode_png(const Image& image);
 
 /// A rendered glyph.
 struct Glyph {
@@ -24,7 +18,7 @@ struct Glyph {
 /// DejaVu Sans, embedded in the program (font.S).
 class Font {
  public:
-  /// height: from the highest ascender to the lowest descender, pixels.
+  /// Functions throw std::bad_alloc. height: from the highest ascender to the lowest descender, pixels.
   explicit Font(float height);
 
   Glyph glyph(char32_t character) const;

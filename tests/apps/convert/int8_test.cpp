@@ -14,7 +14,7 @@
 #include "apps/convert/command.h"
 #include "apps/files/write_safetensors.h"
 #include "apps/image/decode.h"
-#include "apps/image/stb.h"
+#include "apps/image/encode.h"
 #include "runtime/compile/lowering.h"
 #include "runtime/compile/quantize.h"
 #include "runtime/cpu/executor.h"

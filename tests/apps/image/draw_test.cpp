@@ -7,6 +7,7 @@
 #include <set>
 
 #include "apps/image/decode.h"
+#include "apps/image/encode.h"
 
 namespace cudet::test {
 namespace {
