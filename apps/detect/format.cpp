@@ -5,13 +5,13 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
-#include <nlohmann/json.hpp>
+
+#include "runtime/model/json.h"
 
 namespace cudet::detect {
 
 std::string json_string(std::string_view text) {
-  using nlohmann::json;
-  return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+  return Json(std::string(text)).dump();
 }
 
 std::string json_number(float value) {
