@@ -5,13 +5,13 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
-
-#include "runtime/model/json.h"
+#include <nlohmann/json.hpp>
 
 namespace cudet::detect {
 
 std::string json_string(std::string_view text) {
-  return Json(std::string(text)).dump();
+  using nlohmann::json;  // its arrays and objects abort without memory; texts do not
+  return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 std::string json_number(float value) {
