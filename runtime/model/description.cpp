@@ -36,11 +36,11 @@ Argument to_argument(const Json& value) {
     return *text;
   }
   if (const Json::Array* elements = value.array()) {
-    std::vector<double> numbers;
+    NumberList numbers;
     for (const Json& element : *elements) {
       const auto number = element.number();
       if (!number) throw Error("an argument that is a list must hold numbers");
-      numbers.push_back(*number);
+      numbers.values.push_back(*number);
     }
     return numbers;
   }
