@@ -75,9 +75,10 @@ int Arguments::integer(const std::string& name, int minimum, int maximum) const 
 Extent Arguments::extent(const std::string& name, Extent default_value, int minimum, int maximum) const {
   const Argument* argument = find(name);
   if (!argument) return default_value;
-  if (const auto* pair = std::get_if<std::vector<double>>(argument)) {
-    if (pair->size() != 2) throw Error(name + " must be a number or a pair of numbers");
-    return {whole(name, (*pair)[0], minimum, maximum), whole(name, (*pair)[1], minimum, maximum)};
+  if (const auto* list = std::get_if<NumberList>(argument)) {
+    const std::vector<double>& pair = list->values;
+    if (pair.size() != 2) throw Error(name + " must be a number or a pair of numbers");
+    return {whole(name, pair[0], minimum, maximum), whole(name, pair[1], minimum, maximum)};
   }
   const int both = whole(name, as<double>(name, *argument, "a number or a pair of numbers"), minimum, maximum);
   return {both, both};
@@ -85,11 +86,12 @@ Extent Arguments::extent(const std::string& name, Extent default_value, int mini
 
 std::vector<int> Arguments::integers(const std::string& name, std::size_t count, int minimum, int maximum) const {
   const Argument* argument = find(name);
-  const auto* list = argument ? std::get_if<std::vector<double>>(argument) : nullptr;
+  const auto* list = argument ? std::get_if<NumberList>(argument) : nullptr;
   if (!list) return std::vector<int>(count, integer(name, minimum, maximum));
-  if (list->size() != count) throw Error(name + " must be a number or a list of " + std::to_string(count) + " numbers");
+  if (list->values.size() != count)
+    throw Error(name + " must be a number or a list of " + std::to_string(count) + " numbers");
   std::vector<int> values;
-  for (const double value : *list) values.push_back(whole(name, value, minimum, maximum));
+  for (const double value : list->values) values.push_back(whole(name, value, minimum, maximum));
   return values;
 }
 
@@ -105,8 +107,8 @@ double Arguments::number(const std::string& name, double default_value, double m
 std::vector<int> Arguments::integers(const std::string& name, int minimum, int maximum) const {
   const Argument* argument = find(name);
   std::vector<int> all;
-  if (const auto* list = argument ? std::get_if<std::vector<double>>(argument) : nullptr)
-    for (const double value : *list) all.push_back(whole(name, value, minimum, maximum));
+  if (const auto* list = argument ? std::get_if<NumberList>(argument) : nullptr)
+    for (const double value : list->values) all.push_back(whole(name, value, minimum, maximum));
   else if (argument)
     all.push_back(integer(name, minimum, maximum));
   return all;

@@ -10,8 +10,14 @@
 
 namespace cudet {
 
-/// One argument as the description gives it.
-using Argument = std::variant<std::monostate, bool, double, std::string, std::vector<double>>;
+/// A list of numbers as an argument.
+struct NumberList {
+  std::vector<double> values;
+};
+
+/// One argument as the description gives it. NumberList must stay a struct: a variant of plain strings and vectors is
+/// broken in libstdc++ 12 if a copy of it throws, because the half-built copy counts as valid and is destroyed.
+using Argument = std::variant<std::monostate, bool, double, std::string, NumberList>;
 
 /// Reads arguments by name, whether they were given by position or by name. An absent or null argument has its default
 /// value.

@@ -3,8 +3,6 @@
 namespace cudet::convert {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 /// What the Bottlenecks of a module have in common.
 struct Chain {
   std::int64_t count = 0, out = 0;  // out: channels of the last one
@@ -48,10 +46,10 @@ Chain read_chain(const TorchModule& list, TorchWeights& weights, std::int64_t in
 
 /// The arguments that C2f, C2 and C3 share. `hidden`: the module's own hidden channels, from which the row's e follows.
 ModelRow block_row(const char* name, const Chain& chain, std::int64_t out, std::int64_t hidden) {
-  Json named = Json::object();
-  if (chain.groups != 1) named["g"] = chain.groups;
+  Json::Object named;
+  if (chain.groups != 1) named.emplace_back("g", chain.groups);
   // The hidden channels are ⌊out · e⌋; adding 0.5 makes the result independent of how the quotient is rounded.
-  if (out / 2 != hidden) named["e"] = (static_cast<double>(hidden) + 0.5) / static_cast<double>(out);
+  if (out / 2 != hidden) named.emplace_back("e", (static_cast<double>(hidden) + 0.5) / static_cast<double>(out));
   return {{}, static_cast<int>(chain.count), name, with_named({out, chain.shortcut}, named)};
 }
 
@@ -70,8 +68,8 @@ ModelRow bottleneck_row(const TorchModule& module, TorchWeights& weights) {
   const Chain one = read_bottleneck(module, weights, 0, first->first, second->first);
   ModelRow row = block_row("Bottleneck", one, one.out, weights.tensors.at(module.name() + ".cv1.conv.weight").shape[0]);
   if (*first != ConvInfo::Pair(3, 3) || *second != *first) {
-    if (row.arguments.size() == 2) row.arguments.push_back(Json::object());
-    row.arguments[2]["k"] = {first->first, second->first};
+    if (row.arguments.size() == 2) row.arguments.push_back(Json::Object());
+    row.arguments[2].object()->emplace_back("k", Json::Array{first->first, second->first});
   }
   return row;
 }
@@ -114,7 +112,7 @@ ModelRow c3_row(const TorchModule& module, TorchWeights& weights) {
     for (const TorchModule& inner : list.children()) {
       const ModelRow row = ghost_bottleneck_row(inner, weights);
       if (row.arguments.size() != 1) throw inner.fault("has stride 2");
-      chain = {chain.count + 1, row.arguments[0], 0, true, 1};
+      chain = {chain.count + 1, *row.arguments[0].integer(), 0, true, 1};
     }
     if (chain.count == 0) throw list.fault("has no GhostBottleneck");
   } else {
@@ -153,11 +151,11 @@ ModelRow spp_row(const TorchModule& module, TorchWeights& weights) {
   module.expect_parameters({});
   const TorchModule last = module.child("cv2");
   const ConvInfo first = read_plain_conv(module.child("cv1"), weights, 1), joined = read_plain_conv(last, weights, 1);
-  Json kernels = Json::array();
+  Json::Array kernels;
   for (const TorchModule& pool : module.child("m").children()) kernels.push_back(read_same_pool(pool, "SPP"));
   expect_joined(last, joined, first.out * (static_cast<std::int64_t>(kernels.size()) + 1));
-  Json arguments{joined.out};
-  if (kernels != Json{5, 9, 13}) arguments.push_back(kernels);
+  Json::Array arguments{joined.out};
+  if (kernels != Json::Array{5, 9, 13}) arguments.push_back(kernels);
   return {{}, 1, "SPP", arguments};
 }
 
@@ -172,10 +170,10 @@ ModelRow sppf_row(const TorchModule& module, TorchWeights& weights) {
   if (poolings < 1 || poolings > 1000) throw module.fault("n is out of range");
   expect_joined(last, joined, split.out * (poolings + 1));
 
-  Json named = Json::object();
-  if (poolings != 3) named["n"] = poolings;
-  if (module.flag("add")) named["shortcut"] = true;
-  if (!activated) named["cv1_act"] = false;
+  Json::Object named;
+  if (poolings != 3) named.emplace_back("n", poolings);
+  if (module.flag("add")) named.emplace_back("shortcut", true);
+  if (!activated) named.emplace_back("cv1_act", false);
   return {{}, 1, "SPPF", with_named({joined.out, kernel}, named)};
 }
 

@@ -122,7 +122,7 @@ void unify_activations(const TorchWeights& weights, ModelTable& table) {
       table.activations.emplace(conv.name, conv.function);
 }
 
-nlohmann::ordered_json row_inputs(const TorchModule& module) {
+Json row_inputs(const TorchModule& module) {
   if (const auto one = module.integer("f")) return *one;
   const auto list = module.attribute("f");
   if (!list || list->integers().empty()) throw module.fault("its input rows (attribute f) are missing");

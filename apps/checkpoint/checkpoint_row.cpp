@@ -9,14 +9,12 @@
 namespace cudet::convert {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr int kMaxScale = 1024;  // products with its square fit in 64 bits; the limit of the runtime is far lower
 
 ModelRow concat_row(const TorchModule& module) {
   const std::int64_t dimension = module.integer("d").value_or(0);
   if (dimension != 1) throw module.fault("only concatenation along channels is supported");
-  return {{}, 1, "Concat", Json{1}};
+  return {{}, 1, "Concat", {1}};
 }
 
 ModelRow max_pool_row(const TorchModule& module) {
@@ -29,8 +27,8 @@ ModelRow upsample_row(const TorchModule& module) {
   const auto mode = module.attribute("mode");
   const std::string name = mode ? std::string(mode->text().value_or("?")) : "?";
   if (name != "nearest" && name != "bilinear") throw module.fault("only modes nearest and bilinear are supported");
-  Json named = Json::object();
-  if (name == "bilinear" && module.flag("align_corners")) named["align_corners"] = true;
+  Json::Object named;
+  if (name == "bilinear" && module.flag("align_corners")) named.emplace_back("align_corners", true);
   const auto scale = module.attribute("scale_factor");
   std::optional<double> h, w;
   if (scale) h = scale->size() == 2 ? (*scale)[0].number() : scale->number();
@@ -59,13 +57,13 @@ ModelRow conv_transpose_row(const TorchModule& module, TorchWeights& weights) {
   if (!weights.input_channels) weights.input_channels = shape[0];
   if (biased) weights.take(module, "bias", {out});
 
-  Json named = Json::object();
+  Json::Object named;
   const ConvInfo::Pair output_padding = pair("output_padding"), dilation = pair("dilation");
-  if (output_padding != ConvInfo::Pair(0, 0)) named["output_padding"] = extent(output_padding);
-  if (groups != 1) named["groups"] = groups;
-  if (!biased) named["bias"] = false;
-  if (dilation != ConvInfo::Pair(1, 1)) named["dilation"] = extent(dilation);
-  const Json sizes{out, extent({shape[2], shape[3]}), extent(pair("stride")), extent(pair("padding"))};
+  if (output_padding != ConvInfo::Pair(0, 0)) named.emplace_back("output_padding", extent(output_padding));
+  if (groups != 1) named.emplace_back("groups", groups);
+  if (!biased) named.emplace_back("bias", false);
+  if (dilation != ConvInfo::Pair(1, 1)) named.emplace_back("dilation", extent(dilation));
+  const Json::Array sizes{out, extent({shape[2], shape[3]}), extent(pair("stride")), extent(pair("padding"))};
   return {{}, 1, "nn.ConvTranspose2d", with_named(sizes, named)};
 }
 
@@ -77,7 +75,7 @@ ModelRow zero_pad_row(const TorchModule& module) {
   const auto padding = module.attribute("padding");  // left, right, top, bottom
   const std::vector<std::int64_t> pads = padding ? padding->integers() : std::vector<std::int64_t>();
   if (pads.size() != 4) throw module.fault("padding is not four numbers");
-  return {{}, 1, "nn.ZeroPad2d", Json::array({Json(pads)})};
+  return {{}, 1, "nn.ZeroPad2d", {pads}};
 }
 
 /// Sequential: one module with repeats. The modules must be equal except for the number of input channels.
@@ -134,7 +132,7 @@ ModelRow read_checkpoint_row(const TorchModule& module, TorchWeights& weights) {
   if (kind == "SPP") return spp_row(module, weights);
   if (kind == "SPPF") return sppf_row(module, weights);
   if (kind == "MaxPool2d") return max_pool_row(module);
-  if (kind == "Identity") return {{}, 1, "nn.Identity", Json::array()};
+  if (kind == "Identity") return {{}, 1, "nn.Identity", {}};
   if (kind == "Concat") return concat_row(module);
   if (kind == "Upsample") return upsample_row(module);
   if (kind == "ConvTranspose2d") return conv_transpose_row(module, weights);

@@ -3,15 +3,13 @@
 namespace cudet::convert {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 /// The arguments of a Conv that its row can have.
-Json arguments(const ConvInfo& conv) {
-  Json named = Json::object();
-  if (conv.padding != conv.same_padding()) named["p"] = extent(conv.padding);
-  if (conv.groups != 1) named["g"] = conv.groups;
-  if (conv.dilation != ConvInfo::Pair(1, 1)) named["d"] = extent(conv.dilation);
-  if (!conv.activated) named["act"] = false;
+Json::Array arguments(const ConvInfo& conv) {
+  Json::Object named;
+  if (conv.padding != conv.same_padding()) named.emplace_back("p", extent(conv.padding));
+  if (conv.groups != 1) named.emplace_back("g", conv.groups);
+  if (conv.dilation != ConvInfo::Pair(1, 1)) named.emplace_back("d", extent(conv.dilation));
+  if (!conv.activated) named.emplace_back("act", false);
   return with_named({conv.out, extent(conv.kernel), extent(conv.stride)}, named);
 }
 
@@ -44,10 +42,10 @@ ConvInfo read_depthwise(const TorchModule& module, TorchWeights& weights) {
 }  // namespace
 
 Json extent(ConvInfo::Pair pair) {
-  return pair.first == pair.second ? Json(pair.first) : Json{pair.first, pair.second};
+  return pair.first == pair.second ? Json(pair.first) : Json::Array{pair.first, pair.second};
 }
 
-Json with_named(Json positional, Json named) {
+Json::Array with_named(Json::Array positional, Json::Object named) {
   if (!named.empty()) positional.push_back(std::move(named));
   return positional;
 }
@@ -58,9 +56,9 @@ ModelRow conv_row(const TorchModule& module, TorchWeights& weights) {
 
 ModelRow ghost_conv_row(const TorchModule& module, TorchWeights& weights) {
   ConvInfo conv = read_ghost_conv(module, weights, has_activation(module.child("cv1")));
-  Json named = Json::object();
-  if (conv.groups != 1) named["g"] = conv.groups;
-  if (!conv.activated) named["act"] = false;
+  Json::Object named;
+  if (conv.groups != 1) named.emplace_back("g", conv.groups);
+  if (!conv.activated) named.emplace_back("act", false);
   return {{}, 1, "GhostConv", with_named({conv.out, extent(conv.kernel), extent(conv.stride)}, named)};
 }
 
@@ -73,9 +71,9 @@ ModelRow focus_row(const TorchModule& module, TorchWeights& weights) {
   if (reads_input) weights.input_channels = conv.in / 4;
   if (conv.in % 4 != 0 || conv.groups != 1 || conv.dilation != ConvInfo::Pair(1, 1))
     throw inner.fault("its channels, groups or dilation do not match this module");
-  Json named = Json::object();
-  if (conv.padding != conv.same_padding()) named["p"] = extent(conv.padding);
-  if (!conv.activated) named["act"] = false;
+  Json::Object named;
+  if (conv.padding != conv.same_padding()) named.emplace_back("p", extent(conv.padding));
+  if (!conv.activated) named.emplace_back("act", false);
   return {{}, 1, "Focus", with_named({conv.out, extent(conv.kernel), extent(conv.stride)}, named)};
 }
 
@@ -95,7 +93,7 @@ ModelRow ghost_bottleneck_row(const TorchModule& module, TorchWeights& weights) 
   const TorchModule middle = chain.child("1");
   if (middle.kind() == "Identity") {
     shortcut.expect_kind("Identity");
-    return {{}, 1, "GhostBottleneck", Json{last.out}};
+    return {{}, 1, "GhostBottleneck", {last.out}};
   }
   shortcut.expect_kind("Sequential");
   shortcut.expect_children({"0", "1"});

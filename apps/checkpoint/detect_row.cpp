@@ -45,7 +45,7 @@ ModelRow detect_row(const TorchModule& module, TorchWeights& weights) {
         throw dfl->fault("its weight is not 0, 1, 2, …");
   }
   weights.strides = weights.attribute_values(module, "stride");
-  nlohmann::ordered_json arguments{"nc"};
+  Json::Array arguments{"nc"};
   if (bins != 16) arguments.push_back(bins);
   return {{}, 1, "Detect", arguments};
 }

@@ -2,22 +2,22 @@
 #pragma once
 #include <array>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "kernels/activation.h"
+#include "runtime/model/json.h"
 
 namespace cudet::convert {
 
 /// A row: [from, repeats, module, arguments].
 struct ModelRow {
-  nlohmann::ordered_json from;  // an integer or a list of integers
+  Json from;  // an integer or a list of integers
   int repeats;
   std::string module;
-  nlohmann::ordered_json arguments;
+  Json::Array arguments;
   bool operator==(const ModelRow&) const = default;
 };
 
@@ -39,7 +39,7 @@ struct ModelTable {
 /// folder, or empty.
 std::string to_json(const ModelTable& table, const std::string& weights);
 
-/// Returns a valid description with the name of its weights file replaced by `weights`.
+/// Returns a valid description with the name of its weights file replaced by `weights`. Throws Error if it is not JSON.
 std::string with_weights(std::string_view description, const std::string& weights);
 
 }  // namespace cudet::convert

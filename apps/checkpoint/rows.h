@@ -28,8 +28,8 @@ struct PoolInfo {
 PoolInfo read_max_pool(const TorchModule& module);
 
 /// Returns one number if both are equal, otherwise the pair.
-nlohmann::ordered_json extent(ConvInfo::Pair pair);
+Json extent(ConvInfo::Pair pair);
 /// Appends the named arguments to the positional ones, if there are any.
-nlohmann::ordered_json with_named(nlohmann::ordered_json positional, nlohmann::ordered_json named);
+Json::Array with_named(Json::Array positional, Json::Object named);
 
 }  // namespace cudet::convert

@@ -17,8 +17,6 @@
 namespace cudet::convert {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // With aliases a small file can describe a huge table.
 constexpr std::size_t kMaxRows = 1000, kMaxInputs = 1000, kMaxArguments = 16;
 
@@ -35,7 +33,7 @@ Json argument(const YAML::Node& node) {
   if (node.IsNull()) return nullptr;
   if (node.IsSequence()) {
     if (node.size() > kMaxArguments) throw Error("an argument is a list of more than 16 numbers");
-    Json list = Json::array();
+    Json::Array list;
     for (const YAML::Node& element : node) {
       const auto number = as<double>(element);
       if (!number || !std::isfinite(*number)) throw Error("a list as an argument must hold numbers");
@@ -55,7 +53,7 @@ Json argument(const YAML::Node& node) {
 Json row_inputs(const YAML::Node& node) {
   if (const auto one = as<int>(node)) return *one;
   if (node.size() > kMaxInputs) throw Error("has more than 1000 inputs");
-  Json list = Json::array();
+  Json::Array list;
   for (const YAML::Node& element : node) {
     const auto from = as<int>(element);
     if (!from) break;
@@ -77,7 +75,7 @@ bool is_dysample(std::string_view kind) {
 
 ModelRow read_row(const YAML::Node& node, int bins) {
   if (!node.IsSequence() || node.size() != 4) throw Error("a row must be [from, repeats, module, arguments]");
-  ModelRow row{row_inputs(node[0]), as<int>(node[1]).value_or(0), node[2].Scalar(), Json::array()};
+  ModelRow row{row_inputs(node[0]), as<int>(node[1]).value_or(0), node[2].Scalar(), {}};
   if (row.repeats < 1) throw Error("repeats must be a whole number from 1");
   if (node[3].IsNull()) return row;
   if (!node[3].IsSequence() || node[3].size() > kMaxArguments)
@@ -86,12 +84,12 @@ ModelRow read_row(const YAML::Node& node, int bins) {
   if (row.module == "nn.Upsample") row.module = "Upsample";
   if (is_dysample(row.module)) row.module = "DySample";
   for (Json& value : row.arguments)
-    if (value.is_string() && value.get<std::string>().find("nn.") != std::string::npos && row.module != "Detect")
-      value = to_text(parse_torch_activation(value.get<std::string>()));
+    if (value.string() && value.string()->find("nn.") != std::string::npos && row.module != "Detect")
+      value = to_text(parse_torch_activation(*value.string()));
   if (!find_layer(row.module)) throw Error(why_unsupported(row.module));
   // Since Ultralytics 8.4, more arguments than [out, k] mean the SPPF of YOLO26: its first convolution has no
   // activation.
-  if (row.module == "SPPF" && row.arguments.size() > 2) row.arguments.push_back({{"cv1_act", false}});
+  if (row.module == "SPPF" && row.arguments.size() > 2) row.arguments.push_back(Json::Object{{"cv1_act", false}});
   if (row.module == "Detect" && row.arguments.size() == 1 && bins != 16) row.arguments.push_back(bins);
   return row;
 }

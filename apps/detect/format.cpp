@@ -10,7 +10,7 @@
 namespace cudet::detect {
 
 std::string json_string(std::string_view text) {
-  using nlohmann::json;
+  using nlohmann::json;  // its arrays and objects abort without memory; texts do not
   return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <vector>
 
 #include "kernels/error.h"
+#include "runtime/model/json.h"
 
 namespace cudet {
 
@@ -26,23 +26,23 @@ void write_safetensors(AtomicFile& file, const std::string& path, const std::map
   std::stable_sort(order.begin(), order.end(),
                    [](auto a, auto b) { return size_of(a->second.dtype) > size_of(b->second.dtype); });
 
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  Json::Object header;
+  if (!metadata.empty()) header.emplace_back("__metadata__", Json::Object(metadata.begin(), metadata.end()));
   std::size_t offset = 0;
   for (const auto* entry : order) {
     const auto& [name, tensor] = *entry;
     if (tensor_bytes(tensor.shape, tensor.dtype) != tensor.data.size())
       throw Error(
           std::string(path).append(": tensor ").append(name).append(": its shape does not match its size in bytes"));
-    header[name] = {{"dtype", dtype_name(tensor.dtype)},
-                    {"shape", tensor.shape},
-                    {"data_offsets", {offset, offset + tensor.data.size()}}};
+    header.emplace_back(name, Json::Object{{"dtype", dtype_name(tensor.dtype)},
+                                           {"shape", tensor.shape},
+                                           {"data_offsets", Json::Array{offset, offset + tensor.data.size()}}});
     offset += tensor.data.size();
   }
   std::string text;
   try {
-    text = header.dump();
-  } catch (const nlohmann::json::exception&) {
+    text = Json(std::move(header)).dump(Json::Layout::compact, Json::InvalidUtf8::refuse);
+  } catch (const Error&) {
     throw Error(path + ": cannot write a tensor name or metadata that is not UTF-8");
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');

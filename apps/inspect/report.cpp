@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iomanip>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "apps/checkpoint/load_model.h"
@@ -11,11 +10,10 @@
 #include "runtime/compile/lowering.h"
 #include "runtime/compile/packing.h"
 #include "runtime/compile/passes.h"
+#include "runtime/model/json.h"
 
 namespace cudet::inspect {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr double kMega = 1e6, kGiga = 1e9;
 
@@ -75,14 +73,48 @@ void print_memory(const Report& report, std::ostream& out) {
 }
 
 Json cuda_json(const CudaMemory& memory) {
-  return {{"weight_bytes", memory.weights},
-          {"arena_bytes", memory.arena},
-          {"input_bytes", memory.input},
-          {"candidate_bytes", memory.candidates},
-          {"scratch_bytes", memory.scratch},
-          {"strip_bytes", memory.strip},
-          {"multiprocessors", Report::kMultiprocessors},
-          {"bytes", memory.total()}};
+  return Json::Object{{"weight_bytes", memory.weights},
+                      {"arena_bytes", memory.arena},
+                      {"input_bytes", memory.input},
+                      {"candidate_bytes", memory.candidates},
+                      {"scratch_bytes", memory.scratch},
+                      {"strip_bytes", memory.strip},
+                      {"multiprocessors", Report::kMultiprocessors},
+                      {"bytes", memory.total()}};
+}
+
+Json::Array rows_json(const Report& report) {
+  Json::Array json;
+  for (std::size_t i = 0; i < report.rows.size(); ++i) {
+    const TableRow& row = report.description.rows[i];
+    const RowStatistics& counted = report.rows[i];
+    json.push_back(Json::Object{{"row", i},
+                                {"from", row.from.size() == 1 ? Json(row.from[0]) : Json(row.from)},
+                                {"repeats", report.description.scaling.repeats(row.repeats)},
+                                {"module", row.module},
+                                {"arguments", parse_json(row.arguments_text)},
+                                {"shape", Json::Array{counted.channels, counted.extent.h, counted.extent.w}},
+                                {"parameters", counted.parameters},
+                                {"gflops", counted.flops / kGiga},
+                                {"gflops_executed", counted.executed_flops / kGiga}});
+  }
+  return json;
+}
+
+Json::Array program_json(const Program& program) {
+  Json::Array json;
+  for (const Program::NamedStep& named : program.steps) {
+    const StepInfo info = step_info(named.step);
+    const Tensor& y = result(info);
+    json.push_back(Json::Object{{"op", step_name(named.step)},
+                                {"name", named.name},
+                                {"row", named.row},
+                                {"y", Json::Array{y.n, y.h, y.w, y.c}},
+                                {"pitch", y.pitch},
+                                {"offset", y.offset},
+                                {"detail", info.attributes}});
+  }
+  return json;
 }
 
 std::map<std::string, int> count_operators(const Program& program) {
@@ -208,47 +240,23 @@ void print_shapes(const Report& report, std::ostream& out) {
 
 void print_json(const Report& report, bool with_program, std::ostream& out) {
   const Totals sum = total(report);
-  Json json;
-  json["model"] = report.description.path;
-  json["scale"] = report.description.scale;
-  json["classes"] = report.description.names;
-  json["batch"] = report.batch;
-  json["input"] = {report.input.h, report.input.w};
-  for (std::size_t i = 0; i < report.rows.size(); ++i) {
-    const TableRow& row = report.description.rows[i];
-    const RowStatistics& counted = report.rows[i];
-    json["rows"].push_back({{"row", i},
-                            {"from", row.from.size() == 1 ? Json(row.from[0]) : Json(row.from)},
-                            {"repeats", report.description.scaling.repeats(row.repeats)},
-                            {"module", row.module},
-                            {"arguments", Json::parse(row.arguments_text)},
-                            {"shape", {counted.channels, counted.extent.h, counted.extent.w}},
-                            {"parameters", counted.parameters},
-                            {"gflops", counted.flops / kGiga},
-                            {"gflops_executed", counted.executed_flops / kGiga}});
-  }
-  json["parameters"] = sum.parameters;
-  json["gflops"] = sum.flops / kGiga;
-  json["gflops_executed"] = sum.executed_flops / kGiga;
-  json["memory"] = {{"arena_bytes", report.program.memory.bytes},
-                    {"live_peak_bytes", report.program.memory.live_peak},
-                    {"activation_bytes", report.program.activation_bytes},
-                    {"weight_bytes", report.packed_bytes},
-                    {"cuda_fp32", cuda_json(report.cuda_fp32)},
-                    {"cuda_fp16", cuda_json(report.cuda_fp16)}};
-  if (with_program)
-    for (const Program::NamedStep& named : report.program.steps) {
-      const StepInfo info = step_info(named.step);
-      const Tensor& y = result(info);
-      json["program"].push_back({{"op", step_name(named.step)},
-                                 {"name", named.name},
-                                 {"row", named.row},
-                                 {"y", {y.n, y.h, y.w, y.c}},
-                                 {"pitch", y.pitch},
-                                 {"offset", y.offset},
-                                 {"detail", info.attributes}});
-    }
-  out << json.dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
+  Json::Object json{{"model", report.description.path},
+                    {"scale", report.description.scale},
+                    {"classes", report.description.names},
+                    {"batch", report.batch},
+                    {"input", Json::Array{report.input.h, report.input.w}},
+                    {"rows", rows_json(report)},
+                    {"parameters", sum.parameters},
+                    {"gflops", sum.flops / kGiga},
+                    {"gflops_executed", sum.executed_flops / kGiga},
+                    {"memory", Json::Object{{"arena_bytes", report.program.memory.bytes},
+                                            {"live_peak_bytes", report.program.memory.live_peak},
+                                            {"activation_bytes", report.program.activation_bytes},
+                                            {"weight_bytes", report.packed_bytes},
+                                            {"cuda_fp32", cuda_json(report.cuda_fp32)},
+                                            {"cuda_fp16", cuda_json(report.cuda_fp16)}}}};
+  if (with_program) json.emplace_back("program", program_json(report.program));
+  out << Json(std::move(json)).dump(Json::Layout::indented) << "\n";
 }
 
 }  // namespace cudet::inspect

@@ -9,23 +9,20 @@
 namespace cudet {
 namespace {
 
-using Json = nlohmann::json;
-
 // Limits on hostile descriptions. Real ones have a few thousand bytes.
 constexpr std::size_t kMaxBytes = 16 << 20;
-constexpr int kMaxDepth = 16;
 constexpr int kMaxRows = 10000;
 constexpr std::size_t kMaxNameBytes = 4096;  // of a class; each detection repeats it in outputs
 
 /// Returns a member. Throws Error if it is missing.
 const Json& member(const Json& object, const char* name) {
-  const auto it = object.find(name);
-  if (it == object.end()) throw Error(std::string("\"") + name + "\" is missing");
-  return *it;
+  const Json* found = object.find(name);
+  if (!found) throw Error(std::string("\"") + name + "\" is missing");
+  return *found;
 }
 
 int whole(const Json& value, const std::string& what, int least, int most) {
-  const double number = value.is_number() ? value.get<double>() : std::nan("");
+  const double number = value.number().value_or(std::nan(""));
   if (!(number >= least && number <= most) || number != std::floor(number))
     throw Error(what + " must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
   return static_cast<int>(number);
@@ -33,18 +30,18 @@ int whole(const Json& value, const std::string& what, int least, int most) {
 
 Argument to_argument(const Json& value) {
   if (value.is_null()) return {};
-  if (value.is_boolean()) return value.get<bool>();
-  if (value.is_number()) return value.get<double>();
-  if (value.is_string()) {
-    const std::string text = value.get<std::string>();
-    if (text == "None") return {};  // YAML tables spell null this way
-    return text;
+  if (const auto flag = value.boolean()) return *flag;
+  if (const auto number = value.number()) return *number;
+  if (const std::string* text = value.string()) {
+    if (*text == "None") return {};  // YAML tables spell null this way
+    return *text;
   }
-  if (value.is_array()) {
-    std::vector<double> numbers;
-    for (const Json& element : value) {
-      if (!element.is_number()) throw Error("an argument that is a list must hold numbers");
-      numbers.push_back(element.get<double>());
+  if (const Json::Array* elements = value.array()) {
+    NumberList numbers;
+    for (const Json& element : *elements) {
+      const auto number = element.number();
+      if (!number) throw Error("an argument that is a list must hold numbers");
+      numbers.values.push_back(*number);
     }
     return numbers;
   }
@@ -59,17 +56,17 @@ Arguments to_arguments(const Json& json, int classes) {
   const auto to_value = [&](const Json& value) {
     return value == "nc" ? Argument(static_cast<double>(classes)) : to_argument(value);
   };
-  const auto add_named = [&](const Json& object) {
-    for (const auto& [name, value] : object.items()) named.emplace(name, to_value(value));
+  const auto add_named = [&](const Json::Object& object) {
+    for (const auto& [name, value] : object) named.emplace(name, to_value(value));
   };
-  if (json.is_object()) {
-    add_named(json);
-  } else if (json.is_array()) {
-    for (std::size_t i = 0; i < json.size(); ++i) {
-      if (json[i].is_object() && i + 1 == json.size())
-        add_named(json[i]);
+  if (json.object()) {
+    add_named(*json.object());
+  } else if (json.array()) {
+    for (const Json& value : *json.array()) {
+      if (value.object() && &value == &json.array()->back())
+        add_named(*value.object());
       else
-        positional.push_back(to_value(json[i]));
+        positional.push_back(to_value(value));
     }
   } else {
     throw Error("the arguments must be a list or an object");
@@ -86,34 +83,37 @@ int to_source(const Json& value, int row) {
 }
 
 TableRow to_row(const Json& json, int row, int classes) {
-  if (!json.is_array() || json.size() != 4) throw Error("a row must be [from, repeats, module, arguments]");
+  const Json::Array* cells = json.array();
+  if (!cells || cells->size() != 4) throw Error("a row must be [from, repeats, module, arguments]");
+  const Json &from = (*cells)[0], &repeats = (*cells)[1], &arguments = (*cells)[3];
   TableRow result;
-  if (!json[2].is_string()) throw Error("the module must be a string");
-  result.module = json[2].get<std::string>();
-  if (json[0].is_array()) {
-    for (const Json& from : json[0]) result.from.push_back(to_source(from, row));
+  const std::string* module = (*cells)[2].string();
+  if (!module) throw Error("the module must be a string");
+  result.module = *module;
+  if (from.array()) {
+    for (const Json& one : *from.array()) result.from.push_back(to_source(one, row));
     if (result.from.empty()) throw Error("from is empty");
     if (result.from.size() > 1000) throw Error("from has more than 1000 rows");
   } else {
-    result.from.push_back(to_source(json[0], row));
+    result.from.push_back(to_source(from, row));
   }
-  result.repeats = whole(json[1], "repeats", 1, kMaxRepeats);
-  result.arguments = to_arguments(json[3], classes);
-  result.from_text = json[0].dump();
-  result.arguments_text = json[3].dump(-1, ' ', false, Json::error_handler_t::replace);
+  result.repeats = whole(repeats, "repeats", 1, kMaxRepeats);
+  result.arguments = to_arguments(arguments, classes);
+  result.from_text = from.dump();
+  result.arguments_text = arguments.dump();
   return result;
 }
 
 void add_rows(const Json& json, const char* section, int classes, std::vector<TableRow>& rows) {
-  const Json& table = member(json, section);
-  if (!table.is_array()) throw Error(std::string("\"") + section + "\" must be a list of rows");
-  if (rows.size() + table.size() > kMaxRows) throw Error("more than " + std::to_string(kMaxRows) + " rows");
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    std::string label = std::string(section) + " row " + std::to_string(i);
-    if (table[i].is_array() && table[i].size() > 2 && table[i][2].is_string())
-      label += " (" + table[i][2].get<std::string>() + ")";
+  const Json::Array* table = member(json, section).array();
+  if (!table) throw Error(std::string("\"") + section + "\" must be a list of rows");
+  if (rows.size() + table->size() > kMaxRows) throw Error("more than " + std::to_string(kMaxRows) + " rows");
+  for (const Json& row : *table) {
+    std::string label = std::string(section) + " row " + std::to_string(&row - table->data());
+    if (row.array() && row.array()->size() > 2 && row.array()->at(2).string())
+      label += " (" + *row.array()->at(2).string() + ")";
     try {
-      rows.push_back(to_row(table[i], static_cast<int>(rows.size()), classes));
+      rows.push_back(to_row(row, static_cast<int>(rows.size()), classes));
     } catch (const Error& error) {
       throw Error(label + ": " + error.what());
     }
@@ -122,21 +122,22 @@ void add_rows(const Json& json, const char* section, int classes, std::vector<Ta
 }
 
 void read_scaling(const Json& json, Description& d) {
-  if (!json.contains("scales")) {
+  const Json* scales = json.find("scales");
+  if (!scales) {
     if (!d.scale.empty()) throw Error("scale \"" + d.scale + "\" is unknown: the description has no \"scales\"");
     return;
   }
-  const Json& scales = json["scales"];
-  if (!scales.is_object()) throw Error("\"scales\" must be an object");
+  if (!scales->object()) throw Error("\"scales\" must be an object");
   if (d.scale.empty()) {
-    const Json& scale = member(json, "scale");
-    if (!scale.is_string()) throw Error("\"scale\" must be a string");
-    d.scale = scale.get<std::string>();
+    const std::string* scale = member(json, "scale").string();
+    if (!scale) throw Error("\"scale\" must be a string");
+    d.scale = *scale;
   }
-  const auto it = scales.find(d.scale);
-  if (it == scales.end()) throw Error("scale \"" + d.scale + "\" is not in \"scales\"");
+  const Json* found = scales->find(d.scale);
+  if (!found) throw Error("scale \"" + d.scale + "\" is not in \"scales\"");
   const auto number = [&](std::size_t i) {
-    const double value = it->is_array() && it->size() == 3 && (*it)[i].is_number() ? (*it)[i].get<double>() : -1;
+    const Json::Array* list = found->array();
+    const double value = list && list->size() == 3 ? (*list)[i].number().value_or(-1) : -1;
     if (!(value > 0 && value < 1e9)) throw Error("scale \"" + d.scale + "\" must be [depth, width, max channels]");
     return value;
   };
@@ -145,13 +146,13 @@ void read_scaling(const Json& json, Description& d) {
 
 std::vector<std::string> read_names(const Json& json, int classes) {
   std::vector<std::string> names;
-  if (json.contains("names")) {
-    const Json& list = json["names"];
-    if (!list.is_array() || list.size() != static_cast<std::size_t>(classes))
+  if (const Json* found = json.find("names")) {
+    const Json::Array* list = found->array();
+    if (!list || list->size() != static_cast<std::size_t>(classes))
       throw Error("\"names\" must be a list of nc = " + std::to_string(classes) + " names");
-    for (const Json& name : list) {
-      if (!name.is_string()) throw Error("\"names\" must be strings");
-      names.push_back(name.get<std::string>());
+    for (const Json& name : *list) {
+      if (!name.string()) throw Error("\"names\" must be strings");
+      names.push_back(*name.string());
       if (const std::size_t bytes = names.back().size(); bytes > kMaxNameBytes)
         throw Error("the name of class " + std::to_string(names.size() - 1) + " has " + std::to_string(bytes) +
                     " bytes, at most " + std::to_string(kMaxNameBytes) + " are allowed");
@@ -163,36 +164,39 @@ std::vector<std::string> read_names(const Json& json, int classes) {
 }
 
 Size read_input(const Json& json) {
-  if (!json.contains("input")) return {640, 640};
-  const Json& size = json["input"].is_object() ? member(json["input"], "size") : json["input"];
-  if (!size.is_array() || size.size() != 2) throw Error("\"input\" must be {\"size\": [height, width]}");
-  return {whole(size[0], "the input's height", 1, kMaxInput), whole(size[1], "the input's width", 1, kMaxInput)};
+  const Json* input = json.find("input");
+  if (!input) return {640, 640};
+  const Json::Array* size = (input->object() ? member(*input, "size") : *input).array();
+  if (!size || size->size() != 2) throw Error("\"input\" must be {\"size\": [height, width]}");
+  return {whole(size->at(0), "the input's height", 1, kMaxInput),
+          whole(size->at(1), "the input's width", 1, kMaxInput)};
 }
 
 /// The number of channels of the network's input.
 int read_channels(const Json& json) {
-  if (!json.contains("input") || !json["input"].is_object() || !json["input"].contains("channels")) return 3;
-  return whole(json["input"]["channels"], "the input's channels", 1, kMaxInputChannels);
+  const Json* input = json.find("input");
+  const Json* channels = input ? input->find("channels") : nullptr;
+  return channels ? whole(*channels, "the input's channels", 1, kMaxInputChannels) : 3;
 }
 
 ActivationFunction read_function(const Json& json, const std::string& what) {
-  if (!json.is_string()) throw Error(what + " must be a string");
-  return parse_function(json.get<std::string>());
+  if (!json.string()) throw Error(what + " must be a string");
+  return parse_function(*json.string());
 }
 
 Activations read_activations(const Json& json) {
   Activations activations;
-  if (json.contains("activation")) activations.standard = read_function(json["activation"], "\"activation\"");
-  if (!json.contains("activations")) return activations;
-  const Json& exceptions = json["activations"];
-  if (!exceptions.is_object()) throw Error("\"activations\" must be an object");
-  for (const auto& [module, function] : exceptions.items())
+  if (const Json* function = json.find("activation")) activations.standard = read_function(*function, "\"activation\"");
+  const Json* exceptions = json.find("activations");
+  if (!exceptions) return activations;
+  if (!exceptions->object()) throw Error("\"activations\" must be an object");
+  for (const auto& [module, function] : *exceptions->object())
     activations.exceptions.emplace(module, read_function(function, "the activation of " + module));
   return activations;
 }
 
 Description interpret(const Json& json, const std::string& path, const std::string& scale) {
-  if (!json.is_object()) throw Error("must be a JSON object");
+  if (!json.object()) throw Error("must be a JSON object");
   if (member(json, "format") != "cudet-model") throw Error("\"format\" must be \"cudet-model\"");
   if (member(json, "version") != 1) throw Error("only version 1 is supported");
   Description d;
@@ -201,17 +205,17 @@ Description interpret(const Json& json, const std::string& path, const std::stri
   d.names = read_names(json, classes);
   d.scale = scale;
   read_scaling(json, d);
-  const Json eps = json.value("bn_eps", Json(1e-3));
-  d.bn_eps = eps.is_number() ? eps.get<double>() : -1;
+  const Json* eps = json.find("bn_eps");
+  d.bn_eps = eps ? eps->number().value_or(-1) : 1e-3;
   if (!(d.bn_eps >= 0 && d.bn_eps < 1)) throw Error("\"bn_eps\" must be a number from 0 to 1");
   d.activations = read_activations(json);
   d.input = read_input(json);
   d.channels = read_channels(json);
   add_rows(json, "backbone", classes, d.rows);
   add_rows(json, "head", classes, d.rows);
-  if (json.contains("weights")) {
-    if (!json["weights"].is_string()) throw Error("\"weights\" must be a string");
-    d.weights = (std::filesystem::path(path).parent_path() / json["weights"].get<std::string>()).string();
+  if (const Json* weights = json.find("weights")) {
+    if (!weights->string()) throw Error("\"weights\" must be a string");
+    d.weights = (std::filesystem::path(path).parent_path() / *weights->string()).string();
   }
   return d;
 }
@@ -223,7 +227,7 @@ Description parse_description(const std::string& text, const std::string& path, 
     // The first bytes of a zip file or a pickle: PyTorch writes these.
     if (text.starts_with("PK\x03\x04") || text.starts_with("\x80\x02"))
       throw Error("not JSON but a PyTorch checkpoint: name it .pt");
-    return interpret(parse_json(text, kMaxDepth), path, scale);
+    return interpret(parse_json(text), path, scale);
   } catch (const Error& error) {
     throw Error(path + ": " + error.what());
   }

@@ -7,9 +7,11 @@
 namespace {
 
 std::atomic<std::size_t> count{0};
+thread_local std::size_t until_failure = 0;  // allocations up to the one that fails; 0: none fails
 
 void* allocate(std::size_t bytes, std::size_t alignment) {
   ++count;
+  if (until_failure > 0 && --until_failure == 0) throw std::bad_alloc();
   const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
   if (void* p = std::aligned_alloc(alignment, whole ? whole : alignment)) return p;
   throw std::bad_alloc();
@@ -20,6 +22,16 @@ void* allocate(std::size_t bytes, std::size_t alignment) {
 namespace cudet::test {
 std::size_t allocations() {
   return count;
+}
+
+FailingAllocation::FailingAllocation(std::size_t at) {
+  until_failure = at + 1;
+}
+FailingAllocation::~FailingAllocation() {
+  until_failure = 0;
+}
+bool FailingAllocation::happened() const {
+  return until_failure == 0;
 }
 }  // namespace cudet::test
 

@@ -11,19 +11,17 @@
 namespace cudet::bench {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // Limits for files that are read.
 constexpr std::size_t kMaxBytes = 64 << 20;  // a result of YOLOv8x has some hundred thousand
 constexpr int kMaxDepth = 8;                 // of nested values
 constexpr double kMaxNumber = 1e15;
 
 Json pair(const Interval& interval) {
-  return Json::array({interval.low, interval.high});
+  return Json::Array{interval.low, interval.high};
 }
 
 /// The members for times. Other members of the same object are added after them.
-Json to_json(const Times& times) {
+Json::Object to_json(const Times& times) {
   return {{"p50_ms", times.p50_ms},
           {"p90_ms", times.p90_ms},
           {"p99_ms", times.p99_ms},
@@ -31,7 +29,7 @@ Json to_json(const Times& times) {
           {"samples_ms", times.samples_ms}};
 }
 
-Json to_json(const Machine& machine) {
+Json::Object to_json(const Machine& machine) {
   return {{"processor", machine.processor},
           {"cores", machine.cores},
           {"instructions", machine.instructions},
@@ -42,55 +40,56 @@ Json to_json(const Machine& machine) {
           {"busy", machine.busy}};
 }
 
-Json to_json(const Setting& setting) {
+Json::Object to_json(const Setting& setting) {
   return {{"model", setting.model},     {"device", setting.device}, {"precision", setting.precision},
           {"height", setting.height},   {"width", setting.width},   {"batch", setting.batch},
           {"threads", setting.threads}, {"warmup", setting.warmup}, {"runs", setting.runs}};
 }
 
-Json to_json(const Network& network) {
-  Json json = to_json(network.network);
-  json["gflop"] = network.gflop;
-  json["gflops"] = network.gflop / network.network.p50_ms * 1e3;
-  json["end_to_end"] = to_json(network.end_to_end);
-  if (network.launches) json["launches"] = to_json(*network.launches);
-  json["load_ms"] = network.load_ms;
-  json["first_result_ms"] = network.first_ms;
-  json["first_run_ms"] = network.first_run_ms;
-  json["peak_mb"] = network.peak_mb;
-  json["grown_mb"] = network.grown_mb;
+void append(Json::Object& members, const Json::Object& more) {
+  members.insert(members.end(), more.begin(), more.end());
+}
+
+Json::Object to_json(const Network& network) {
+  Json::Object json = to_json(network.network);
+  append(json, {{"gflop", network.gflop},
+                {"gflops", network.gflop / network.network.p50_ms * 1e3},
+                {"end_to_end", to_json(network.end_to_end)}});
+  if (network.launches) json.emplace_back("launches", to_json(*network.launches));
+  append(json, {{"load_ms", network.load_ms},
+                {"first_result_ms", network.first_ms},
+                {"first_run_ms", network.first_run_ms},
+                {"peak_mb", network.peak_mb},
+                {"grown_mb", network.grown_mb}});
   return json;
 }
 
-Json to_json(const Measurement& layer) {
-  Json json = {{"name", layer.name}, {"op", layer.op}, {"shape", layer.shape}};
-  json.update(to_json(layer.time));
-  json.update({{"gflop", layer.gflop},
-               {"mb", layer.mbytes},
-               {"gflops", layer.gflops},
-               {"gbs", layer.gbs},
-               {"share_of_peak", layer.share_of_peak},
-               {"bound", layer.memory_bound ? "memory" : "arithmetic"}});
-  if (layer.error) json["error"] = *layer.error;
-  if (layer.cudnn) json["cudnn"] = {{"algorithm", layer.cudnn->algorithm}, {"p50_ms", layer.cudnn->p50_ms}};
+Json::Object to_json(const Measurement& layer) {
+  Json::Object json{{"name", layer.name}, {"op", layer.op}, {"shape", layer.shape}};
+  append(json, to_json(layer.time));
+  append(json, {{"gflop", layer.gflop},
+                {"mb", layer.mbytes},
+                {"gflops", layer.gflops},
+                {"gbs", layer.gbs},
+                {"share_of_peak", layer.share_of_peak},
+                {"bound", layer.memory_bound ? "memory" : "arithmetic"}});
+  if (layer.error) json.emplace_back("error", *layer.error);
+  if (layer.cudnn)
+    json.emplace_back("cudnn", Json::Object{{"algorithm", layer.cudnn->algorithm}, {"p50_ms", layer.cudnn->p50_ms}});
   return json;
 }
 
-Json to_json(const Throughput& throughput) {
+Json::Object to_json(const Throughput& throughput) {
   return {{"batch", throughput.batch},
           {"threads", throughput.threads},
           {"images_per_s", throughput.images_per_s},
           {"interval", pair(throughput.interval)}};
 }
 
-std::string to_text(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 template <class Element>
 std::string lines(const std::vector<Element>& elements) {
   std::string text = "[";
-  for (const Element& element : elements) text += (text.size() > 1 ? ",\n" : "\n") + to_text(to_json(element));
+  for (const Element& element : elements) text += (text.size() > 1 ? ",\n" : "\n") + Json(to_json(element)).dump();
   return text + "]";
 }
 
@@ -98,13 +97,13 @@ std::string lines(const std::vector<Element>& elements) {
 class Reader {
  public:
   Reader(const Json& json, std::string path) : json_(json), path_(std::move(path)) {
-    if (!json.is_object()) throw Error(path_ + " must be an object");
+    if (!json.object()) throw Error(path_ + " must be an object");
   }
 
-  bool has(const char* name) const { return json_.contains(name); }
+  bool has(const char* name) const { return json_.find(name); }
   const Json& member(const char* name) const {
-    const auto found = json_.find(name);
-    if (found == json_.end()) throw Error(path_ + ": \"" + name + "\" is missing");
+    const Json* found = json_.find(name);
+    if (!found) throw Error(path_ + ": \"" + name + "\" is missing");
     return *found;
   }
   Reader object(const char* name) const { return {member(name), path_ + "." + name}; }
@@ -116,16 +115,17 @@ class Reader {
     return static_cast<int>(value);
   }
   std::string text(const char* name) const {
-    if (!member(name).is_string()) fail(name, "must be a string");
-    std::string value = member(name).get<std::string>();
+    const std::string* value = member(name).string();
+    if (!value) fail(name, "must be a string");
     const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
-    if (std::any_of(value.begin(), value.end(), is_control)) fail(name, "has control characters");
-    return value;
+    if (std::any_of(value->begin(), value->end(), is_control)) fail(name, "has control characters");
+    return *value;
   }
   std::vector<double> numbers(const char* name) const {
     std::vector<double> values;
-    if (!member(name).is_array() || member(name).empty()) fail(name, "must be a list of numbers");
-    for (const Json& value : member(name)) values.push_back(number(value, name));
+    const Json::Array* list = member(name).array();
+    if (!list || list->empty()) fail(name, "must be a list of numbers");
+    for (const Json& value : *list) values.push_back(number(value, name));
     return values;
   }
   Interval interval(const char* name) const {
@@ -137,8 +137,9 @@ class Reader {
   template <class Read>
   auto list(const char* name, const Read& read) const {
     std::vector<decltype(read(*this))> elements;
-    if (!member(name).is_array()) fail(name, "must be a list");
-    for (const Json& element : member(name))
+    const Json::Array* list = member(name).array();
+    if (!list) fail(name, "must be a list");
+    for (const Json& element : *list)
       elements.push_back(read(Reader(element, std::string(name) + "[" + std::to_string(elements.size()) + "]")));
     return elements;
   }
@@ -149,7 +150,7 @@ class Reader {
 
  private:
   double number(const Json& value, const char* name) const {
-    const double number = value.is_number() ? value.get<double>() : -1;
+    const double number = value.number().value_or(-1);
     if (!(number >= 0 && number <= kMaxNumber)) fail(name, "must contain numbers from 0 to 1e15");
     return number;
   }
@@ -221,17 +222,17 @@ Throughput read_throughput(const Reader& json) {
 }  // namespace
 
 std::string to_json(const Report& report) {
-  std::string text = "{\"cudet\": " + to_text(report.version) + ",\n\"machine\": " + to_text(to_json(report.machine)) +
-                     ",\n\"setting\": " + to_text(to_json(report.setting));
-  if (report.network) text += ",\n\"network\": " + to_text(to_json(*report.network));
+  std::string text = "{\"cudet\": " + Json(report.version).dump() +
+                     ",\n\"machine\": " + Json(to_json(report.machine)).dump() +
+                     ",\n\"setting\": " + Json(to_json(report.setting)).dump();
+  if (report.network) text += ",\n\"network\": " + Json(to_json(*report.network)).dump();
   return text + ",\n\"layers\": " + lines(report.layers) + ",\n\"throughput\": " + lines(report.throughput) + "}\n";
 }
 
 Report parse_report(std::string_view text, const std::string& path) {
   try {
     const Json json = parse_json(text, kMaxDepth);
-    if (!json.is_object() || !json.contains("cudet") || !json.contains("machine"))
-      throw Error("not a result of bench (bench --json writes them)");
+    if (!json.find("cudet") || !json.find("machine")) throw Error("not a result of bench (bench --json writes them)");
     const Reader report(json, "the result");
     return {report.text("cudet"),
             read_machine(report.object("machine")),

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "runtime/model/model.h"
+#include "tests/runtime/allocations.h"
 
 namespace cudet::test {
 namespace {
@@ -116,6 +117,17 @@ TEST(Description, RejectsInvalidDescriptionsInOneLine) {
     EXPECT_EQ(message.rfind("dir/m.json: ", 0), 0u) << message.substr(0, 200);
     EXPECT_EQ(message.find('\n'), std::string::npos);
   }
+}
+
+TEST(Description, BecomesAGraphOrAnErrorIfAnAllocationFails) {
+  const std::string text = kHead + R"("nc": 2, "names": ["a circle with a long name", "b"], "activations": {},
+      "scale": "n", "scales": {"n": [0.33, 0.25, 1024]}, "input": {"size": [64, 64]},
+      "backbone": [[-1, 1, "Conv", [8, [3, 3], 2]], [-1, 1, "SPP", {"out": 16, "k": [5, 9, 13]}],
+                   [-1, 1, "Conv", [8, 3, 2]], [-1, 1, "Upsample", ["None", 2, "nearest"]]],
+      "head": [[[-1, 1], 1, "Concat", [1]], [-1, 1, "Detect", ["nc"]]]})";
+  const auto act = [&] { build_graph(parse_description(text, "m.json"), NoWeights()); };
+  EXPECT_NO_THROW(act());
+  EXPECT_GT(fail_each_allocation(act), 100u);
 }
 
 TEST(Description, RejectsPathsThatAreNotFiles) {
