@@ -91,7 +91,7 @@ void declare(CLI::App& app, Options& options, RawArguments& raw) {
 /// Throws Error if `one` was given together with any of `others`.
 void exclude(const CLI::App& app, const std::string& one, std::initializer_list<const char*> others,
              const std::string& reason) {
-  const auto given = [&](const std::string& option) { return app.count(option) > 0; };
+  const auto given = [&](const std::string& option) { return is_given(app, option); };
   const auto other = std::find_if(others.begin(), others.end(), given);
   if (given(one) && other != others.end()) throw Error(one + " and " + *other + ": " + reason);
 }
@@ -116,7 +116,7 @@ void check_combinations(const CLI::App& app, const Options& options) {
     throw Error("--svg " + options.svg + ": needs --layers, --op, --shapes or --from");
   if (options.from.size() > 1 && (options.compare.empty() || !(options.json + options.csv + options.svg).empty()))
     throw Error("--from: several results can only be compared (--compare)");
-  if (app.count("--fail-if-slower") && options.compare.empty()) throw Error("--fail-if-slower: needs --compare");
+  if (is_given(app, "--fail-if-slower") && options.compare.empty()) throw Error("--fail-if-slower: needs --compare");
 }
 
 void check_outputs(const Options& options) {
@@ -143,7 +143,7 @@ void finish(const CLI::App& app, const RawArguments& raw, Options& options) {
   if (!raw.size.empty()) options.detector.input = parse_size("--imgsz", raw.size).size;
   options.detector.fit = Fit::whole;
   if (options.detector.threads == 0) options.detector.threads = std::min(kMaxThreads, default_threads());
-  if (app.count("--fail-if-slower")) {
+  if (is_given(app, "--fail-if-slower")) {
     if (!(raw.max_slowdown >= 0 && raw.max_slowdown <= 1000))
       throw Error("--fail-if-slower: needs a number of per cent from 0 to 1000");
     options.max_ratio = 1 + raw.max_slowdown / 100;

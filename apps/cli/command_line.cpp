@@ -22,4 +22,10 @@ bool parse_command_line(CLI::App& app, int argc, const char* const* argv) {
   return true;
 }
 
+bool is_given(const CLI::App& app, const std::string& name) {
+  for (const CLI::Option* option : app.get_options())
+    if (option->get_name() == name) return option->count() > 0;
+  throw Error(name + " is not an option");
+}
+
 }  // namespace cudet

@@ -11,6 +11,7 @@
 #include "apps/checkpoint/checkpoint.h"
 #include "apps/checkpoint/load_model.h"
 #include "apps/checkpoint/with_path.h"
+#include "apps/cli/command_line.h"
 #include "apps/cli/explain.h"
 #include "apps/cli/size.h"
 #include "apps/convert/int8.h"
@@ -179,14 +180,14 @@ int command(int argc, char** argv) {
     return fail(Error(std::string(error.what()) + " (convert --help lists the options)").what());
   }
   try {
-    if (app.count("--int8")) {
+    if (is_given(app, "--int8")) {
       for (const char* other : {"--scale", "--nc", "--imgsz"})
-        if (app.count(other)) throw Error(std::string("--int8 cannot be combined with ") + other);
+        if (is_given(app, other)) throw Error(std::string("--int8 cannot be combined with ") + other);
       convert_to_int8(options.input, options.int8,
                       options.output.empty() ? output_stem(options) + "-int8" : output_stem(options), options.quiet);
       return 0;
     }
-    if (app.count("--imgsz")) options.size = parse_size("--imgsz", imgsz).size;
+    if (is_given(app, "--imgsz")) options.size = parse_size("--imgsz", imgsz).size;
     write(options, convert(options));
   } catch (const std::exception&) {
     return fail(explain(options.input));

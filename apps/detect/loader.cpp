@@ -52,7 +52,15 @@ Loader::Loader(const std::vector<Source>& sources, std::size_t max_pixels, int c
                const std::atomic<bool>& interrupted)
     : sources_(sources), max_pixels_(max_pixels), ahead_(ahead), channels_(channels), interrupted_(interrupted) {
   try {
-    thread_ = std::thread([this] { run(); });
+    thread_ = std::thread([this] {
+      try {
+        run();
+      } catch (const std::bad_alloc&) {
+        const std::lock_guard lock(mutex_);
+        out_of_memory_ = true;
+      }
+      changed_.notify_all();
+    });
   } catch (const std::system_error&) {
     throw Error("cannot start the thread that reads images: the system's limit is reached");
   }
@@ -71,9 +79,10 @@ std::optional<Loaded> Loader::next() {
   std::unique_lock lock(mutex_);
   if (given_ == sources_.size()) return std::nullopt;
   const auto interval = std::chrono::milliseconds(kPollInterval);
-  while (!changed_.wait_for(lock, interval, [this] { return !ready_.empty(); }))
+  while (!changed_.wait_for(lock, interval, [this] { return !ready_.empty() || out_of_memory_; }))
     if (interrupted_) return std::nullopt;
   if (interrupted_) return std::nullopt;
+  if (ready_.empty()) throw std::bad_alloc();
   Loaded loaded = std::move(ready_.front());
   ready_.pop_front();
   ++given_;

@@ -32,7 +32,8 @@ class Loader {
   Loader(const Loader&) = delete;  // its thread holds a pointer to it
   Loader& operator=(const Loader&) = delete;
 
-  /// Waits for the next image. Returns nothing after the last one, or if `interrupted` is true.
+  /// Waits for the next image. Returns nothing after the last one, or if `interrupted` is true. Throws std::bad_alloc
+  /// if the thread had no memory even for an error.
   std::optional<Loaded> next();
 
  private:
@@ -48,6 +49,7 @@ class Loader {
   std::condition_variable changed_;
   std::deque<Loaded> ready_;
   std::size_t given_ = 0;
+  bool out_of_memory_ = false;  // the thread has ended
   std::atomic<bool> stop_ = false;
   std::thread thread_;
 };

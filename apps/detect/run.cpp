@@ -20,6 +20,8 @@
 namespace cudet::detect {
 namespace {
 
+constexpr const char* kOutOfMemory = "out of memory: use a smaller --imgsz or --batch";
+
 void report_others(const Sources& sources, Console& console) {
   const std::string line = describe_others(sources.others);
   if (!line.empty()) console.complain(line);
@@ -94,17 +96,19 @@ class Run {
 
   /// Processes all images. Returns the exit status.
   int run_all() {
-    process();
+    succeeds([&] { process(); });
     for (const std::unique_ptr<Output>& output : outputs_) {
       try {
         output->finish();
       } catch (const Error& error) {
         report(error.what());
+      } catch (const std::bad_alloc&) {
+        report(kOutOfMemory);
       }
     }
     const std::size_t total = sources_.images.size();
     if (interrupted_ && done_ + failed_ < total + sources_.problems.size())
-      report("interrupted: " + std::to_string(done_) + " of " + std::to_string(total) + " images are done");
+      report(("interrupted: " + std::to_string(done_) + " of " + std::to_string(total) + " images are done").c_str());
     return cut_short_ || failed_ > 0 ? 1 : 0;
   }
 
@@ -179,7 +183,7 @@ class Run {
       report(error.what());
     } catch (const std::bad_alloc&) {
       if (done_ == 0) throw;
-      report("out of memory: use a smaller --imgsz or --batch");
+      report(kOutOfMemory);
     }
     return false;
   }
@@ -190,7 +194,7 @@ class Run {
     } catch (const Error& error) {
       report(error.what());
     } catch (const std::bad_alloc&) {
-      report("out of memory while writing the results");
+      report(kOutOfMemory);
     }
   }
 
@@ -225,12 +229,18 @@ class Run {
       if (options_.draw && done_ > 0) console_.say("images with boxes: " + printable(options_.out) + "/");
     } catch (const Error& error) {
       report(error.what());
+    } catch (const std::bad_alloc&) {
+      report(kOutOfMemory);
     }
   }
 
-  void report(const std::string& line) {
+  void report(const char* line) {
     cut_short_ = true;
-    console_.complain(line);
+    try {
+      console_.complain(line);
+    } catch (const std::bad_alloc&) {  // not even for the line
+      std::fprintf(stderr, "detect: %s\n", line);
+    }
   }
 
   const Options& options_;

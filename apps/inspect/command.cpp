@@ -2,9 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <new>
+#include <sstream>
 
+#include "apps/cli/command_line.h"
 #include "apps/cli/explain.h"
 #include "apps/cli/size.h"
+#include "apps/files/atomic_file.h"
 #include "apps/inspect/report.h"
 
 namespace cudet::inspect {
@@ -43,18 +47,21 @@ int command(int argc, char** argv) {
     return fail(Error(std::string(error.what()) + " (inspect --help)").what());
   }
   try {
-    const Size input = app.count("--imgsz") ? parse_size("--imgsz", imgsz).size : Size{0, 0};
+    const Size input = is_given(app, "--imgsz") ? parse_size("--imgsz", imgsz).size : Size{0, 0};
     const Report report = make_report(model, scale, batch, {input.height, input.width});
+    std::ostringstream text;
     if (json)
-      print_json(report, with_program, std::cout);
+      print_json(report, with_program, text);
     else if (with_shapes)
-      print_shapes(report, std::cout);
+      print_shapes(report, text);
     else if (with_program)
-      print_program(report, std::cout);
+      print_program(report, text);
     else
-      print_table(report, std::cout);
-    std::cout.flush();
-    if (!std::cout) throw Error("cannot write to standard output");
+      print_table(report, text);
+    if (!text) throw std::bad_alloc();  // streams do not pass it on
+    AtomicFile out("-");
+    out.write(text.view());
+    out.commit();
   } catch (const std::exception&) {
     return fail(explain(model));
   }
