@@ -5,8 +5,9 @@ SONAME := libcudet.so.0
 PREFIX ?= /usr/local
 DEPS ?= yes
 FUZZ_SECONDS ?= 20
-# Calls of each kind that `make faults` makes fail in each program (0: all).
+# Calls of each kind that `make faults` makes fail in each program (0: all), and images of `make soak`.
 POINTS ?= 0
+IMAGES ?= 100000
 # The number of processes that run the tests in parallel.
 SHARDS ?= $(shell nproc)
 # For boards. STATIC=yes links the programs statically, for a system with an older C library than the build machine's.
@@ -194,7 +195,7 @@ PROGRAMS := $(MAINS:$O/apps/%/main.o=$D/%)
 SHARED_APPS := $(filter-out $(foreach M,$(MAINS),$(dir $M)%),$(APPS))
 # Only the release is installed, so only its tests include the installation.
 TESTS := $(call objects,$(shell find tests -name '*.cpp' ! -path 'tests/fuzz/*' ! -path 'tests/simt/*' ! -path 'tests/counts/*' \
-  ! -path 'tests/faults/*' ! -name '*_cuda_test.cpp' $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
+  ! -path 'tests/faults/*' ! -path 'tests/soak/*' ! -name '*_cuda_test.cpp' $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
 ifeq ($(CONFIG),tsan)  # tests with threads
 TESTS := $(call objects,tests/main.cpp $(addprefix tests/,runtime/allocations.cpp runtime/detector_test.cpp \
   runtime/thread_pool_test.cpp apps/detect/loader_test.cpp))
@@ -285,6 +286,8 @@ mutants: deps  ## remove the kernels' barriers, waits and bounds checks in turn;
 	@[ $(DEPS) = no ] || .ci/deps.sh $(SIMT_PACKAGES)
 	@$(MAKE) CONFIG=simt build/simt/tests-of-simt build/simt/tests-of-cuda
 	@tests/mutants/mutants.py --jobs $(shell nproc) $(if $(wildcard $(EMULATOR)/*.so.13),--emulator $(EMULATOR))
+soak: $D/soak  ## detect in IMAGES=100000 random images on eight threads: results repeat, memory stays
+	@$< $(IMAGES) tests/data/tiny/plain.json
 faults: $(addprefix $D/,fault.so detect convert inspect)  ## make each call of a kind fail in turn (POINTS=N: N calls of each kind)
 	@python3 -B tests/faults/sweep.py $< $D --points $(POINTS)
 counts: $D/convolutions $(EMULATOR)/libcudart.so.13  ## count the instructions of convolutions on the emulated device: tests/counts/table.md
@@ -436,11 +439,12 @@ $D/tests-of-cuda: $(CUDA_TESTS) $(filter-out $(MAINS),$(APPS)) $(LIBCUDET)
 $D/fault.so: tests/faults/fault.cpp
 	@mkdir -p $D
 	@$(CXX) -std=c++20 -O1 $(WARNINGS) -shared -fPIC $< -o $@ -ldl
+$D/soak: $O/tests/soak/soak.o $(LIBCUDET)
 $D/convolutions: $O/tests/counts/convolutions.o $(LIBCUDET)
 $D/tests $D/tests-of-cuda: LIBS += -lgtest
 $(FUZZERS): $D/%: $O/tests/fuzz/%.o $(filter-out $(MAINS),$(APPS)) $(LIBCUDET)
 $(FUZZERS): LIBS += -fsanitize=fuzzer
-$(PROGRAMS) $D/tests $D/tests-of-cuda $D/convolutions $(FUZZERS): $O/flags $O/sources
+$(PROGRAMS) $D/tests $D/tests-of-cuda $D/soak $D/convolutions $(FUZZERS): $O/flags $O/sources
 	@mkdir -p $(@D)
 	$Q$(LINK) $(if $(filter yes,$(STATIC)),-static) $(filter %.o %.a,$^) -o $@ $(LDLIBS) $(LIBS) $(HIGHWAY_LIBS) $(CUDA_LIBS)
 	$(if $(filter $D/detect,$@),@echo '$(CUDA_RECORD)' >$O/cuda-settings)
@@ -485,10 +489,10 @@ $(SYSROOT)/ready:
 endif
 
 -include $(patsubst %.o,%.d,$(wildcard $(LIBRARY) $(APPS) $(TESTS) $(CUDA_TESTS) $(FUZZERS:$D/%=$O/tests/fuzz/%.o) \
-  $O/tests/counts/*.o $O/tests/simt/tests/*.o))
+  $O/tests/soak/*.o $O/tests/counts/*.o $O/tests/simt/tests/*.o))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 FORCE:
 .PHONY: FORCE all help deps deps-checks test run-tests test-aarch64 install uninstall clean asan tsan fuzz run-fuzzers
-.PHONY: faults bench-baseline bench-check bench-peers samples train archs simt run-simt emulator mutants counts counts-cutlass gpu-check demo format format-check tidy includes-check $(FUZZERS:%=%.run)
+.PHONY: faults soak bench-baseline bench-check bench-peers samples train archs simt run-simt emulator mutants counts counts-cutlass gpu-check demo format format-check tidy includes-check $(FUZZERS:%=%.run)

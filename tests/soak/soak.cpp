@@ -1,0 +1,105 @@
+// Detects in many images of random sizes and pixel formats on eight threads, through the API alone. Each image is noise
+// from its number, and every 97th is detected again by a detector of one thread, which must find the same boxes. Prints
+// images per second and the memory in use; fails if a result differs, or if the memory grows after the first fifth of
+// the run by more than 16 MB.
+// Usage: soak IMAGES MODEL.json
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "runtime/cudet.h"
+
+namespace {
+
+constexpr int kThreads = 8, kEvery = 97, kDetectors = 3;
+
+struct Noise {
+  explicit Noise(unsigned number) {
+    std::mt19937 random(number);
+    constexpr cudet::PixelFormat kFormats[] = {cudet::PixelFormat::rgb, cudet::PixelFormat::bgra,
+                                               cudet::PixelFormat::grey, cudet::PixelFormat::nv12};
+    const cudet::PixelFormat format = kFormats[random() % std::size(kFormats)];
+    const bool large = random() % 64 == 0;
+    const int width = 1 + static_cast<int>(random() % (large ? 2000 : 200));
+    const int height = 1 + static_cast<int>(random() % (large ? 2000 : 200));
+    const bool planar = format == cudet::PixelFormat::nv12;
+    const std::ptrdiff_t stride = (planar ? (width + 1) / 2 * 2 : width * channels(format)) + random() % 8;
+    const auto rows = static_cast<std::size_t>(planar ? height + (height + 1) / 2 : height);
+    pixels.resize(rows * static_cast<std::size_t>(stride));
+    for (std::uint8_t& pixel : pixels) pixel = static_cast<std::uint8_t>(random());
+    frame = {pixels.data(), width, height, stride, format};
+  }
+  std::vector<std::uint8_t> pixels;
+  cudet::Frame frame;
+};
+
+bool equal(const cudet::Result& a, const cudet::Result& b) {
+  return std::equal(a.detections.begin(), a.detections.end(), b.detections.begin(), b.detections.end(),
+                    [](const cudet::Detection& x, const cudet::Detection& y) {
+                      return x.x1 == y.x1 && x.y1 == y.y1 && x.x2 == y.x2 && x.y2 == y.y2 && x.score == y.score &&
+                             x.class_id == y.class_id;
+                    });
+}
+
+/// Memory in use, MB.
+long resident() {
+  long all = 0, pages = 0;
+  std::ifstream("/proc/self/statm") >> all >> pages;
+  return pages * ::sysconf(_SC_PAGESIZE) >> 20;
+}
+
+int soak(unsigned images, const char* path) {
+  const cudet::Model model = cudet::Model::load(path);
+  const cudet::DetectOptions options{.confidence = 0.001f};
+  std::vector<cudet::Detector> shared;
+  for (int i = 0; i < kDetectors; ++i) shared.emplace_back(model, cudet::DetectorOptions{.threads = 1 + i});
+  std::atomic<unsigned> next = 0, differ = 0, boxes = 0;
+  std::atomic<long> early = 0;
+  const auto start = std::chrono::steady_clock::now();
+  const auto work = [&] {
+    for (unsigned number; (number = next++) < images;) {
+      const Noise noise(number);
+      const cudet::Result result = shared[number % kDetectors].detect(noise.frame, options);
+      boxes += static_cast<unsigned>(result.detections.size());
+      if (number % kEvery == 0) {
+        cudet::Detector own(model, {.threads = 1});  // made and destroyed beside the others' work
+        differ += !equal(own.detect(noise.frame, options), result);
+      }
+      if (number == images / 5) early = resident();
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) threads.emplace_back(work);
+  for (std::thread& thread : threads) thread.join();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const long late = resident();
+  std::printf(
+      "%u images, %u boxes, %.0f images/s, %u of %u repeated ones differ, %ld MB after a fifth, %ld MB at the end\n",
+      images, boxes.load(), images / seconds, differ.load(), (images + kEvery - 1) / kEvery, early.load(), late);
+  constexpr long kGrowth = 16;
+  return differ > 0 || late > early + kGrowth ? 1 : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const long images = argc == 3 ? std::atol(argv[1]) : 0;
+  if (images < 1 || images > 1'000'000'000) {
+    std::fprintf(stderr, "usage: soak IMAGES MODEL.json\n");
+    return 2;
+  }
+  try {
+    return soak(static_cast<unsigned>(images), argv[2]);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "soak: %s\n", error.what());
+    return 2;
+  }
+}
