@@ -198,7 +198,7 @@ TESTS := $(call objects,$(shell find tests -name '*.cpp' ! -path 'tests/fuzz/*' 
   ! -path 'tests/faults/*' ! -path 'tests/soak/*' ! -name '*_cuda_test.cpp' $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
 ifeq ($(CONFIG),tsan)  # tests with threads
 TESTS := $(call objects,tests/main.cpp $(addprefix tests/,runtime/allocations.cpp runtime/detector_test.cpp \
-  runtime/thread_pool_test.cpp apps/detect/loader_test.cpp))
+  runtime/thread_pool_test.cpp apps/detect/loader_test.cpp apps/files/signals_test.cpp))
 endif
 CUDA_TESTS := $(call objects,$(shell find tests -name '*_cuda_test.cpp') tests/main.cpp \
   $(if $(filter simt asan,$(CONFIG)),$(wildcard tests/simt/library/*.cpp)))

@@ -62,6 +62,8 @@ ConvInfo read_conv(const TorchModule& module, TorchWeights& weights, bool activa
     throw bn->fault("running_var contains a negative variance");
   const auto eps = bn->attribute("eps");
   if (!eps || !eps->number() || !(*eps->number() >= 0 && *eps->number() < 1)) throw bn->fault("eps is not from 0 to 1");
+  if (*eps->number() == 0 && std::find(variances.begin(), variances.end(), 0.0f) != variances.end())
+    throw bn->fault("eps and a variance are 0");
   weights.bn_eps[bn->name() + ".running_var"] = *eps->number();
   return conv;
 }

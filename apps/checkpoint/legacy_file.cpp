@@ -9,13 +9,16 @@
 namespace cudet::convert {
 namespace {
 
-// The pickle of 0x1950a86a20f9469cfc6c.
-constexpr std::string_view kMagic("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14);
+// 0x1950a86a20f9469cfc6c in a pickle of protocol 2 or later.
+constexpr std::string_view kMagic("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 12);
 
 }  // namespace
 
 bool LegacyFile::matches(std::string_view start) {
-  return start.starts_with(kMagic);
+  // The protocol's number is before it, and from protocol 4 on a frame's length.
+  return start.starts_with('\x80') &&
+         (start.substr(2).starts_with(kMagic) ||
+          (start.size() > 11 && start[2] == '\x95' && start.substr(11).starts_with(kMagic)));
 }
 
 LegacyFile::LegacyFile(std::unique_ptr<std::istream> stream) : stream_(std::move(stream)) {
@@ -75,17 +78,16 @@ void LegacyFile::find_storages(const Pickle& keys) {
   }
 }
 
-std::uint64_t LegacyFile::bytes(const std::string& key) const {
+const LegacyFile::Storage& LegacyFile::find(const std::string& key) const {
   const auto found = storages_.find(key);
   if (found == storages_.end()) throw Error("storage " + key + " is missing");
-  return found->second.bytes;
+  return found->second;
 }
 
 std::vector<std::byte> LegacyFile::read(const std::string& key, std::uint64_t count) const {
-  const auto found = storages_.find(key);
-  if (found == storages_.end()) throw Error("storage " + key + " is missing");
-  std::vector<std::byte> bytes(static_cast<std::size_t>(std::min(count, found->second.bytes)));
-  stream_->seekg(static_cast<std::streamoff>(found->second.offset));
+  const Storage& storage = find(key);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(std::min(count, storage.bytes)));
+  stream_->seekg(static_cast<std::streamoff>(storage.offset));
   if (!stream_->read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())))
     throw Error("storage " + key + " cannot be read");
   return bytes;

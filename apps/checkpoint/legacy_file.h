@@ -26,17 +26,18 @@ class LegacyFile {
   /// Bytes of all storages.
   std::uint64_t stored() const { return stored_; }
   /// The size of a storage. Throws Error if it does not exist.
-  std::uint64_t bytes(const std::string& key) const;
+  std::uint64_t bytes(const std::string& key) const { return find(key).bytes; }
   /// Returns the first `count` bytes of a storage, or all if it has fewer. Throws Error if it cannot be read.
   std::vector<std::byte> read(const std::string& key, std::uint64_t count) const;
 
  private:
-  std::unique_ptr<Pickle> next_pickle();
-  void find_storages(const Pickle& keys);
-
   struct Storage {
     std::uint64_t offset, bytes;
   };
+  std::unique_ptr<Pickle> next_pickle();
+  void find_storages(const Pickle& keys);
+  const Storage& find(const std::string& key) const;
+
   std::unique_ptr<std::istream> stream_;
   std::uint64_t size_ = 0, at_ = 0, stored_ = 0;
   std::unique_ptr<Pickle> pickle_;

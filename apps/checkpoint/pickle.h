@@ -11,6 +11,10 @@ namespace cudet::convert {
 
 class PickleValue;
 
+// The pickle of a YOLOv8x training checkpoint has about a million bytes.
+constexpr std::uint64_t kMaxPickleBytes = 64ull << 20;
+constexpr const char* kPickleTooLarge = "the pickle has more than 64 MB: not a checkpoint";
+
 /// All values of a pickle (protocols 0 to 5), in one arena. Not movable, since values point to it.
 class Pickle {
  public:

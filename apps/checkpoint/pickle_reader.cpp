@@ -9,18 +9,21 @@
 namespace cudet::convert {
 namespace {
 
-constexpr std::size_t kMaxBytes = 64 << 20;   // the pickle of a YOLOv8x training checkpoint has about 1 million
-constexpr std::size_t kMaxNodes = 2'000'000;  // and about 100 thousand values
+constexpr std::size_t kMaxNodes = 2'000'000;  // a YOLOv8x training checkpoint has about 100 thousand values
 constexpr int kNewestProtocol = 5;
 
 Error damaged(const std::string& why) {
   return Error("damaged pickle: " + why);
 }
 
+void check_count(std::size_t count) {
+  if (count >= kMaxNodes) throw Error("the pickle has more than 2,000,000 values: not a checkpoint");
+}
+
 }  // namespace
 
 Pickle::Index PickleReader::run() {
-  if (pickle_.bytes_.size() > kMaxBytes) throw Error("the pickle has more than 64 MB: not a checkpoint");
+  if (pickle_.bytes_.size() > kMaxPickleBytes) throw Error(kPickleTooLarge);
   for (;;) {
     const unsigned char opcode = static_cast<unsigned char>(take(1)[0]);
     if (opcode == '.') return pop();
@@ -85,10 +88,15 @@ void PickleReader::push_text(std::string_view text, Kind kind) {
 }
 
 Pickle::Index PickleReader::push(Node node) {
-  if (pickle_.nodes_.size() == kMaxNodes) throw Error("the pickle has more than 2,000,000 values: not a checkpoint");
+  check_count(pickle_.nodes_.size());
   pickle_.nodes_.push_back(std::move(node));
-  stack_.push_back(static_cast<Index>(pickle_.nodes_.size() - 1));
-  return stack_.back();
+  return push_index(static_cast<Index>(pickle_.nodes_.size() - 1));
+}
+
+Pickle::Index PickleReader::push_index(Index index) {
+  check_count(stack_.size());
+  stack_.push_back(index);
+  return index;
 }
 
 Pickle::Index& PickleReader::top() {
@@ -167,7 +175,10 @@ bool PickleReader::literal(unsigned char opcode) {
     }
     case 'S': {  // STRING, in quotes
       const std::string_view quoted = line();
-      if (quoted.size() < 2 || quoted.front() != quoted.back()) throw damaged("a string without quotes");
+      const char quote = quoted.empty() ? '\0' : quoted.front();
+      if (quoted.size() < 2 || (quote != '\'' && quote != '"') || quoted.back() != quote)
+        throw damaged("a string without quotes");
+      if (quoted.find('\\') != quoted.npos) throw damaged("escapes in a string of protocol 0 are not supported");
       push_text(quoted.substr(1, quoted.size() - 2));
       return true;
     }
@@ -202,6 +213,7 @@ bool PickleReader::literal(unsigned char opcode) {
 bool PickleReader::container(unsigned char opcode) {
   switch (opcode) {
     case '(':  // MARK
+      check_count(marks_.size());
       marks_.push_back(stack_.size());
       return true;
     case ')':   // EMPTY_TUPLE
@@ -333,7 +345,7 @@ bool PickleReader::memory(unsigned char opcode) {
       pop_to_mark();
       return true;
     case '2':  // DUP
-      stack_.push_back(Index(top()));
+      push_index(top());
       return true;
     case 'p':  // PUT
       remember(static_cast<std::uint64_t>(decimal()));
@@ -402,7 +414,7 @@ void PickleReader::push_object(Index callee, Index arguments) {
                    function.text == "tuple")) ||
       (global && function.module == "torch" && function.text == "Size")) {
     if (!given.empty() && pickle_.nodes_[given[0]].kind == Kind::list)
-      stack_.push_back(given[0]);  // not a copy: with copies a small file could use much memory
+      push_index(given[0]);  // not a copy: with copies a small file could use much memory
     else
       push_list({});
     return;
@@ -419,13 +431,14 @@ void PickleReader::push_object(Index callee, Index arguments) {
 }
 
 void PickleReader::remember(std::uint64_t key) {
+  check_count(memo_.size());
   memo_[key] = top();
 }
 
 void PickleReader::recall(std::uint64_t key) {
   const auto found = memo_.find(key);
   if (found == memo_.end()) throw damaged("a memo entry was never stored");
-  stack_.push_back(found->second);
+  push_index(found->second);
 }
 
 }  // namespace cudet::convert

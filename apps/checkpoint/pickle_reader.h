@@ -32,6 +32,7 @@ class PickleReader {
 
   // The stack. Items below the last mark cannot be popped.
   Index push(Node node);
+  Index push_index(Index index);
   Index pop();
   Index& top();
   std::vector<Index> pop_to_mark();

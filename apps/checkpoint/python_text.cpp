@@ -113,13 +113,14 @@ Scalar scalar(PickleValue value) {
   return value.is_object() ? numpy_scalar(value) : Scalar();
 }
 
-/// repr() of a float, in numpy before 2.4 also of a float32: the shortest digits that read back as the same value, with
-/// an exponent below 1e-4 and from 1e16 on.
+/// repr() of a float: the shortest digits that read back as the same value, with an exponent below 1e-4 and from 1e16
+/// on. numpy prints a float32 in the same way; since 2.4 it uses an exponent from 1e6 on.
 template <class T>  // float or double
 std::string float_text(T value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
-  const bool fixed = value == 0 || (std::abs(value) >= T(1e-4) && std::abs(value) < T(1e16));
+  const bool fixed =
+      value == 0 || (std::abs(static_cast<double>(value)) >= 1e-4 && std::abs(static_cast<double>(value)) < 1e16);
   char text[40];
   const auto [end, error] =
       std::to_chars(text, text + sizeof text, value, fixed ? std::chars_format::fixed : std::chars_format::scientific);
@@ -144,7 +145,12 @@ std::optional<std::int64_t> python_integer(PickleValue value) {
   const Scalar s = scalar(value);
   if (const bool* flag = std::get_if<bool>(&s)) return *flag;
   if (const std::int64_t* integer = std::get_if<std::int64_t>(&s)) return *integer;
-  if (const double* number = std::get_if<double>(&s))
+  if (const std::uint64_t* integer = std::get_if<std::uint64_t>(&s))
+    return *integer < 1u << 31 ? std::optional(static_cast<std::int64_t>(*integer)) : std::nullopt;
+  std::optional<double> number;
+  if (const float* real = std::get_if<float>(&s)) number = *real;
+  if (const double* real = std::get_if<double>(&s)) number = *real;
+  if (number)
     return std::abs(*number) < 1e15 && *number == std::floor(*number)
                ? std::optional(static_cast<std::int64_t>(*number))
                : std::nullopt;

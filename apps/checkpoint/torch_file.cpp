@@ -14,9 +14,8 @@
 namespace cudet::convert {
 namespace {
 
-constexpr std::uint64_t kMaxPickle = 64ull << 20;  // bytes
-constexpr std::uint64_t kMaxSharing = 4;           // all tensors together are at most this multiple of the stored bytes
-constexpr std::uint64_t kFreeBytes = 1 << 20;      // plus this
+constexpr std::uint64_t kMaxSharing = 4;       // all tensors together are at most this multiple of the stored bytes
+constexpr std::uint64_t kFreeBytes = 1 << 20;  // plus this
 constexpr std::size_t kMaxDimensions = 8;
 constexpr int kMaxWrappers = 4;  // nested rebuild calls: a parameter of a tensor of a …
 
@@ -91,7 +90,7 @@ TorchFile TorchFile::open(const std::string& path, std::uint64_t max_bytes) {
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) throw Error("not a regular file");
   auto file = std::make_unique<std::ifstream>(path, std::ios::binary);
   if (!*file) throw Error(std::string("cannot open: ") + std::strerror(errno));
-  char start[16];
+  char start[32];
   file->read(start, sizeof start);
   const std::string_view first(start, static_cast<std::size_t>(file->gcount()));
   file->clear();
@@ -142,14 +141,14 @@ TorchFile::TorchFile(ZipArchive archive) : archive_(std::move(archive)) {
   }
   for (const auto& [name, entry] : archive_->entries())
     if (name.starts_with(folder_ + "data/")) stored_ += entry.size;
-  if (archive_->entries().at(found[0]).size > kMaxPickle) throw Error("its pickle has more than 64 MB");
+  if (archive_->entries().at(found[0]).size > kMaxPickleBytes) throw Error(kPickleTooLarge);
   pickle_ = std::make_unique<Pickle>(archive_->read(found[0]));
 }
 
 void TorchFile::count_memory(std::uint64_t bytes) {
   if (bytes > max_bytes_ - used_)
-    throw Error("its tensors take more than " + std::to_string(max_bytes_ >> 20) +
-                " MiB of memory: if it should, run convert with a larger --max-memory");
+    throw Error("the checkpoint's tensors take more than " + std::to_string(max_bytes_ >> 20) +
+                " MiB of memory: convert --max-memory raises the limit");
   used_ += bytes;
 }
 
@@ -169,8 +168,9 @@ std::uint64_t TorchFile::storage_bytes(const std::string& key) const {
 std::span<const std::byte> TorchFile::storage(const std::string& key, std::uint64_t bytes) {
   const auto known = storages_.find(key);
   if (known != storages_.end() && known->second.size() >= bytes) return known->second;
+  // Only the part that the first tensor needs; for a second one all. Earlier tensors keep the memory of the first read.
+  if (known != storages_.end()) bytes = storage_bytes(key);
   count_memory(bytes);
-  // Tensors of an earlier, shorter read still refer to its memory.
   return storages_[key] =
              memory_.emplace_back(legacy_ ? legacy_->read(key, bytes) : archive_->read(folder_ + "data/" + key, bytes));
 }

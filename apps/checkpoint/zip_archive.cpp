@@ -11,7 +11,6 @@ namespace cudet::convert {
 namespace {
 
 constexpr std::uint64_t kMaxExpansion = 1032;     // limit of the deflate format
-constexpr std::uint64_t kMaxBytes = 1ull << 30;   // per entry; the largest tensor of YOLOv8x has 15 million
 constexpr std::uint64_t kMaxEntries = 1'000'000;  // training checkpoints of YOLOv8x have about 1,500
 constexpr std::size_t kChunk = 1 << 20;
 
@@ -33,6 +32,7 @@ ZipArchive ZipArchive::open(const std::string& path) {
     zip_error_init_with_code(&error, code);
     const std::string why = zip_error_strerror(&error);
     zip_error_fini(&error);
+    if (code == ZIP_ER_OPEN || code == ZIP_ER_READ || code == ZIP_ER_MEMORY) throw Error("cannot read: " + why);
     throw damaged(why);
   }
   return ZipArchive(std::move(archive), {}, std::filesystem::file_size(path));
@@ -68,7 +68,7 @@ ZipArchive::ZipArchive(Handle archive, std::vector<std::byte> bytes, std::uint64
     if (stat.comp_method != ZIP_CM_STORE && stat.comp_method != ZIP_CM_DEFLATE)
       throw Error("zip entry " + name + " uses an unsupported compression, expected stored or deflate");
     const std::uint64_t limit = stat.comp_method == ZIP_CM_STORE ? stat.comp_size : stat.comp_size * kMaxExpansion;
-    if (stat.comp_size > size || stat.size > limit || stat.size > kMaxBytes)
+    if (stat.comp_size > size || stat.size > limit)
       throw damaged("entry " + name + " has an impossible size of " + std::to_string(stat.size) + " bytes");
     if (!entries_.emplace(name, Entry{i, stat.size}).second) throw damaged("two entries are named " + name);
   }
@@ -82,11 +82,12 @@ std::vector<std::byte> ZipArchive::read(const std::string& name, std::uint64_t c
                                                           close);
   if (!file) throw damaged("entry " + name + ": " + zip_strerror(archive_.get()));
   const std::size_t size = static_cast<std::size_t>(found->second.size);
+  // libzip verifies the checksum when it reads past the last byte.
+  const std::size_t end = count < size ? static_cast<std::size_t>(count) : size + 1;
   std::vector<std::byte> bytes;
-  while (bytes.size() < count ||
-         count >= size) {  // memory grows only with the data read; the read after the last byte verifies the checksum
+  while (bytes.size() < end) {  // memory grows only with the data read
     const std::size_t have = bytes.size();
-    bytes.resize(std::min(have + kChunk, count < size ? static_cast<std::size_t>(count) : size + 1));
+    bytes.resize(std::min(have + kChunk, end));
     const zip_int64_t got = zip_fread(file.get(), bytes.data() + have, bytes.size() - have);
     if (got < 0) throw damaged("entry " + name + ": " + zip_error_strerror(zip_file_get_error(file.get())));
     bytes.resize(have + static_cast<std::size_t>(got));

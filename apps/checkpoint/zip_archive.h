@@ -25,8 +25,8 @@ class ZipArchive {
   };
   const std::map<std::string, Entry>& entries() const { return entries_; }
 
-  /// Returns the first `bytes` of an entry, or all if it has fewer, and then verifies its checksum. Throws Error if the
-  /// entry is damaged or does not exist.
+  /// Returns the first `bytes` of an entry, or all of an entry that has fewer. Verifies the checksum if it reads the
+  /// whole entry. Throws Error if the entry is damaged or does not exist.
   std::vector<std::byte> read(const std::string& name, std::uint64_t bytes = ~std::uint64_t{0}) const;
 
  private:

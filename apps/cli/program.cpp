@@ -11,14 +11,16 @@
 #include <new>
 
 #include "apps/files/signals.h"
+#include "kernels/error.h"
 
 namespace cudet {
 namespace {
 
+/// A closed standard output becomes one that cannot be written, so that results for it are not lost in silence.
 void open_standard_streams() {
-  int descriptor = ::open("/dev/null", O_RDWR);
-  while (descriptor >= 0 && descriptor <= STDERR_FILENO) descriptor = ::open("/dev/null", O_RDWR);
-  if (descriptor >= 0) ::close(descriptor);
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(stream, F_GETFD) < 0 && errno == EBADF)
+      ::open("/dev/null", stream == STDOUT_FILENO ? O_RDONLY : O_RDWR);  // gets the lowest number, this one
 }
 
 }  // namespace
@@ -32,11 +34,13 @@ int run_program(const char* name, int (*body)(int argc, char** argv), int argc, 
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "%s: out of memory\n", name);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", name, error.what());
+    std::fprintf(stderr, "%s: %s\n", name, Error(error.what()).what());  // Error replaces line breaks
   }
+  const bool flushed = std::fflush(stdout) == 0, closed = !flushed && errno == EBADF;
+  const int error = errno;
   std::cout.flush();
-  if ((std::fflush(stdout) != 0 || !std::cout) && status == 0) {
-    std::fprintf(stderr, "%s: standard output: cannot write: %s\n", name, std::strerror(errno));
+  if ((!flushed || std::ferror(stdout) || !std::cout) && !closed && status == 0) {
+    std::fprintf(stderr, "%s: standard output: cannot write: %s\n", name, flushed ? "an error" : std::strerror(error));
     status = kNotDone;
   }
   return status;

@@ -114,7 +114,10 @@ void write(const Options& options, const Conversion& done) {
   const std::string stem = output_stem(options), json_path = stem + ".json", weights_path = stem + ".safetensors";
   const bool weighted = done.checkpoint.has_value();
   refuse_same_file(json_path, options.input);
-  if (weighted) refuse_same_file(weights_path, options.input);
+  if (weighted) {
+    refuse_same_file(weights_path, options.input);
+    refuse_same_outputs(json_path, weights_path);
+  }
   const std::string json = to_json(done.table, weighted ? fs::path(weights_path).filename().string() : "");
   AtomicFile description(json_path);
   description.write(json);
@@ -180,6 +183,8 @@ int command(int argc, char** argv) {
     return fail(Error(std::string(error.what()) + " (convert --help lists the options)").what());
   }
   try {
+    if (is_given(app, "--max-memory") && !is_checkpoint(options.input))
+      throw Error("--max-memory applies to .pt files only");
     if (is_given(app, "--int8")) {
       for (const char* other : {"--scale", "--nc", "--imgsz"})
         if (is_given(app, other)) throw Error(std::string("--int8 cannot be combined with ") + other);

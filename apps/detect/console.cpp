@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 
@@ -21,14 +22,15 @@ Console::~Console() {
 void Console::say(const std::string& line) {
   if (!lines_) return;
   clear_bar();
-  if (const int error = write_stream(STDOUT_FILENO, line + "\n"))
+  const int error = write_stream(STDOUT_FILENO, line + "\n");
+  if (error != 0 && error != EBADF)  // EBADF: the caller has closed it
     throw Error(std::string("standard output: cannot write: ") + std::strerror(error));
   draw_bar();
 }
 
 void Console::complain(const std::string& line) {
   clear_bar();
-  std::fprintf(stderr, "detect: %s\n", printable(line).c_str());
+  write_stream(STDERR_FILENO, "detect: " + printable(line) + "\n");  // a failure cannot be reported
   draw_bar();
 }
 

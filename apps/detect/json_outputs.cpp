@@ -70,7 +70,7 @@ std::string describe_shared_ids(const std::vector<Source>& images) {
       line = "image_id " + id + " of --coco stands for " + other->second->name() + " and " + image.name();
     ++shared;
   }
-  if (shared > 1) line += "; " + std::to_string(shared - 1) + " more images have the image_id of another one";
+  if (shared > 1) line += "; more images with the image_id of another one: " + std::to_string(shared - 1);
   return line;
 }
 

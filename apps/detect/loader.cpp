@@ -55,9 +55,9 @@ Loader::Loader(const std::vector<Source>& sources, std::size_t max_pixels, int c
     thread_ = std::thread([this] {
       try {
         run();
-      } catch (const std::bad_alloc&) {
+      } catch (...) {
         const std::lock_guard lock(mutex_);
-        out_of_memory_ = true;
+        failure_ = std::current_exception();
       }
       changed_.notify_all();
     });
@@ -79,10 +79,10 @@ std::optional<Loaded> Loader::next() {
   std::unique_lock lock(mutex_);
   if (given_ == sources_.size()) return std::nullopt;
   const auto interval = std::chrono::milliseconds(kPollInterval);
-  while (!changed_.wait_for(lock, interval, [this] { return !ready_.empty() || out_of_memory_; }))
+  while (!changed_.wait_for(lock, interval, [this] { return !ready_.empty() || failure_; }))
     if (interrupted_) return std::nullopt;
   if (interrupted_) return std::nullopt;
-  if (ready_.empty()) throw std::bad_alloc();
+  if (ready_.empty()) std::rethrow_exception(failure_);
   Loaded loaded = std::move(ready_.front());
   ready_.pop_front();
   ++given_;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -49,7 +50,7 @@ class Loader {
   std::condition_variable changed_;
   std::deque<Loaded> ready_;
   std::size_t given_ = 0;
-  bool out_of_memory_ = false;  // the thread has ended
+  std::exception_ptr failure_;  // it ended the thread
   std::atomic<bool> stop_ = false;
   std::thread thread_;
 };

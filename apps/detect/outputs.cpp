@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -79,7 +80,10 @@ void ImageOutput::add(const Finished& finished) {
   constexpr int kQuality = 92;  // above 90 the encoder does not subsample chroma
   const bool jpeg = finished.format == ImageFormat::jpeg;
   const std::string name = finished.source.stem + (jpeg ? ".jpg" : ".png");
-  AtomicFile file((std::filesystem::path(folder_) / name).string());
+  const std::string path = (std::filesystem::path(folder_) / name).string();
+  if (!jpeg && std::max(image.width, image.height) > kMaxPngSide)
+    throw Error(path + ": PNG files have at most " + std::to_string(kMaxPngSide) + " pixels per side");
+  AtomicFile file(path);
   file.write(jpeg ? encode_jpeg(image, kQuality) : encode_png(image));
   file.commit();
 }

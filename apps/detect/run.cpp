@@ -270,6 +270,9 @@ int run(const Options& options) {
   if (!options.coco.empty())
     if (const std::string line = describe_shared_ids(sources.images); !line.empty()) console.complain(line);
   const Model model = load_model(options.model, options.weights);
+  if (const int channels = model.channels(); channels != 1 && channels != 3 && channels != 4)
+    throw Error(options.model + ": the network's input has " + std::to_string(channels) +
+                " channels, an image has 1, 3 or 4: use the library");
   refuse_overwriting(options, sources, model.weights_path());
   DetectOptions detect = options.detect;
   if (!options.classes.empty()) detect.classes = parse_classes(options.classes, model.names());

@@ -48,23 +48,30 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_
     target_ = std::filesystem::canonical(path_, error).string();
     if (error) fail(error.value());
   }
+  constexpr std::size_t kMaxBase = 200;  // bytes of the file name, which has at most 255 with what is appended
+  std::string base = target_;
+  if (const std::size_t first = target_.rfind('/') + 1; target_.size() - first > kMaxBase)
+    base.resize(first + kMaxBase);
   constexpr int kMaxAttempts = 100;  // killed processes may have left files of the same name
   for (int attempt = 0;; ++attempt) {
-    temporary_.emplace(target_ + ".part" + std::to_string(::getpid()) + "-" + std::to_string(attempt));
-    descriptor_ = ::open(temporary_->path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor_ >= 0) break;
-    const int error = errno;
-    temporary_->keep();  // it is a file of another process, or none
-    if (error != EINTR && (error != EEXIST || attempt + 1 == kMaxAttempts)) fail(error);
+    std::string name = base + ".part" + std::to_string(::getpid()) + "-" + std::to_string(attempt);
+    const BlockedSignals blocked;
+    descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ >= 0) {
+      temporary_.emplace(std::move(name));
+      return;
+    }
+    if (errno != EINTR && (errno != EEXIST || attempt + 1 == kMaxAttempts)) fail(errno);
   }
 }
 
 AtomicFile::~AtomicFile() {
-  if (descriptor_ >= 0 && is_direct()) put(as_bytes(ending_), size_);
+  if (descriptor_ >= 0 && is_direct()) put(as_bytes(ending_), size_);  // best effort
   if (descriptor_ >= 0 && descriptor_ != STDOUT_FILENO) ::close(descriptor_);
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes, std::string_view ending) {
+  std::string next_ending(ending);  // first, because it can throw
   int error = put(bytes, size_);
   if (error == 0 && !is_direct()) error = put(as_bytes(ending), size_ + bytes.size());
   if (error != 0) {
@@ -77,7 +84,7 @@ void AtomicFile::write(std::span<const std::byte> bytes, std::string_view ending
     fail(error);
   }
   size_ += bytes.size();
-  ending_ = ending;
+  ending_ = std::move(next_ending);
 }
 
 void AtomicFile::write(std::string_view text, std::string_view ending) {
@@ -91,7 +98,8 @@ void AtomicFile::overwrite(std::size_t offset, std::string_view text) {
 void AtomicFile::finish() {
   if (descriptor_ < 0) return;
   if (is_direct()) {
-    if (const int error = put(as_bytes(ending_), size_)) fail(error);
+    const std::string ending = std::exchange(ending_, {});
+    if (const int error = put(as_bytes(ending), size_)) fail(error);
   } else {
     if (const int failed = damaged_ ? restore() : 0) fail_at_end(failed);
     // The new ending may be shorter than the one before.

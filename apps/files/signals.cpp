@@ -1,5 +1,6 @@
 #include "apps/files/signals.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,11 +11,11 @@
 namespace cudet {
 namespace {
 
-constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU};
 constexpr int kMaxPartFiles = 32;  // open at once, that a signal removes
 
 // Global, because a signal handler has no arguments of its own.
-std::atomic<bool> caught = false;
+std::atomic<bool> caught = false, ending = false;
 std::atomic<const char*> program = "";
 std::array<std::atomic<const char*>, kMaxPartFiles> part_files{};
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<const char*>::is_always_lock_free,
@@ -27,12 +28,15 @@ void install(int signal, void (*handler)(int)) {
 }
 
 extern "C" void end_program(int signal) {
+  ending.store(true);
   for (std::atomic<const char*>& slot : part_files)
     if (const char* path = slot.exchange(nullptr)) ::unlink(path);
   char line[64] = {};
   std::strncat(line, program.load(), sizeof line - 20);
   std::strcat(line, ": interrupted\n");
-  static_cast<void>(::write(STDERR_FILENO, line, std::strlen(line)) == 0);
+  pollfd ready{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&ready, 1, 0) == 1)  // does not wait for a reader
+    static_cast<void>(::write(STDERR_FILENO, line, std::strlen(line)) == 0);
   install(signal, SIG_DFL);
   ::raise(signal);  // takes effect when the handler returns
 }
@@ -67,6 +71,17 @@ const std::atomic<bool>& interrupted() {
   return caught;
 }
 
+BlockedSignals::BlockedSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : kSignals) sigaddset(&signals, signal);
+  ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
+}
+
+BlockedSignals::~BlockedSignals() {
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
 PartFile::PartFile(std::string path) : path_(std::move(path)) {
   for (std::atomic<const char*>& slot : part_files) {
     const char* empty = nullptr;
@@ -75,6 +90,9 @@ PartFile::PartFile(std::string path) : path_(std::move(path)) {
       break;
     }
   }
+  if (!ending) return;
+  ::unlink(path_.c_str());  // a signal handler in another thread may not have seen the name
+  for (;;) ::pause();
 }
 
 PartFile::~PartFile() {

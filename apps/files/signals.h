@@ -1,24 +1,38 @@
 // Signals that end a program, and the temporary files that they remove.
 #pragma once
+#include <signal.h>
+
 #include <atomic>
 #include <string>
 
 namespace cudet {
 
-/// Prepares the program `name` for signals: SIGINT, SIGTERM and SIGHUP remove all PartFiles, print one line, and end
-/// the program. A signal that was ignored when the program began (nohup) stays ignored. SIGPIPE and SIGXFSZ are
-/// ignored, so that writing to a closed pipe or beyond the file size limit is reported as an error, as a full disk is.
-/// `name` must stay valid.
+/// Prepares the program `name` for signals: SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGXCPU remove all PartFiles, print
+/// one line, and end the program. A signal that was ignored when the program began (nohup) stays ignored. SIGPIPE and
+/// SIGXFSZ are ignored, so that writing to a closed pipe or beyond the file size limit is reported as an error, as a
+/// full disk is. `name` must stay valid.
 void end_at_signals(const char* name);
 
-/// After this call the first SIGINT, SIGTERM or SIGHUP only sets the flag of interrupted(), so that the run can finish
+/// After this call the first of these signals only sets the flag of interrupted(), so that the run can finish
 /// its files. A second one of the same kind ends the program.
 void finish_at_signals();
 
 /// Whether a signal arrived after finish_at_signals().
 const std::atomic<bool>& interrupted();
 
-/// The name of a temporary file. The destructor, or a signal that ends the program, removes the file.
+/// Keeps these signals from the calling thread, between the creation of a file and its PartFile.
+class BlockedSignals {
+ public:
+  BlockedSignals();
+  ~BlockedSignals();
+  BlockedSignals(const BlockedSignals&) = delete;  // restores the thread's own mask
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+/// The name of a temporary file that exists. The destructor, or a signal that ends the program, removes the file.
 class PartFile {
  public:
   explicit PartFile(std::string path);

@@ -96,7 +96,7 @@ Area Painter::label(Image& image, const std::array<float, 4>& corners, std::stri
   const int ascent = static_cast<int>(std::ceil(font_.ascent()));
   const int height = ascent + static_cast<int>(std::ceil(font_.descent())) + margin / 2 * 2;
 
-  std::vector<float> pens;  // start of each character relative to the start of the text
+  std::vector<float> pens;  // start of each character that fits into the image, relative to the start of the text
   float pen = 0;
   for (std::size_t i = 0; i < characters.size() && pen < static_cast<float>(image.width); ++i) {
     if (i > 0) pen += font_.kerning(characters[i - 1], characters[i]);
@@ -114,7 +114,7 @@ Area Painter::label(Image& image, const std::array<float, 4>& corners, std::stri
   fill(image, area.left, area.top, area.right, area.bottom, colour);
 
   const Colour ink = text_colour(colour);
-  for (std::size_t i = 0; i < pens.size(); ++i) {  // characters to the right of the image are left out
+  for (std::size_t i = 0; i < pens.size(); ++i) {
     const Glyph& drawn = glyph(characters[i]);
     const int left = area.left + margin + static_cast<int>(std::lround(pens[i])) + drawn.left;
     const int top = area.top + margin / 2 + ascent + drawn.top;

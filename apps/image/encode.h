@@ -7,7 +7,10 @@
 
 namespace cudet {
 
-/// Return the encoded file of an RGB image. quality: 1 to 100. Throw std::bad_alloc.
+constexpr int kMaxPngSide = 1'000'000;  // libpng's limit
+
+/// Return the encoded file of an RGB image. quality: 1 to 100. The sides of a PNG are at most kMaxPngSide. Throw
+/// std::bad_alloc.
 std::vector<std::byte> encode_jpeg(const Image& image, int quality);
 std::vector<std::byte> encode_png(const Image& image);
 

@@ -16,7 +16,7 @@ std::vector<std::byte> encode_png(const Image& image) {
   header.flags = PNG_IMAGE_FLAG_FAST;  // a third of the time, and photos get hardly larger
   std::vector<std::byte> file(PNG_IMAGE_PNG_SIZE_MAX(header));
   png_alloc_size_t bytes = file.size();
-  // The memory is large enough, so that only libpng's own allocations can fail.
+  // The memory is large enough and the sides are within the limits, so that only libpng's own allocations can fail.
   if (!png_image_write_to_memory(&header, file.data(), &bytes, 0, image.pixels.get(), 0, nullptr))
     throw std::bad_alloc();
   file.resize(bytes);

@@ -9,12 +9,20 @@
 
 namespace {
 
-/// Allocates for stb_truetype, which draws nothing if it gets no memory. `failed`: a bool to set then.
-void* allocate(std::size_t bytes, void* failed) {
-  void* memory = std::malloc(bytes);
-  if (!memory) *static_cast<bool*>(failed) = true;
-  return memory;
-}
+/// The memory of a call of stb_truetype, which does not check every allocation. Freed as a whole, because an exception
+/// passes through its functions.
+class Arena {
+ public:
+  void* allocate(std::size_t bytes) {
+    blocks_.emplace_back(nullptr, std::free);
+    blocks_.back().reset(std::malloc(bytes));
+    if (!blocks_.back()) throw std::bad_alloc();
+    return blocks_.back().get();
+  }
+
+ private:
+  std::vector<std::unique_ptr<void, void (*)(void*)>> blocks_;
+};
 
 }  // namespace
 
@@ -29,9 +37,8 @@ void* allocate(std::size_t bytes, void* failed) {
 #define STB_IMAGE_WRITE_STATIC
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #include <stb/stb_image_write.h>
-#define STBTT_malloc(bytes, user) allocate(bytes, user)
-#define STBTT_free(memory, user) ((void)(user), std::free(memory))
-#define STBTT_assert(condition) ((void)0)  // the allocations that they check are checked by allocate()
+#define STBTT_malloc(bytes, user) static_cast<Arena*>(user)->allocate(bytes)
+#define STBTT_free(memory, user) ((void)(user), (void)(memory))
 #define STBTT_STATIC
 #define STB_TRUETYPE_IMPLEMENTATION
 #include <stb/stb_truetype.h>
@@ -86,9 +93,9 @@ Font::Font(float height) {
 }
 
 Glyph Font::glyph(char32_t character) const {
-  bool failed = false;
+  Arena arena;
   stbtt_fontinfo info = data_->info;
-  info.userdata = &failed;
+  info.userdata = &arena;
   const int index = stbtt_FindGlyphIndex(&info, static_cast<int>(character));
   int advance = 0, bearing = 0, right = 0, bottom = 0;
   Glyph glyph{};
@@ -100,7 +107,6 @@ Glyph Font::glyph(char32_t character) const {
   glyph.coverage.resize(static_cast<std::size_t>(glyph.width) * glyph.height);
   if (!glyph.coverage.empty())
     stbtt_MakeGlyphBitmap(&info, glyph.coverage.data(), glyph.width, glyph.height, glyph.width, scale_, scale_, index);
-  if (failed) throw std::bad_alloc();
   return glyph;
 }
 

@@ -55,8 +55,12 @@ Image first_frame(const DecodeRequest& request, int width, int height, int chann
                                                                                    WebPAnimDecoderDelete);
   std::uint8_t* bgra = nullptr;
   int milliseconds = 0;
-  if (!decoder || !WebPAnimDecoderGetNext(decoder.get(), &bgra, &milliseconds))
-    throw Error(request.name + ": invalid WebP: the animation is damaged or truncated");
+  WebPAnimInfo canvas{};
+  if (!decoder || !WebPAnimDecoderGetInfo(decoder.get(), &canvas) ||
+      canvas.canvas_width != static_cast<std::uint32_t>(width) ||
+      canvas.canvas_height != static_cast<std::uint32_t>(height) ||
+      !WebPAnimDecoderGetNext(decoder.get(), &bgra, &milliseconds))
+    throw Error(request.name + ": the animated WebP is damaged or truncated, or takes more memory than there is");
   Image image(width, height, channels);
   const std::size_t pixels = static_cast<std::size_t>(width) * height;
   for (std::size_t i = 0; i < pixels; ++i) {

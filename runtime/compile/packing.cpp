@@ -74,10 +74,10 @@ Conv describe_window(const Op& op, int in, int out) {
   return conv;
 }
 
-/// Throws Error if a batch norm that was folded into finite values made them infinite or NaN.
+/// Throws Error if a value is not finite: a folded batch norm or the scale of an 8-bit weight can overflow.
 void require_finite(const Node& node, std::span<const float> values) {
   if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }))
-    throw Error(node.name + ": a weight is not finite");
+    throw Error(node.name + ": a weight or bias is not finite");
 }
 
 /// Packs a transposed convolution's weight for the kernels of either processor.

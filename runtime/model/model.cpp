@@ -162,16 +162,16 @@ auto with_memory(const std::string& what, const Body& body) {
   }
 }
 
-/// The same, and adds the path to errors.
+/// Runs `body`, adds the path to its errors, and turns failed allocations into Error.
 template <class Body>
-auto with_path(const std::string& path, const Body& body) {
-  try {
-    return body();
-  } catch (const std::bad_alloc&) {
-    throw Error(path + ": out of memory");
-  } catch (const Error& error) {
-    throw Error(path + ": " + error.what());
-  }
+auto with_path_and_memory(const std::string& path, const Body& body) {
+  return with_memory(path, [&] {
+    try {
+      return body();
+    } catch (const Error& error) {
+      throw Error(path + ": " + error.what());
+    }
+  });
 }
 
 }  // namespace
@@ -236,14 +236,14 @@ std::shared_ptr<const PackedWeights> Model::Impl::cpu_weights(Type type, ThreadP
   std::weak_ptr<const PackedWeights>& shared = cpu_weights_[type];
   std::shared_ptr<const PackedWeights> packed = shared.lock();
   if (packed) return packed;
-  packed = with_path(description.path,
-                     [&] { return std::make_shared<const PackedWeights>(pack_for_cpu(graph, type, pool)); });
+  packed = with_path_and_memory(description.path,
+                                [&] { return std::make_shared<const PackedWeights>(pack_for_cpu(graph, type, pool)); });
   shared = packed;
   return packed;
 }
 
 PackedWeights Model::Impl::cuda_weights(Type type) const {
-  return with_path(description.path, [&] { return pack_for_cuda(graph, type); });
+  return with_path_and_memory(description.path, [&] { return pack_for_cuda(graph, type); });
 }
 
 Model Model::load(const std::string& description, const std::string& weights) {

@@ -59,7 +59,7 @@ def write_values(out):
     """Writes values that class names can have."""
     values = [True, None, 0, -7, 2**40, 0.1, 1e-4, 1e-5, 1e16, 123456789.0, -0.0, float("inf"), "a", "größe", b"", b"it's",
               b"'\"\\", b"\x00\t\xe9~\x7f", np.str_("ünï"), np.bytes_(b"ab"), np.bool_(False), np.int8(-8), np.uint16(65535),
-              np.int64(-1), np.uint64(2**64 - 1), np.float32(0.1), np.float32(3e-5), np.float32(1e16), np.float64(0.1)]
+              np.int64(-1), np.uint64(2**64 - 1), np.float32(0.1), np.float32(1e-4), np.float32(3e-5), np.float32(1e16), np.float64(0.1)]
     for protocol in (2, 4):
         (out / f"values-{protocol}.pickle").write_bytes(pickle.dumps(values, protocol))
     (out / "values.txt").write_text("\n".join(map(str, values)) + "\n")

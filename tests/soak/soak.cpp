@@ -64,7 +64,8 @@ int soak(unsigned images, const char* path) {
   std::atomic<unsigned> next = 0, differ = 0, boxes = 0;
   std::atomic<long> early = 0;
   const auto start = std::chrono::steady_clock::now();
-  const auto work = [&] {
+  std::atomic<unsigned> errors = 0;
+  const auto detect_all = [&] {
     for (unsigned number; (number = next++) < images;) {
       const Noise noise(number);
       const cudet::Result result = shared[number % kDetectors].detect(noise.frame, options);
@@ -76,6 +77,14 @@ int soak(unsigned images, const char* path) {
       if (number == images / 5) early = resident();
     }
   };
+  const auto work = [&] {
+    try {
+      detect_all();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "soak: %s\n", error.what());
+      ++errors;
+    }
+  };
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) threads.emplace_back(work);
   for (std::thread& thread : threads) thread.join();
@@ -85,7 +94,7 @@ int soak(unsigned images, const char* path) {
       "%u images, %u boxes, %.0f images/s, %u of %u repeated ones differ, %ld MB after a fifth, %ld MB at the end\n",
       images, boxes.load(), images / seconds, differ.load(), (images + kEvery - 1) / kEvery, early.load(), late);
   constexpr long kGrowth = 16;
-  return differ > 0 || late > early + kGrowth ? 1 : 0;
+  return errors > 0 || differ > 0 || late > early + kGrowth ? 1 : 0;
 }
 
 }  // namespace

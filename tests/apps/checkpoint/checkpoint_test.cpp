@@ -201,7 +201,7 @@ TEST(Checkpoint, RefusesTensorsBeyondTheirStorage) {
 
 TEST(Checkpoint, RefusesWhatTakesTooMuchMemory) {
   expect_refused([] { read_checkpoint(TorchFile::open(path("plain.pt"), 10'000)); },
-                 "its tensors take more than 0 MiB of memory");
+                 "the checkpoint's tensors take more than 0 MiB of memory");
   EXPECT_NO_THROW(read_checkpoint(TorchFile::open(path("plain.pt"), 1 << 20)));
 }
 

@@ -67,6 +67,11 @@ TEST(ZipArchive, ReadsItsEntries) {
   EXPECT_EQ(archive.read("a").size(), 5u);
   EXPECT_EQ(std::memcmp(archive.read("a").data(), "hello", 5), 0);
   EXPECT_TRUE(archive.read("b/c").empty());
+  EXPECT_EQ(archive.read("a", 3).size(), 3u);
+  EXPECT_EQ(std::memcmp(archive.read("a", 3).data(), "hel", 3), 0);
+  EXPECT_EQ(archive.read("a", 5).size(), 5u);
+  EXPECT_EQ(archive.read("a", 9).size(), 5u);
+  EXPECT_TRUE(archive.read("a", 0).empty());
   expect_refused([&] { archive.read("c"); }, "has no entry c");
 }
 
@@ -99,13 +104,16 @@ TEST(TorchFile, RefusesOtherArchives) {
   EXPECT_TRUE(TorchFile::parse(Zip().add("a/data.pkl", none).add("a/byteorder", "little").bytes()).root().none());
 }
 
-/// Returns a file with an f32 tensor over a storage of 4 elements. offset, sizes, strides: as pickle opcodes.
+/// Returns the pickle of an f32 tensor over storage 0, which has 4 elements. offset, sizes, strides: as pickle opcodes.
+std::string tensor_pickle(const std::string& offset, const std::string& sizes, const std::string& strides) {
+  return "ctorch._utils\n_rebuild_tensor_v2\n((U\x07storagectorch\nFloatStorage\nU\x01"
+         "0U\x03"
+         "cpuK\x04tQ" +
+         offset + "(" + sizes + "t(" + strides + "t\x89NtR";
+}
+
 TorchFile tensor(const std::string& offset, const std::string& sizes, const std::string& strides) {
-  const std::string pickle =
-      "ctorch._utils\n_rebuild_tensor_v2\n((U\x07storagectorch\nFloatStorage\nU\x01"
-      "0U\x03"
-      "cpuK\x04tQ" +
-      offset + "(" + sizes + "t(" + strides + "t\x89NtR.";
+  const std::string pickle = tensor_pickle(offset, sizes, strides) + ".";
   const auto* first = reinterpret_cast<const std::byte*>(pickle.data());
   const std::vector<float> values = {1, 2, 3, 4};
   const auto bytes = std::as_bytes(std::span(values));
@@ -122,6 +130,20 @@ TEST(TorchFile, FollowsStridesAndOffsets) {
   EXPECT_EQ(values(tensor("K\x03", "K\x02K\x02", "I0\nI0\n")), (std::vector<float>{4, 4, 4, 4}));
   EXPECT_EQ(values(tensor("K\x03", "", "")), std::vector<float>{4});
   EXPECT_TRUE(values(tensor("I0\n", "K\x02I0\n", "K\x01K\x01")).empty());
+}
+
+// A storage is read as far as its tensors need it.
+TEST(TorchFile, TensorsShareAStorage) {
+  const std::vector<float> stored = {1, 2, 3, 4};
+  const auto* text = reinterpret_cast<const char*>(stored.data());
+  const std::string pickle = "(" + tensor_pickle("I0\n", "K\x01", "K\x01") + tensor_pickle("K\x01", "K\x02", "K\x01") +
+                             tensor_pickle("I0\n", "K\x04", "K\x01") + "t.";
+  TorchFile file = TorchFile::parse(Zip().add("a/data.pkl", pickle).add("a/data/0", std::string(text, 16)).bytes());
+  const StoredTensor first = file.tensor(file.root()[0], "t"), second = file.tensor(file.root()[1], "t");
+  const StoredTensor third = file.tensor(file.root()[2], "t");
+  EXPECT_EQ(first.to_f32(), std::vector<float>{1});
+  EXPECT_EQ(second.to_f32(), (std::vector<float>{2, 3}));
+  EXPECT_EQ(third.to_f32(), stored);
 }
 
 TEST(TorchFile, RefusesTensorsOutsideTheirStorage) {

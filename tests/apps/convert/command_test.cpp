@@ -151,6 +151,9 @@ TEST(ConvertCommand, DoesNotReplaceItsInput) {
   fs::create_symlink("m.pt", folder.path() / "two.safetensors");
   expect_refused({folder.file("m.pt"), "-o", folder.file("two")}, "two.safetensors: this output is also an input");
   EXPECT_EQ(fs::file_size(folder.path() / "m.pt"), fs::file_size("tests/data/pt/plain.pt"));
+  folder.write("one.safetensors");
+  fs::create_symlink("one.safetensors", folder.path() / "one.json");
+  expect_refused({folder.file("m.pt"), "-o", folder.file("one")}, "are one file");
 }
 
 TEST(ConvertCommand, LimitsMemory) {

@@ -124,6 +124,15 @@ TEST(AtomicFile, StaysUnderItsTemporaryNameIfItCannotBeRenamed) {
   EXPECT_EQ(folder.text(name), "kept]");
 }
 
+TEST(AtomicFile, WritesFilesWithTheLongestNames) {
+  const TemporaryFolder folder;
+  const std::string name(255, 'n');
+  AtomicFile file(folder.file(name));
+  file.write("x");
+  file.commit();
+  EXPECT_EQ(folder.text(name), "x");
+}
+
 TEST(AtomicFile, EndsAPipeThatIsNotCommitted) {
   const TemporaryFolder folder;
   ASSERT_EQ(::mkfifo(folder.file("pipe").c_str(), 0600), 0);

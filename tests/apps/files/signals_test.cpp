@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 /// A test that runs in the background may have inherited ignored signals.
 void take_signals() {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_DFL);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU}) ::signal(signal, SIG_DFL);
   end_at_signals("test");
 }
 
@@ -43,7 +43,7 @@ TEST(SignalsDeathTest, TheFirstSetsTheFlagAndTheSecondEndsTheProgram) {
 
 TEST(Signals, RemovePartFiles) {
   const TemporaryFolder folder;
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU}) {
     for (const char* name : {"removed", "kept"}) folder.write(name, "x");
     const pid_t child = ::fork();  // not a death test: that runs in another folder
     if (child == 0) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <set>
 
 #include "apps/image/decode.h"
@@ -100,6 +101,15 @@ TEST(Painter, KeepsLabelsInsideThePicture) {
     EXPECT_GT(area.right - area.left, 60) << "not clipped";
     EXPECT_GT(area.bottom - area.top, 12) << "not clipped";
   }
+}
+
+TEST(Painter, CutsLongLabels) {
+  Image image = paper(200, 100), same = paper(200, 100);
+  const std::string start(100, 'm');  // wider than the image
+  Painter painter(200, 100);
+  painter.label(image, {10, 50, 60, 90}, start, kRed);
+  painter.label(same, {10, 50, 60, 90}, start + std::string(1 << 20, 'm'), kRed);
+  EXPECT_EQ(std::memcmp(image.pixels.get(), same.pixels.get(), 3 * 200 * 100), 0);
 }
 
 TEST(Painter, SurvivesTinyPictures) {

@@ -99,7 +99,6 @@ TEST(Json, ReplacesOrRefusesInvalidUtf8) {
     EXPECT_EQ(error_of([&] { json.dump(Json::Layout::compact, Json::InvalidUtf8::refuse); }), "text that is not UTF-8");
     EXPECT_NE(error_at("\"" + std::string(text) + "\""), "");
   }
-  EXPECT_EQ(Json::Object({{"k\xff", 1}}).size(), 1u);
   EXPECT_EQ(Json(Json::Object{{"k\xff", 1}}).dump(), "{\"k\xef\xbf\xbd\":1}");
   EXPECT_EQ(Json("\xc3\xa9").dump(Json::Layout::compact, Json::InvalidUtf8::refuse), "\"\xc3\xa9\"");
 }
