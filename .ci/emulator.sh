@@ -33,10 +33,10 @@ took "the device is built"
 programs=${EMULATED:-build/emulated}
 export CUDA_PTX="75 80" CUDART=shared
 if [ "$programs" = build ]; then
-  make CUDA=yes NVCC="$nvcc" build/tests-of-cuda build/detect build/bench
+  make CUDA=yes NVCC="$nvcc" build/tests-of-cuda build/detect build/bench build/convolutions
 else
   make CONFIG=emulated CUDA=yes CUDA_ARCHS= NVCC="$nvcc" OPTIMIZE=-O1 \
-    $programs/tests-of-cuda $programs/detect $programs/bench
+    $programs/tests-of-cuda $programs/detect $programs/bench $programs/convolutions
 fi
 took "the programs are built"
 

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "kernels/conv2d/cuda/plan.h"
+#include "runtime/compile/lowering.h"
+#include "runtime/compile/packing.h"
 #include "runtime/compile/passes.h"
 #include "runtime/model/model.h"
 #include "tests/kernels/device.h"
@@ -50,7 +52,7 @@ void list(const std::vector<Counted>& all) {
   }
 }
 
-std::size_t bytes(const Tensor& t) {
+std::size_t end_of(const Tensor& t) {
   return t.offset + static_cast<std::size_t>(t.n) * t.h * t.w * t.pitch * size_of(t.type);
 }
 
@@ -60,7 +62,7 @@ void run(Conv2d op) {
   CudaStream on = default_stream();
   const Conv2dCudaPlan plan = conv2d_cuda_plan(op, on.multiprocessors);
   const std::size_t scratch_bytes = std::max(kScratchCounters, plan.scratch_bytes());
-  const std::size_t arena_bytes = std::max({bytes(op.x), bytes(op.y), op.add ? bytes(op.residual) : std::size_t{0}});
+  const std::size_t arena_bytes = std::max({end_of(op.x), end_of(op.y), op.add ? end_of(op.residual) : std::size_t{0}});
   const DeviceArray<unsigned char> arena(std::vector<unsigned char>(arena_bytes, 0));
   const DeviceArray<unsigned char> weights(
       std::vector<unsigned char>(op.bias.offset + conv2d_cuda_bias_floats(op) * sizeof(float), 0));
