@@ -22,7 +22,7 @@ fi
 cat <<END
 
 The demo ran $ran.
-The images are in weights/demo, with boxes in out. The model, weights/codes, finds barcodes and 2D codes.
+The images are in weights/demo, with boxes in out. The model, weights/codes.json, finds barcodes and 2D codes.
   your image:  $programs/detect photo.jpg
   your model:  $programs/detect --model best.pt photo.jpg
 END

@@ -12,7 +12,10 @@ bool parse_command_line(CLI::App& app, int argc, const char* const* argv) {
     app.parse(argc, argv);
     for (const CLI::Option* option : app.get_options())
       for (const std::string& value : option->results())
-        if (value.empty()) throw Error(option->get_name() + ": expected a value, found an empty one");
+        if (value.empty())
+          throw Error(option->get_name() + ": expected a value, found an empty one");
+        else if (value.starts_with("--") && !option->get_positional())
+          throw Error(option->get_name() + ": expected a value, found " + value);
   } catch (const CLI::Success& help) {
     app.exit(help, std::cout, std::cerr);
     return false;

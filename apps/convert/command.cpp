@@ -131,11 +131,8 @@ void write(const Options& options, const Conversion& done) {
   if (options.quiet) return;
 
   std::string line = json_path + (weighted ? " and " + weights_path : "") + ": " + summary(done);
-  std::size_t bytes = json.size();
-  if (weighted) {
-    line += ", " + std::to_string(done.checkpoint->weights.size()) + " tensors";
-    for (const auto& [name, tensor] : done.checkpoint->weights) bytes += tensor.data.size();
-  }
+  if (weighted) line += ", " + std::to_string(done.checkpoint->weights.size()) + " tensors";
+  const std::size_t bytes = description.size() + (weights ? weights->size() : 0);
   std::printf("%s, %zu bytes\n", line.c_str(), bytes);
 }
 

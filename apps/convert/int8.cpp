@@ -105,8 +105,7 @@ void convert_to_int8(const std::string& model_path, const std::string& folder, c
   data.commit();
   description.commit();
   if (quiet) return;
-  std::size_t bytes = 0;
-  for (const auto& [name, tensor] : weights.tensors()) bytes += tensor.data.size();
+  const std::size_t bytes = description.size() + data.size();
   std::printf("%s and %s: int8, ranges from %zu images, %zu tensors, %zu bytes\n", json_path.c_str(),
               weights_path.c_str(), images.size(), weights.tensors().size(), bytes);
 }

@@ -63,9 +63,11 @@ void declare(CLI::App& app, Options& options, OptionTexts& texts) {
   app.set_version_flag("--version", "detect (cudet) " CUDET_VERSION, "Print the version and exit");
 
   const auto in = [](const char* group, CLI::Option* option) { return option->group(group); };
-  in("Model", app.add_option("--model", options.model,
-                             "Model description (default: the bundled model for barcodes and 2D codes)"))
-      ->type_name("M.json");
+  in("Model",
+     app.add_option("--model", options.model,
+                    "Model description, .json, or checkpoint, .pt (default: the bundled model for barcodes and 2D "
+                    "codes)"))
+      ->type_name("M");
   in("Model", app.add_option("--weights", options.weights, "Weights (default: the file that the description names)"))
       ->type_name("W.safetensors");
   in("Model",

@@ -59,6 +59,8 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_
     descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ >= 0) {
       temporary_.emplace(std::move(name));
+      if (S_ISREG(status.st_mode))  // best effort: the file that is replaced may be private
+        static_cast<void>(::fchmod(descriptor_, status.st_mode & 0777) == 0);
       return;
     }
     if (errno != EINTR && (errno != EEXIST || attempt + 1 == kMaxAttempts)) fail(errno);

@@ -14,7 +14,7 @@ namespace cudet {
 /// same folder, which the destructor removes if commit() was not called, as does a signal that ends the program. A
 /// failed write (full disk) leaves no partial data, so that earlier writes can still be committed. If finish() or
 /// commit() fails, the temporary file stays, and the error names it. A symbolic link stays a link; its target is
-/// replaced.
+/// replaced, and the new file has its permissions.
 ///
 /// "-" (standard output) and paths that are not regular files (a device, a pipe) are written directly, without a
 /// temporary. Waits for a reader that is slow, and fails if it does not read while the program is interrupted(). All
