@@ -16,16 +16,20 @@ void require_divides(int groups, int channels, const char* which) {
                 " channels");
 }
 
-/// Returns the values of a batch norm's variance, which throw Error if one of them is negative.
-Values checked_variance(const LayerContext& context, const std::string& name, int channels) {
-  Values variance = context.weights.values(name, {channels});
-  if (!variance) return variance;
-  return [variance, name](std::span<float> out) {
-    variance(out);
+/// Reads the variances of a batch norm. Throws Error if one of them is negative.
+class Variances {
+ public:
+  Variances(std::string name, Values values) : name_(std::move(name)), values_(std::move(values)) {}
+  void operator()(std::span<float> out) const {
+    values_(out);
     if (std::any_of(out.begin(), out.end(), [](float v) { return v < 0; }))
-      throw Error(name + " contains a negative variance");
-  };
-}
+      throw Error(name_ + " contains a negative variance");
+  }
+
+ private:
+  std::string name_;
+  Values values_;
+};
 
 }  // namespace
 
@@ -53,7 +57,9 @@ ValueId conv_block(LayerContext& context, ValueId x, const std::string& name, co
     norm.bias = context.parameter(name + ".bn.bias", {a.out});
     // Statistics are buffers, not parameters, so they are not counted.
     norm.mean = context.graph.add_parameter({{a.out}, context.weights.values(name + ".bn.running_mean", {a.out})});
-    norm.variance = context.graph.add_parameter({{a.out}, checked_variance(context, name + ".bn.running_var", a.out)});
+    Parameter variance{{a.out}, context.weights.values(name + ".bn.running_var", {a.out})};
+    if (variance.values) variance.values = Variances(name + ".bn.running_var", std::move(variance.values));
+    norm.variance = context.graph.add_parameter(std::move(variance));
     y = context.node(norm, {y}, a.out, name);
   }
   context.graph.convs.insert(name);
