@@ -12,10 +12,10 @@ import argparse, errno, json, os, pathlib, re, shutil, subprocess, sys, tempfile
 IMAGES = "tests/data/images"
 TINY = "tests/data/tiny/plain.json"
 WORK = {
-    "detect": ["--model", TINY, "--conf", "0.001", "--max-det", "3", "--threads", "1", "--json", "OUT/r.json", "--csv", "OUT/r.csv",
+    "detect": ["--device", "cpu", "--model", TINY, "--conf", "0.001", "--max-det", "3", "--threads", "1", "--json", "OUT/r.json", "--csv", "OUT/r.csv",
                "--coco", "OUT/c.json", "--txt", "OUT/txt", "--save-crop", "OUT/crops", "--out", "OUT/drawn", "--dump-raw",
                "OUT/raw.safetensors", f"{IMAGES}/rgb.png", f"{IMAGES}/decoders/restart.jpg"],
-    "detect of a checkpoint": ["--model", "tests/data/pt/plain.pt", "--conf", "0.001", "--max-det", "3", "--threads", "1", "--no-draw",
+    "detect of a checkpoint": ["--device", "cpu", "--model", "tests/data/pt/plain.pt", "--conf", "0.001", "--max-det", "3", "--threads", "1", "--no-draw",
                                "--json", "OUT/r.json", f"{IMAGES}/rgb.png"],
     "convert": ["tests/data/pt/plain.pt", "-o", "OUT/m"],
     "convert of a yaml": ["tests/data/yaml/yolov8-dysample.yaml", "--scale", "n", "-o", "OUT/m"],
