@@ -3,6 +3,7 @@
 // images per second and the memory in use; fails if a result differs, or if the memory grows after the first fifth of
 // the run by more than 16 MB.
 // Usage: soak IMAGES MODEL.json
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -61,12 +62,12 @@ int soak(unsigned images, const char* path) {
   const cudet::DetectOptions options{.confidence = 0.001f};
   std::vector<cudet::Detector> shared;
   for (int i = 0; i < kDetectors; ++i) shared.emplace_back(model, cudet::DetectorOptions{.threads = 1 + i});
+  unsigned end = 0;  // of the images to detect in now
   std::atomic<unsigned> next = 0, differ = 0, boxes = 0;
-  std::atomic<long> early = 0;
   const auto start = std::chrono::steady_clock::now();
   std::atomic<unsigned> errors = 0;
   const auto detect_all = [&] {
-    for (unsigned number; (number = next++) < images;) {
+    for (unsigned number; (number = next++) < end;) {
       const Noise noise(number);
       const cudet::Result result = shared[number % kDetectors].detect(noise.frame, options);
       boxes += static_cast<unsigned>(result.detections.size());
@@ -74,7 +75,6 @@ int soak(unsigned images, const char* path) {
         cudet::Detector own(model, {.threads = 1});  // made and destroyed beside the others' work
         differ += !equal(own.detect(noise.frame, options), result);
       }
-      if (number == images / 5) early = resident();
     }
   };
   const auto work = [&] {
@@ -85,14 +85,20 @@ int soak(unsigned images, const char* path) {
       ++errors;
     }
   };
-  std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) threads.emplace_back(work);
-  for (std::thread& thread : threads) thread.join();
+  const auto detect_until = [&](unsigned last) {
+    next = end;
+    end = last;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) threads.emplace_back(work);
+    for (std::thread& thread : threads) thread.join();
+    ::malloc_trim(0);
+    return resident();
+  };
+  const long early = detect_until(images / 5), late = detect_until(images);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const long late = resident();
   std::printf(
       "%u images, %u boxes, %.0f images/s, %u of %u repeated ones differ, %ld MB after a fifth, %ld MB at the end\n",
-      images, boxes.load(), images / seconds, differ.load(), (images + kEvery - 1) / kEvery, early.load(), late);
+      images, boxes.load(), images / seconds, differ.load(), (images + kEvery - 1) / kEvery, early, late);
   constexpr long kGrowth = 16;
   return errors > 0 || differ > 0 || late > early + kGrowth ? 1 : 0;
 }
