@@ -97,15 +97,7 @@ class Run {
   /// Processes all images. Returns the exit status.
   int run_all() {
     succeeds([&] { process(); });
-    for (const std::unique_ptr<Output>& output : outputs_) {
-      try {
-        output->finish();
-      } catch (const Error& error) {
-        report(error.what());
-      } catch (const std::bad_alloc&) {
-        report(kOutOfMemory);
-      }
-    }
+    for (const std::unique_ptr<Output>& output : outputs_) reported([&] { output->finish(); });
     const std::size_t total = sources_.images.size();
     if (interrupted_ && done_ + failed_ < total + sources_.problems.size())
       report(("interrupted: " + std::to_string(done_) + " of " + std::to_string(total) + " images are done").c_str());
@@ -189,13 +181,9 @@ class Run {
   }
 
   void write(std::vector<Loaded>& batch, const std::vector<Result>& results, const std::vector<RawOutput>& raw) {
-    try {
+    reported([&] {
       for (std::size_t i = 0; i < batch.size(); ++i) write(batch[i], results[i], raw.empty() ? nullptr : &raw[i]);
-    } catch (const Error& error) {
-      report(error.what());
-    } catch (const std::bad_alloc&) {
-      report(kOutOfMemory);
-    }
+    });
   }
 
   void write(Loaded& loaded, const Result& result, const RawOutput* raw) {
@@ -222,11 +210,19 @@ class Run {
 
   void finish_lines() {
     if (cut_short_) return;
-    try {
+    reported([&] {
       if (sources_.images.size() > 1)
         console_.say(std::to_string(done_) + " images, " + std::to_string(found_) + " detections" +
                      (failed_ > 0 ? ", " + std::to_string(failed_) + " failed" : ""));
       if (options_.draw && done_ > 0) console_.say("images with boxes: " + printable(options_.out) + "/");
+    });
+  }
+
+  /// Runs `call` and reports its error, which stops the run.
+  template <class Call>
+  void reported(const Call& call) {
+    try {
+      call();
     } catch (const Error& error) {
       report(error.what());
     } catch (const std::bad_alloc&) {
