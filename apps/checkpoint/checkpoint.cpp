@@ -137,7 +137,9 @@ Checkpoint read_checkpoint(TorchFile file) {
   Checkpoint checkpoint{{}, {}, std::move(file), ""};
   TorchWeights weights(checkpoint.file);
   const auto sequence = member(model.attribute("_modules"), "model");
-  if (!sequence) throw Error("contains a " + std::string(model.name()) + ", which is not an Ultralytics network");
+  if (!sequence)
+    throw Error("contains an object of the type " + std::string(model.name()) +
+                ", which is not an Ultralytics network");
 
   ModelTable& table = checkpoint.table;
   const auto yaml = member(model, "yaml");

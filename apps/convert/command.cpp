@@ -173,11 +173,9 @@ int command(int argc, char** argv) {
       ->type_name("N");
   app.add_flag("--quiet", options.quiet, "Print errors only");
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& done) {
-    return app.exit(done);
-  } catch (const CLI::ParseError& error) {
-    return fail(Error(std::string(error.what()) + " (convert --help lists the options)").what());
+    if (!parse_command_line(app, argc, argv)) return 0;
+  } catch (const Error& error) {
+    return fail(error.what());
   }
   try {
     if (is_given(app, "--max-memory") && !is_checkpoint(options.input))

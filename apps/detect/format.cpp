@@ -38,10 +38,16 @@ std::string csv_field(std::string_view text) {
 }
 
 std::string printable(std::string_view text) {
+  constexpr std::size_t kMost = 4000;
   std::string line(text);
+  if (line.size() > kMost) line.replace(kMost / 2, line.size() - kMost, "...");
   for (char& c : line)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   return line;
+}
+
+std::string count(std::size_t number, std::string_view noun) {
+  return std::to_string(number) + " " + std::string(noun) + (number == 1 ? "" : "s");
 }
 
 std::string summary(const std::vector<Detection>& detections, const std::vector<std::string>& names) {

@@ -151,6 +151,10 @@ void parse_texts(const OptionTexts& texts, Options& options) {
   if (std::count(options.sources.begin(), options.sources.end(), "-") > 1)
     throw Error("-: standard input holds one image, give - only once");
   const auto is_stdout = [](const std::string& path) { return path == "-" || path == "/dev/stdout"; };
+  const std::pair<const char*, const std::string*> folders[] = {
+      {"--out", &options.out}, {"--txt", &options.txt}, {"--save-crop", &options.crops}};
+  for (const auto& [option, path] : folders)
+    if (is_stdout(*path)) throw Error(std::string(option) + " " + *path + ": expected a folder, not standard output");
   if (is_stdout(options.raw)) throw Error("--dump-raw " + options.raw + ": expected a file, not standard output");
   int piped = 0;
   for (std::string* path : {&options.json, &options.coco, &options.csv}) {

@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "apps/files/atomic_file.h"
 #include "kernels/error.h"
 
 namespace cudet::detect {
@@ -48,7 +49,7 @@ class RunFiles {
         throw Error(option + " would overwrite " + found->second + ": choose another path");
       is_new = existing_outputs_.insert(identity).second;
     } else {
-      is_new = new_outputs_.insert(path).second;
+      is_new = new_outputs_.insert(follow_links(path)).second;
     }
     if (!is_new) throw Error(option + ": another output is written to " + path + ": choose another path");
   }

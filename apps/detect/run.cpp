@@ -212,7 +212,7 @@ class Run {
     if (cut_short_) return;
     reported([&] {
       if (sources_.images.size() > 1)
-        console_.say(std::to_string(done_) + " images, " + std::to_string(found_) + " detections" +
+        console_.say(count(done_, "image") + ", " + count(found_, "detection") +
                      (failed_ > 0 ? ", " + std::to_string(failed_) + " failed" : ""));
       if (options_.draw && done_ > 0) console_.say("images with boxes: " + printable(options_.out) + "/");
     });

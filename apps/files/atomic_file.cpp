@@ -30,6 +30,18 @@ int repeat(const Call& call) {
 
 }  // namespace
 
+std::string follow_links(const std::string& path) {
+  std::filesystem::path target = path;
+  std::error_code error;
+  constexpr int kMaxLinks = 40;  // as the system's own limit
+  for (int i = 0; std::filesystem::is_symlink(std::filesystem::symlink_status(target, error)); ++i) {
+    const std::filesystem::path next = std::filesystem::read_symlink(target, error);
+    if (error || i == kMaxLinks) return path;
+    target = target.parent_path() / next;  // an absolute `next` replaces it
+  }
+  return target.string();
+}
+
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_) {
   if (path_ == "-") {
     descriptor_ = STDOUT_FILENO;
@@ -47,6 +59,10 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_
     std::error_code error;
     target_ = std::filesystem::canonical(path_, error).string();
     if (error) fail(error.value());
+  } else if (errno != ENOENT) {
+    fail(errno);
+  } else {
+    target_ = follow_links(path_);
   }
   constexpr std::size_t kMaxBase = 200;  // bytes of the file name, which has at most 255 with what is appended
   std::string base = target_;

@@ -10,11 +10,14 @@
 
 namespace cudet {
 
+/// The file that a write to `path` makes: what the links at its end lead to, or `path` itself if they lead in a circle.
+std::string follow_links(const std::string& path);
+
 /// A file that appears under its name only when commit() succeeds. Until then the data go to a temporary file in the
 /// same folder, which the destructor removes if commit() was not called, as does a signal that ends the program. A
 /// failed write (full disk) leaves no partial data, so that earlier writes can still be committed. If finish() or
 /// commit() fails, the temporary file stays, and the error names it. A symbolic link stays a link; its target is
-/// replaced, and the new file has its permissions.
+/// replaced, and the new file has its permissions. A link to a file that does not exist makes that file.
 ///
 /// "-" (standard output) and paths that are not regular files (a device, a pipe) are written directly, without a
 /// temporary. Waits for a reader that is slow, and fails if it does not read while the program is interrupted(). All

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "apps/files/atomic_file.h"
 #include "kernels/error.h"
 
 namespace cudet {
@@ -10,7 +11,7 @@ namespace {
 
 bool are_one(const std::string& a, const std::string& b) {
   std::error_code ignored;  // set for a file that does not exist
-  return std::filesystem::equivalent(a, b, ignored);
+  return std::filesystem::equivalent(a, b, ignored) || follow_links(a) == follow_links(b);
 }
 
 }  // namespace

@@ -11,7 +11,8 @@
 namespace cudet {
 namespace {
 
-constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU};
+constexpr int kSignals[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,   SIGXCPU, SIGALRM,
+                            SIGUSR1, SIGUSR2, SIGPROF, SIGVTALRM, SIGPOLL, SIGPWR};
 constexpr int kMaxPartFiles = 32;  // open at once, that a signal removes
 
 // Global, because a signal handler has no arguments of its own.
@@ -46,11 +47,11 @@ extern "C" void note_signal(int signal) {
   install(signal, end_program);
 }
 
-/// Installs a handler for each signal that is not ignored.
-void install_all(void (*handler)(int)) {
+/// Replaces `old` as the handler of each signal. Another one stays: an ignored signal, or a profiler's handler.
+void replace_handlers(void (*old)(int), void (*handler)(int)) {
   for (const int signal : kSignals) {
     struct sigaction before {};
-    if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) install(signal, handler);
+    if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler == old) install(signal, handler);
   }
 }
 
@@ -58,13 +59,13 @@ void install_all(void (*handler)(int)) {
 
 void end_at_signals(const char* name) {
   program.store(name);
-  install_all(end_program);
+  replace_handlers(SIG_DFL, end_program);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
 }
 
 void finish_at_signals() {
-  install_all(note_signal);
+  replace_handlers(end_program, note_signal);
 }
 
 const std::atomic<bool>& interrupted() {

@@ -40,7 +40,8 @@ StoredImage decode(const DecodeRequest& request, ImageFormat format) {
 
 void DecodeRequest::check_size(std::size_t width, std::size_t height) const {
   if (width > max_pixels / height)
-    throw Error(name + ": " + std::to_string(width) + "x" + std::to_string(height) + " pixels exceed --max-pixels");
+    throw Error(name + ": " + std::to_string(width) + "x" + std::to_string(height) + " pixels exceed the maximum of " +
+                std::to_string(max_pixels) + ": --max-pixels raises it");
 }
 
 void DecodeRequest::check_alpha(bool has_alpha) const {

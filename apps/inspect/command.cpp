@@ -40,11 +40,9 @@ int command(int argc, char** argv) {
       ->excludes(program)
       ->excludes(as_json);
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& done) {
-    return app.exit(done);
-  } catch (const CLI::ParseError& error) {
-    return fail(Error(std::string(error.what()) + " (inspect --help)").what());
+    if (!parse_command_line(app, argc, argv)) return 0;
+  } catch (const Error& error) {
+    return fail(error.what());
   }
   try {
     const Size input = is_given(app, "--imgsz") ? parse_size("--imgsz", imgsz).size : Size{0, 0};

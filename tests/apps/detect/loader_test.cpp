@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "tests/temporary.h"
 
 namespace cudet::test {
@@ -34,6 +36,28 @@ TEST(Loader, GivesPicturesAndFailuresInOrder) {
     }
     EXPECT_FALSE(loader.next());
   }
+}
+
+TEST(Loader, ReportsFilesThatChangeUnderWay) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  std::vector<Source> sources;
+  for (const char* name : {"0.png", "1.png", "2.png", "3.png", "4.png", "5.png"}) {
+    fs::copy_file(kImages + "rgb.png", folder.path() / name);
+    sources.push_back({folder.file(name), name});
+  }
+  const std::atomic<bool> interrupted = false;
+  Loader loader(sources, kPixels, 3, 1, interrupted);
+  EXPECT_EQ(loader.next()->error, "");  // by now it may have opened the next one
+  fs::remove(sources[2].path);
+  fs::remove(sources[3].path);
+  fs::create_directory(sources[3].path);
+  fs::resize_file(sources[4].path, 40);
+  EXPECT_EQ(loader.next()->error, "");
+  EXPECT_EQ(loader.next()->error, sources[2].path + ": No such file or directory");
+  EXPECT_EQ(loader.next()->error, sources[3].path + ": is a folder, not an image");
+  EXPECT_NE(loader.next()->error, "");
+  EXPECT_EQ(loader.next()->error, "");
 }
 
 TEST(Loader, EndsWithPicturesLeft) {

@@ -58,6 +58,17 @@ TEST(Format, WritesNames) {
   EXPECT_EQ(json::parse(json_string("a\"\n\\\xff")).get<std::string>(), "a\"\n\\\xef\xbf\xbd");
 }
 
+TEST(Format, CutsLongLines) {
+  EXPECT_EQ(printable(std::string(4000, 'a')), std::string(4000, 'a'));
+  EXPECT_EQ(printable(std::string(100'000, 'a') + "\n"), std::string(2000, 'a') + "..." + std::string(1999, 'a') + "?");
+}
+
+TEST(Format, Counts) {
+  EXPECT_EQ(count(0, "image"), "0 images");
+  EXPECT_EQ(count(1, "image"), "1 image");
+  EXPECT_EQ(count(12, "image"), "12 images");
+}
+
 TEST(Format, Summarises) {
   EXPECT_EQ(summary({}, kNames), "nothing");
   EXPECT_EQ(summary({{0, 0, 1, 1, 1, 2}, {0, 0, 1, 1, 1, 0}, {0, 0, 1, 1, 1, 2}}, {"a", "b", "c"}), "2 c, 1 a");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 
 #include "kernels/error.h"
@@ -71,6 +72,23 @@ TEST(AtomicFile, KeepsASymbolicLink) {
   file.commit();
   EXPECT_TRUE(fs::is_symlink(folder.path() / "link"));
   EXPECT_EQ(folder.text("f"), "through the link");
+}
+
+TEST(AtomicFile, FollowsLinksThatLeadNowhere) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder.path() / "deep");
+  fs::create_symlink("deep/second", folder.path() / "first");
+  fs::create_symlink("new", folder.path() / "deep" / "second");
+  AtomicFile file(folder.file("first"));
+  file.write("made");
+  file.commit();
+  EXPECT_TRUE(fs::is_symlink(folder.path() / "first"));
+  EXPECT_EQ(folder.text("deep/new"), "made");
+
+  fs::create_symlink("circle", folder.path() / "circle");
+  EXPECT_EQ(error_of([&] { AtomicFile circle(folder.file("circle")); }),
+            folder.file("circle") + ": cannot write: " + std::strerror(ELOOP));
+  EXPECT_TRUE(fs::is_symlink(folder.path() / "circle"));
 }
 
 TEST(AtomicFile, HasItsEndingAfterEachWrite) {

@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 
 /// A test that runs in the background may have inherited ignored signals.
 void take_signals() {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU}) ::signal(signal, SIG_DFL);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGALRM, SIGUSR1, SIGPROF})
+    ::signal(signal, SIG_DFL);
   end_at_signals("test");
 }
 
