@@ -5,12 +5,14 @@ A run must end by itself, with exit status 0, 1 or 2. If the status is 0, every 
 If not, there is a line on standard error that begins with the program's name. Every JSON file under its own name is
 valid, and a temporary file is left only if a line names it. Prints each run that breaks a rule, and
 "N passed, N failed, 0 skipped"; fails if one failed.
-Run:  python tests/faults/sweep.py FAULT.so PROGRAMS [--points N] [--only KIND]
+Run:  python tests/faults/sweep.py FAULT.so PROGRAMS [--points N] [--only KIND] [--work WORK]
 """
 import argparse, errno, json, os, pathlib, re, shutil, subprocess, sys, tempfile
 
 IMAGES = "tests/data/images"
 TINY = "tests/data/tiny/plain.json"
+MEASURE = ["--device", "cpu", "--threads", "1", "--warmup", "0", "--runs", "1"]
+# IN is a folder that prepare() fills, OUT an empty one.
 WORK = {
     "detect": ["--device", "cpu", "--model", TINY, "--conf", "0.001", "--max-det", "3", "--threads", "1", "--json", "OUT/r.json", "--csv", "OUT/r.csv",
                "--coco", "OUT/c.json", "--txt", "OUT/txt", "--save-crop", "OUT/crops", "--out", "OUT/drawn", "--dump-raw",
@@ -19,8 +21,16 @@ WORK = {
                                "--json", "OUT/r.json", f"{IMAGES}/rgb.png"],
     "convert": ["tests/data/pt/plain.pt", "-o", "OUT/m"],
     "convert of a yaml": ["tests/data/yaml/yolov8-dysample.yaml", "--scale", "n", "-o", "OUT/m"],
+    "convert to int8": [TINY, "--int8", "IN/images", "-o", "OUT/m"],
+    "detect in int8": ["--device", "cpu", "--model", "IN/int8.json", "--conf", "0.001", "--max-det", "3", "--threads", "1", "--no-draw",
+                       "--json", "OUT/r.json", f"{IMAGES}/rgb.png"],
     "inspect": [TINY, "--json"],
+    "bench": [TINY, *MEASURE, "--json", "OUT/r.json", "--csv", "OUT/r.csv"],
+    "bench of an operator": ["--op", "conv2d", "--shape", "1x8x8x8 -> 8 k3x3 p1x1 silu", *MEASURE, "--json", "-"],
+    "bench of a result": ["--from", "IN/bench.json", "--compare", "IN/bench.json", "--svg", "OUT/r.svg", "--json", "OUT/r.json", "--csv", "OUT/r.csv"],
 }
+MEASURED = {"bench", "bench of an operator"}  # the other works give the same outputs each time
+MEASURED_POINTS = 100  # calls of each kind, because bench measures the machine's peak first: half a second
 # The errors of each kind of call. Each error other than EINTR is also tried with all later calls failing too, except for
 # write(), which standard error needs.
 KINDS = {"malloc": [errno.ENOMEM], "read": [errno.EIO, errno.EINTR], "pread": [errno.EIO, errno.EINTR], "write": [errno.EIO],
@@ -37,9 +47,18 @@ class Sweep:
         self.passed = self.failed = 0
         self.calls = dict.fromkeys(KINDS, 0)
 
+    def prepare(self, folder):
+        self.inputs = folder
+        folder.joinpath("images").mkdir()
+        for image in ("rgb.png", "decoders/restart.jpg"):
+            shutil.copy(f"{IMAGES}/{image}", folder / "images")
+        for program, *arguments in (["convert", TINY, "--int8", folder / "images", "-o", folder / "int8"],
+                                    ["bench", TINY, "--layers", *MEASURE, "--json", folder / "bench.json"]):
+            subprocess.run([f"{self.programs}/{program}", *arguments], check=True, stdout=subprocess.DEVNULL)
+
     def run(self, work, fault, folder):
         program = work.split()[0]
-        command = [f"{self.programs}/{program}", *(a.replace("OUT", str(folder)) for a in WORK[work])]
+        command = [f"{self.programs}/{program}", *(a.replace("OUT", str(folder)).replace("IN/", f"{self.inputs}/") for a in WORK[work])]
         environment = {**os.environ, "LC_ALL": "C"}
         if fault:
             environment.update(LD_PRELOAD=self.library, FAULT=fault, FAULT_COUNT=str(folder) + ".count")
@@ -58,7 +77,7 @@ class Sweep:
             return f"exit status {done.returncode}: {error.strip()[-200:]}"
         if done.returncode and not re.search(rf"^{work.split()[0]}: .", error, re.M):
             return f"exit status {done.returncode} without a line: {error.strip()[-200:]}"
-        if done.returncode == 0 and outputs(folder, done.stdout) != expected:
+        if done.returncode == 0 and outputs(work, folder, done.stdout) != expected:
             return f"exit status 0, but other outputs: {error.strip()[-200:]}"
         for file in files(folder):
             if re.search(r"\.part\d+-\d+$", file.name):
@@ -78,11 +97,13 @@ class Sweep:
             plain = self.run(work, None, folder("plain"))
             if plain is None or plain.returncode:
                 sys.exit(f"{work} fails without a fault: {plain and plain.stderr.decode()}")
-            expected = outputs(folder("plain"), plain.stdout)
+            expected = outputs(work, folder("plain"), plain.stdout)
             folder("count").mkdir()
             self.run(work, f"{kind}:0:0", folder("count"))
             calls = int(folder("count.count").read_text())
             self.calls[kind] += calls
+            if work in MEASURED:
+                points = min(points or MEASURED_POINTS, MEASURED_POINTS)
             step = max(1, -(-calls // points)) if points else 1
             for call in range(1, calls + 1, step):
                 for error in KINDS[kind]:
@@ -101,13 +122,17 @@ def files(folder):
     return sorted(f for f in folder.rglob("*") if f.is_file())
 
 
-def outputs(folder, stdout):
+def outputs(work, folder, stdout):
     """The content of all files, and standard output, without times and the name of the folder."""
     found = {}
     for name, content in [*((str(f.relative_to(folder)), f.read_bytes()) for f in files(folder)), ("", stdout)]:
         content = content.replace(str(folder).encode(), b"OUT")
-        content = re.sub(rb'"ms": \{[^}]*\}', b"", content) if name.endswith(".json") else content
-        found[name] = re.sub(rb"[0-9.]+ ms", b"ms", content) if not name else content
+        if work in MEASURED:
+            content = re.sub(rb'^BUSY.*\n|^machine.*|"busy":"[^"]*"|"processor":"[^"]*"|%| +', b"", content, flags=re.M)
+            content = re.sub(rb"[0-9.]+(e-[0-9]+)?", b"0", content)
+        elif work.startswith("detect"):
+            content = re.sub(rb'"ms": \{[^}]*\}|[0-9.]+ ms', b"", content)
+        found[name] = content
     return found
 
 
@@ -117,13 +142,16 @@ def main():
     parser.add_argument("programs")
     parser.add_argument("--points", type=int, default=0, help="calls of each kind and program to make fail (0: all)")
     parser.add_argument("--only", choices=KINDS, action="append", help="kinds of calls")
+    parser.add_argument("--work", choices=WORK, action="append", help="what the programs do")
     a = parser.parse_args()
     sweep = Sweep(a.library, a.programs)
-    for work in WORK:
-        for kind in a.only or KINDS:
-            sweep.sweep(work, kind, a.points)
+    with tempfile.TemporaryDirectory() as inputs:
+        sweep.prepare(pathlib.Path(inputs))
+        for work in a.work or WORK:
+            for kind in a.only or KINDS:
+                sweep.sweep(work, kind, a.points)
     for kind in a.only or KINDS:
-        if sweep.calls[kind] == 0 and kind != "unlink":  # only of files that are not finished
+        if sweep.calls[kind] == 0 and kind != "unlink" and not a.work:  # only of files that are not finished
             print(f"no program calls {kind}: the sweep does not reach it")
             sweep.failed += 1
     print(f"{sweep.passed} passed, {sweep.failed} failed, 0 skipped")

@@ -18,6 +18,7 @@ std::size_t count_characters(const std::string& text) {
 
 std::string fixed(double value, int decimals) {
   std::ostringstream text;
+  text.exceptions(std::ios::badbit);  // of an allocation that fails
   text << std::fixed << std::setprecision(decimals) << value;
   return text.str();
 }
