@@ -7,10 +7,9 @@ namespace cudet::bench {
 namespace {
 
 std::string quoted(const std::string& text) {
-  std::ostringstream field;
-  field.exceptions(std::ios::badbit);  // of an allocation that fails
-  field << std::quoted(text, '"', '"');  // doubles each quote in the text
-  return field.str();
+  std::string field = "\"";
+  for (const char c : text) field += c == '"' ? "\"\"" : std::string(1, c);
+  return field + "\"";
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "tests/apps/bench/reports.h"
+#include "tests/runtime/allocations.h"
 
 namespace cudet::bench::test {
 namespace {
@@ -33,6 +34,15 @@ TEST(BenchCsv, QuotesTexts) {
   Report report = small_report();
   report.layers[0].name = "a \"b\", c";
   EXPECT_NE(to_csv(report).find("\nlayer,\"a \"\"b\"\", c\",\"conv2d\","), std::string::npos) << to_csv(report);
+}
+
+TEST(BenchCsv, IsCompleteOrThrowsWhenAllocationsFail) {
+  const Report report = small_report();
+  const std::string complete = to_csv(report);
+  EXPECT_GT(cudet::test::fail_each_allocation([&] {
+              if (to_csv(report) != complete) ADD_FAILURE();
+            }),
+            5U);
 }
 
 }  // namespace
