@@ -288,7 +288,7 @@ mutants: deps  ## remove the kernels' barriers, waits and bounds checks in turn;
 	@tests/mutants/mutants.py --jobs $(shell nproc) $(if $(wildcard $(EMULATOR)/*.so.13),--emulator $(EMULATOR))
 soak: $D/soak  ## detect in IMAGES=100000 random images on eight threads: results repeat, memory stays
 	@$< $(IMAGES) tests/data/tiny/plain.json
-faults: $(addprefix $D/,fault.so detect convert inspect)  ## make each call of a kind fail in turn (POINTS=N: N calls of each kind)
+faults: $(addprefix $D/,fault.so faults bench detect convert inspect)  ## make each call of a kind fail in turn, in programs and the API (POINTS=N: N of each kind)
 	@python3 -B tests/faults/sweep.py $< $D --points $(POINTS)
 counts: $D/convolutions $(EMULATOR)/libcudart.so.13  ## count the instructions of convolutions on the emulated device: tests/counts/table.md
 	@tests/counts/counts.py $< weights/yolov8.json $(EMULATOR) >tests/counts/table.md
@@ -440,11 +440,12 @@ $D/fault.so: tests/faults/fault.cpp
 	@mkdir -p $D
 	@$(CXX) -std=c++20 -O1 $(WARNINGS) -shared -fPIC $< -o $@ -ldl
 $D/soak: $O/tests/soak/soak.o $(LIBCUDET)
+$D/faults: $O/tests/faults/api.o $(LIBCUDET)
 $D/convolutions: $O/tests/counts/convolutions.o $(LIBCUDET)
 $D/tests $D/tests-of-cuda: LIBS += -lgtest
 $(FUZZERS): $D/%: $O/tests/fuzz/%.o $(filter-out $(MAINS),$(APPS)) $(LIBCUDET)
 $(FUZZERS): LIBS += -fsanitize=fuzzer
-$(PROGRAMS) $D/tests $D/tests-of-cuda $D/soak $D/convolutions $(FUZZERS): $O/flags $O/sources
+$(PROGRAMS) $D/tests $D/tests-of-cuda $D/soak $D/faults $D/convolutions $(FUZZERS): $O/flags $O/sources
 	@mkdir -p $(@D)
 	$Q$(LINK) $(if $(filter yes,$(STATIC)),-static) $(filter %.o %.a,$^) -o $@ $(LDLIBS) $(LIBS) $(HIGHWAY_LIBS) $(CUDA_LIBS)
 	$(if $(filter $D/detect,$@),@echo '$(CUDA_RECORD)' >$O/cuda-settings)
@@ -489,7 +490,7 @@ $(SYSROOT)/ready:
 endif
 
 -include $(patsubst %.o,%.d,$(wildcard $(LIBRARY) $(APPS) $(TESTS) $(CUDA_TESTS) $(FUZZERS:$D/%=$O/tests/fuzz/%.o) \
-  $O/tests/soak/*.o $O/tests/counts/*.o $O/tests/simt/tests/*.o))
+  $O/tests/soak/*.o $O/tests/faults/*.o $O/tests/counts/*.o $O/tests/simt/tests/*.o))
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -1,11 +1,13 @@
 """Makes each call of a kind (KINDS) fail in turn, one per run, while the programs do small work, and checks what is left.
-Calls that the C library makes itself, as in fread(), are not reached.
+Calls that the C library makes itself, as in fread(), are not reached. Then runs the program `faults` (api.cpp), which does
+the same with the allocations of the API.
 
 A run must end by itself, with exit status 0, 1 or 2. If the status is 0, every output is the same as without the fault.
 If not, there is a line on standard error that begins with the program's name. Every JSON file under its own name is
 valid, and a temporary file is left only if a line names it. Prints each run that breaks a rule, and
 "N passed, N failed, 0 skipped"; fails if one failed.
 Run:  python tests/faults/sweep.py FAULT.so PROGRAMS [--points N] [--only KIND] [--work WORK]
+      (--only and --work: without the API)
 """
 import argparse, errno, json, os, pathlib, re, shutil, subprocess, sys, tempfile
 
@@ -30,7 +32,7 @@ WORK = {
     "bench of a result": ["--from", "IN/bench.json", "--compare", "IN/bench.json", "--svg", "OUT/r.svg", "--json", "OUT/r.json", "--csv", "OUT/r.csv"],
 }
 MEASURED = {"bench", "bench of an operator"}  # the other works give the same outputs each time
-MEASURED_POINTS = 100  # calls of each kind, because bench measures the machine's peak first: half a second
+MEASURED_POINTS = 100  # calls of each kind, or a third of --points, because bench measures the machine's peak first: half a second
 # The errors of each kind of call. Each error other than EINTR is also tried with all later calls failing too, except for
 # write(), which standard error needs.
 KINDS = {"malloc": [errno.ENOMEM], "read": [errno.EIO, errno.EINTR], "pread": [errno.EIO, errno.EINTR], "write": [errno.EIO],
@@ -38,6 +40,7 @@ KINDS = {"malloc": [errno.ENOMEM], "read": [errno.EIO, errno.EINTR], "pread": [e
          "fsync": [errno.EIO, errno.EINTR], "ftruncate": [errno.EIO, errno.EINTR], "rename": [errno.EIO, errno.EINTR],
          "poll": [errno.EINTR, errno.ENOMEM], "fstat": [errno.EIO], "stat": [errno.EIO], "access": [errno.EACCES],
          "mkdir": [errno.ENOSPC], "unlink": [errno.EIO], "pthread_create": [errno.EAGAIN]}
+COUNTS = re.compile("([0-9]+) passed, ([0-9]+) failed, ")
 SECONDS = 60  # for one run
 
 
@@ -55,6 +58,18 @@ class Sweep:
         for program, *arguments in (["convert", TINY, "--int8", folder / "images", "-o", folder / "int8"],
                                     ["bench", TINY, "--layers", *MEASURE, "--json", folder / "bench.json"]):
             subprocess.run([f"{self.programs}/{program}", *arguments], check=True, stdout=subprocess.DEVNULL)
+
+    def sweep_api(self, points):
+        """Counts the last line of `faults`, or one failure if there is none."""
+        models = [TINY, "tests/data/tiny/dysample.json", self.inputs / "int8.json"]
+        with subprocess.Popen([f"{self.programs}/faults", str(points), *models], stdout=subprocess.PIPE, text=True) as run:
+            line = ""
+            for line in run.stdout:
+                if not COUNTS.match(line):
+                    print(line, end="", flush=True)
+        counts = COUNTS.match(line)
+        self.passed += int(counts[1]) if counts else 0
+        self.failed += int(counts[2]) if counts else 1
 
     def run(self, work, fault, folder):
         program = work.split()[0]
@@ -103,7 +118,7 @@ class Sweep:
             calls = int(folder("count.count").read_text())
             self.calls[kind] += calls
             if work in MEASURED:
-                points = min(points or MEASURED_POINTS, MEASURED_POINTS)
+                points = -(-points // 3) or MEASURED_POINTS
             step = max(1, -(-calls // points)) if points else 1
             for call in range(1, calls + 1, step):
                 for error in KINDS[kind]:
@@ -128,7 +143,7 @@ def outputs(work, folder, stdout):
     for name, content in [*((str(f.relative_to(folder)), f.read_bytes()) for f in files(folder)), ("", stdout)]:
         content = content.replace(str(folder).encode(), b"OUT")
         if work in MEASURED:
-            content = re.sub(rb'^BUSY.*\n|^machine.*|"busy":"[^"]*"|"processor":"[^"]*"|%| +', b"", content, flags=re.M)
+            content = re.sub(rb'^BUSY.*\n|^machine.*|"(busy|processor|bound)":"[^"]*"|%| +', b"", content, flags=re.M)
             content = re.sub(rb"[0-9.]+(e-[0-9]+)?", b"0", content)
         elif work.startswith("detect"):
             content = re.sub(rb'"ms": \{[^}]*\}|[0-9.]+ ms', b"", content)
@@ -140,7 +155,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("library")
     parser.add_argument("programs")
-    parser.add_argument("--points", type=int, default=0, help="calls of each kind and program to make fail (0: all)")
+    parser.add_argument("--points", type=int, default=0, help="calls of each kind and work to make fail (0: all)")
     parser.add_argument("--only", choices=KINDS, action="append", help="kinds of calls")
     parser.add_argument("--work", choices=WORK, action="append", help="what the programs do")
     a = parser.parse_args()
@@ -150,6 +165,8 @@ def main():
         for work in a.work or WORK:
             for kind in a.only or KINDS:
                 sweep.sweep(work, kind, a.points)
+        if not a.only and not a.work:
+            sweep.sweep_api(a.points)
     for kind in a.only or KINDS:
         if sweep.calls[kind] == 0 and kind != "unlink" and not a.work:  # only of files that are not finished
             print(f"no program calls {kind}: the sweep does not reach it")
