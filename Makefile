@@ -366,8 +366,11 @@ clean:  ## remove build/
 asan: deps  ## run all tests, and those of CUDA on fibers, under AddressSanitizer and UndefinedBehaviorSanitizer
 	@[ $(DEPS) = no ] || .ci/deps.sh $(SIMT_PACKAGES)
 	@$(MAKE) CONFIG=asan run-tests run-simt
-tsan: deps  ## run the tests with threads under ThreadSanitizer
+tsan: deps  ## run the tests with threads, and detect, under ThreadSanitizer
 	@$(MAKE) CONFIG=tsan run-tests
+	@$(MAKE) CONFIG=tsan run-detect
+run-detect: $D/detect
+	@python3 -B tests/tsan/detect.py $(RUN) $<
 fuzz: deps-checks  ## run each fuzz target for FUZZ_SECONDS=20
 	@$(MAKE) CONFIG=fuzz run-fuzzers
 run-fuzzers: $(FUZZERS:%=%.run)
@@ -495,5 +498,5 @@ endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 FORCE:
-.PHONY: FORCE all help deps deps-checks test run-tests test-aarch64 install uninstall clean asan tsan fuzz run-fuzzers
+.PHONY: FORCE all help deps deps-checks test run-tests test-aarch64 install uninstall clean asan tsan run-detect fuzz run-fuzzers
 .PHONY: faults soak bench-baseline bench-check bench-peers samples train archs simt run-simt emulator mutants counts counts-cutlass gpu-check demo format format-check tidy includes-check $(FUZZERS:%=%.run)
