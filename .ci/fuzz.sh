@@ -11,7 +11,7 @@ for word in ${name//_/ }; do
   find tests/data -type f -size -128k \( -name "*.$word" -o -path "*/$word*/*" \) -exec cp --backup=numbered -t "$program.seeds" {} +
 done
 start=$SECONDS
-if ! "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -print_final_stats=1 \
+if ! "$program" -max_total_time="$seconds" -timeout=10 -len_control=0 -rss_limit_mb=2048 -malloc_limit_mb=1024 -print_final_stats=1 \
   -artifact_prefix="$program." "$program.corpus" "$program.seeds" >"$program.log" 2>&1 </dev/null; then
   tail -n 60 "$program.log" >&2
   echo "fuzz: $name FAILED; the failing input is beside $program" >&2

@@ -32,7 +32,8 @@ WORK = {
     "bench of a result": ["--from", "IN/bench.json", "--compare", "IN/bench.json", "--svg", "OUT/r.svg", "--json", "OUT/r.json", "--csv", "OUT/r.csv"],
 }
 MEASURED = {"bench", "bench of an operator"}  # the other works give the same outputs each time
-MEASURED_POINTS = 100  # calls of each kind, or a third of --points, because bench measures the machine's peak first: half a second
+# For these, calls of each kind, or a tenth of --points: bench first measures the machine's peak, which takes half a second.
+MEASURED_POINTS = 100
 # The errors of each kind of call. Each error other than EINTR is also tried with all later calls failing too, except for
 # write(), which standard error needs.
 KINDS = {"malloc": [errno.ENOMEM], "read": [errno.EIO, errno.EINTR], "pread": [errno.EIO, errno.EINTR], "write": [errno.EIO],
@@ -118,7 +119,7 @@ class Sweep:
             calls = int(folder("count.count").read_text())
             self.calls[kind] += calls
             if work in MEASURED:
-                points = -(-points // 3) or MEASURED_POINTS
+                points = -(-points // 10) or MEASURED_POINTS
             step = max(1, -(-calls // points)) if points else 1
             for call in range(1, calls + 1, step):
                 for error in KINDS[kind]:
