@@ -1,11 +1,11 @@
 // libFuzzer target: loads quantised models whose description and weights are changed in a few positions, and runs those
-// that load on a small image. Any input must give finite boxes, the same with one thread and with two, or throw Error.
+// that load on a small image. Any input must give boxes within the image, and the same values with one thread and with
+// two, or throw Error.
 // The input is the number of a model, then changes of kChange bytes: kind, position (2), value.
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -89,6 +89,7 @@ void change(Files& files, const std::uint8_t* bytes) {
                                       1e-30f,
                                       1e30f,
                                       -1e30f,
+                                      1e36f,
                                       Limits::max(),
                                       Limits::denorm_min(),
                                       Limits::infinity(),
@@ -142,7 +143,6 @@ std::vector<float> run(const Model& model, int threads) {
     require(d.score > 0.01f && d.score <= 1);
     require(d.class_id >= 0 && static_cast<std::size_t>(d.class_id) < model.names().size());
   }
-  for (const float value : raw.at(0).values) require(std::isfinite(value));
   return raw.at(0).values;
 }
 
@@ -161,7 +161,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Model model = Model::load(description.path(), weights.path());
     if (model.stride() > kLargest) return 0;
     const std::vector<float> values = run(model, 1);
-    require(values == run(model, 2));
+    const std::vector<float> again = run(model, 2);
+    // Bytes: weights near the largest float can give NaN, which no box has.
+    require(values.size() == again.size() &&
+            std::memcmp(values.data(), again.data(), values.size() * sizeof(float)) == 0);
   } catch (const Error&) {
   }
   return 0;
