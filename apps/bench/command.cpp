@@ -1,7 +1,7 @@
 #include "apps/bench/command.h"
 
 #include <iostream>
-#include <optional>
+#include <memory>
 
 #include "apps/bench/options.h"
 #include "apps/bench/plot/roofline.h"
@@ -23,10 +23,26 @@ void complain(const std::string& line) {
   std::cerr << "bench: " << line << "\n";
 }
 
-void write(AtomicFile& file, const std::string& text) {
-  file.write(text);
-  file.commit();
-}
+/// An output file. It is opened before the measurement, so that a path that cannot be written is reported early.
+class OutputFile {
+ public:
+  explicit OutputFile(const std::string& path) : path_(path) {
+    if (path.empty()) return;
+    file_ = std::make_unique<AtomicFile>(path);
+    // This was only a check: a program that is killed while it measures must not leave a temporary file behind.
+    if (!file_->is_direct()) file_.reset();
+  }
+  explicit operator bool() const { return !path_.empty(); }
+  void write(const std::string& text) {
+    if (!file_) file_ = std::make_unique<AtomicFile>(path_);
+    file_->write(text);
+    file_->commit();
+  }
+
+ private:
+  std::string path_;
+  std::unique_ptr<AtomicFile> file_;
+};
 
 /// Throws Error if an output would overwrite the weights file. Only the loaded description names that file.
 void check_weights(const Options& options, const std::string& weights) {
@@ -58,11 +74,7 @@ std::vector<Stored> load_or_measure(const Options& options, std::optional<Starte
 
 int run(const Options& options) {
   use_isa(options.isa);
-  // Opened before the measurement, so that a path that cannot be written is reported early.
-  std::optional<AtomicFile> json, csv, svg;
-  if (!options.json.empty()) json.emplace(options.json);
-  if (!options.csv.empty()) csv.emplace(options.csv);
-  if (!options.svg.empty()) svg.emplace(options.svg);
+  OutputFile json(options.json), csv(options.csv), svg(options.svg);
   std::optional<Started> started;
   // First, as the time to the first result counts from the start of the process.
   if (!options.model.empty()) started = start_network(options.model, options.detector, options.batch);
@@ -71,9 +83,9 @@ int run(const Options& options) {
   const Report& report = now.front().report;
   // Files are written before the table, because the table's reader may close the pipe. The plot is first, because it
   // can fail.
-  if (svg) write(*svg, roofline_svg(report));
-  if (json) write(*json, to_json(report));
-  if (csv) write(*csv, to_csv(report));
+  if (svg) svg.write(roofline_svg(report));
+  if (json) json.write(to_json(report));
+  if (csv) csv.write(to_csv(report));
   if (options.piped() && !report.machine.busy.empty()) complain("times are unreliable: " + report.machine.busy);
   if (!options.piped() && now.size() == 1) print_table(report, std::cout);
   int status = 0;

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -17,7 +19,7 @@ constexpr int kMaxPartFiles = 32;  // open at once, that a signal removes
 
 // Global, because a signal handler has no arguments of its own.
 std::atomic<bool> caught = false, ending = false;
-std::atomic<const char*> program = "";
+std::atomic<const char*> program = "cudet";
 std::array<std::atomic<const char*>, kMaxPartFiles> part_files{};
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<const char*>::is_always_lock_free,
               "signal handlers use them, and other threads");
@@ -99,7 +101,8 @@ PartFile::PartFile(std::string path) : path_(std::move(path)) {
 PartFile::~PartFile() {
   const bool remove = remove_;
   keep();
-  if (remove) ::unlink(path_.c_str());
+  if (remove && ::unlink(path_.c_str()) != 0 && errno != ENOENT)
+    std::fprintf(stderr, "%s: cannot remove %s: %s\n", program.load(), path_.c_str(), std::strerror(errno));
 }
 
 void PartFile::keep() {

@@ -32,7 +32,8 @@ class BlockedSignals {
   sigset_t before_;
 };
 
-/// The name of a temporary file that exists. The destructor, or a signal that ends the program, removes the file.
+/// The name of a temporary file that exists. The destructor, or a signal that ends the program, removes the file. If it
+/// cannot be removed, the destructor prints a line that names it.
 class PartFile {
  public:
   explicit PartFile(std::string path);

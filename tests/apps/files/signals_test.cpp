@@ -75,6 +75,14 @@ TEST(SignalsDeathTest, IgnoredOnesStayIgnored) {
   EXPECT_EXIT(hang_up(), testing::ExitedWithCode(0), "^$");
 }
 
+TEST(PartFile, IsNamedIfItCannotBeRemoved) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path().string();  // unlink() does not remove folders
+  testing::internal::CaptureStderr();
+  { const PartFile part(path); }
+  EXPECT_NE(testing::internal::GetCapturedStderr().find(": cannot remove " + path + ": "), std::string::npos);
+}
+
 TEST(PartFile, IsRemovedUnlessKept) {
   const TemporaryFolder folder;
   for (const bool keep : {true, false}) {
