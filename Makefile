@@ -8,6 +8,9 @@ FUZZ_SECONDS ?= 20
 # Calls of each kind that `make faults` makes fail in each program (0: all), and images of `make soak`.
 POINTS ?= 0
 IMAGES ?= 100000
+# The duration of `make torture`, and its Python: one with torch, ultralytics, safetensors, PyYAML and OpenCV compares more.
+TORTURE_SECONDS ?= 3600
+TORTURE_PYTHON ?= python3
 # The number of processes that run the tests in parallel.
 SHARDS ?= $(shell nproc)
 # For boards. STATIC=yes links the programs statically, for a system with an older C library than the build machine's.
@@ -195,7 +198,7 @@ PROGRAMS := $(MAINS:$O/apps/%/main.o=$D/%)
 SHARED_APPS := $(filter-out $(foreach M,$(MAINS),$(dir $M)%),$(APPS))
 # Only the release is installed, so only its tests include the installation.
 TESTS := $(call objects,$(shell find tests -name '*.cpp' ! -path 'tests/fuzz/*' ! -path 'tests/simt/*' ! -path 'tests/counts/*' \
-  ! -path 'tests/faults/*' ! -path 'tests/soak/*' ! -name '*_cuda_test.cpp' $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
+  ! -path 'tests/faults/*' ! -path 'tests/soak/*' ! -path 'tests/torture/*' ! -name '*_cuda_test.cpp' $(if $(filter-out release,$(CONFIG)),! -path 'tests/install/*')))
 ifeq ($(CONFIG),tsan)  # tests with threads
 TESTS := $(call objects,tests/main.cpp $(addprefix tests/,runtime/allocations.cpp runtime/detector_test.cpp \
   runtime/thread_pool_test.cpp apps/detect/loader_test.cpp apps/files/signals_test.cpp))
@@ -292,6 +295,8 @@ soak: $D/soak  ## detect in IMAGES=100000 random images on eight threads: result
 	@$< $(IMAGES) tests/data/tiny/plain.json
 faults: $(addprefix $D/,fault.so faults bench detect convert inspect)  ## make each call of a kind fail in turn, in programs and the API (POINTS=N: N of each kind)
 	@python3 -B tests/faults/sweep.py $< $D --points $(POINTS)
+torture: $(addprefix $D/,pixels detect convert inspect)  ## feed mutated files to the programs for TORTURE_SECONDS=3600 (SEED=N repeats a run)
+	@$(TORTURE_PYTHON) -B tests/torture/torture.py $D --seconds $(TORTURE_SECONDS) $(if $(SEED),--seed $(SEED))
 counts: $D/convolutions $(EMULATOR)/libcudart.so.13  ## count the instructions of convolutions on the emulated device: tests/counts/table.md
 	@tests/counts/counts.py $< weights/yolov8.json $(EMULATOR) >tests/counts/table.md
 	@cat tests/counts/table.md
@@ -437,7 +442,7 @@ else
 $(PROGRAMS): LIBS := -lzip
 endif
 $D/convert $D/tests $D/tests-of-cuda $(FUZZERS): LIBS := -lzip -lyaml-cpp
-$D/detect $D/convert $D/tests $D/tests-of-cuda $(FUZZERS): LIBS += $(IMAGE_LIBS)
+$D/detect $D/convert $D/pixels $D/tests $D/tests-of-cuda $(FUZZERS): LIBS += $(IMAGE_LIBS)
 $(PROGRAMS): $O/libapps.a $(LIBCUDET) $D/configuration
 $D/tests: $(filter-out $(MAINS),$(APPS)) $(TESTS) $(LIBCUDET)
 $D/tests-of-cuda: $(CUDA_TESTS) $(filter-out $(MAINS),$(APPS)) $(LIBCUDET)
@@ -446,11 +451,12 @@ $D/fault.so: tests/faults/fault.cpp
 	@$(CXX) -std=c++20 -O1 $(WARNINGS) -shared -fPIC $< -o $@ -ldl
 $D/soak: $O/tests/soak/soak.o $(LIBCUDET)
 $D/faults: $O/tests/faults/api.o $(LIBCUDET)
+$D/pixels: $O/tests/torture/pixels.o $(filter $O/apps/image/%,$(APPS))
 $D/convolutions: $O/tests/counts/convolutions.o $(LIBCUDET)
 $D/tests $D/tests-of-cuda: LIBS += -lgtest
 $(FUZZERS): $D/%: $O/tests/fuzz/%.o $(filter-out $(MAINS),$(APPS)) $(LIBCUDET)
 $(FUZZERS): LIBS += -fsanitize=fuzzer
-$(PROGRAMS) $D/tests $D/tests-of-cuda $D/soak $D/faults $D/convolutions $(FUZZERS): $O/flags $O/sources
+$(PROGRAMS) $D/tests $D/tests-of-cuda $D/soak $D/pixels $D/faults $D/convolutions $(FUZZERS): $O/flags $O/sources
 	@mkdir -p $(@D)
 	$Q$(LINK) $(if $(filter yes,$(STATIC)),-static) $(filter %.o %.a,$^) -o $@ $(LDLIBS) $(LIBS) $(HIGHWAY_LIBS) $(CUDA_LIBS)
 	$(if $(filter $D/detect,$@),@echo '$(CUDA_RECORD)' >$O/cuda-settings)
@@ -495,10 +501,10 @@ $(SYSROOT)/ready:
 endif
 
 -include $(patsubst %.o,%.d,$(wildcard $(LIBRARY) $(APPS) $(TESTS) $(CUDA_TESTS) $(FUZZERS:$D/%=$O/tests/fuzz/%.o) \
-  $O/tests/soak/*.o $O/tests/faults/*.o $O/tests/counts/*.o $O/tests/simt/tests/*.o))
+  $O/tests/soak/*.o $O/tests/torture/*.o $O/tests/faults/*.o $O/tests/counts/*.o $O/tests/simt/tests/*.o))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 FORCE:
 .PHONY: FORCE all help deps deps-checks test run-tests test-aarch64 install uninstall clean asan tsan run-detect fuzz run-fuzzers
-.PHONY: faults soak bench-baseline bench-check bench-peers samples train archs simt run-simt emulator mutants counts counts-cutlass gpu-check demo format format-check tidy includes-check $(FUZZERS:%=%.run)
+.PHONY: faults soak torture bench-baseline bench-check bench-peers samples train archs simt run-simt emulator mutants counts counts-cutlass gpu-check demo format format-check tidy includes-check $(FUZZERS:%=%.run)

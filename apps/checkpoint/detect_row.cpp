@@ -37,6 +37,7 @@ ModelRow detect_row(const TorchModule& module, TorchWeights& weights) {
   const std::int64_t bins = outputs / 4;
   if (outputs % 4 != 0 || bins < 2) throw module.fault("boxes without a distribution (reg_max 1) are not supported");
   if (const auto dfl = module.find("dfl")) {
+    dfl->expect_kind("DFL");
     const TorchModule conv = dfl->child("conv");
     read_conv2d(conv, weights);
     const std::vector<float> values = weights.take(conv, "weight", {1, bins, 1, 1}).to_f32();

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "apps/checkpoint/python_text.h"
 #include "kernels/error.h"
 
 namespace cudet::convert {
@@ -81,6 +82,7 @@ void PickleReader::push_integer(std::string_view little_endian) {
 }
 
 void PickleReader::push_text(std::string_view text, Kind kind) {
+  if (kind == Kind::text && !is_python_utf8(text)) throw damaged("a text that is not UTF-8");
   Node node;
   node.kind = kind;
   node.text = text;
@@ -126,7 +128,7 @@ bool PickleReader::literal(unsigned char opcode) {
       if (number(1) > kNewestProtocol) throw Error("pickle protocol above 5 is not supported");
       return true;
     case 0x95:  // FRAME: a hint for readers of streams
-      number(8);
+      if (number(8) > pickle_.bytes_.size() - at_) throw damaged("truncated: a frame is longer than the rest");
       return true;
     case 'N':  // NONE
       push({});
@@ -408,6 +410,9 @@ void PickleReader::push_object(Index callee, Index arguments) {
   const Node& function = pickle_.nodes_[callee];
   const std::vector<Index>& given = pickle_.nodes_[arguments].items;
   if (pickle_.nodes_[arguments].kind != Kind::list) throw damaged("the arguments are not a tuple");
+  // The format of before torch 1.6 stores classes outside of the pickle.
+  if (function.kind != Kind::global && function.kind != Kind::object && function.kind != Kind::persistent)
+    throw damaged("a call of a value that is neither a class nor a function");
   const bool global = function.kind == Kind::global;
   const bool builtin = global && (function.module == "builtins" || function.module == "__builtin__");
   if ((builtin && (function.text == "set" || function.text == "frozenset" || function.text == "list" ||

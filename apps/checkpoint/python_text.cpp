@@ -130,6 +130,24 @@ std::string float_text(T value) {
 
 }  // namespace
 
+bool is_python_utf8(std::string_view bytes) {
+  for (std::size_t i = 0; i < bytes.size();) {
+    const auto first = static_cast<unsigned char>(bytes[i]);
+    const int rest = first < 0x80 ? 0 : first < 0xc0 ? -1 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf8 ? 3 : -1;
+    if (rest < 0 || bytes.size() - i <= static_cast<std::size_t>(rest)) return false;
+    std::uint32_t c = rest == 0 ? first : first & (0x3fu >> rest);
+    for (int k = 1; k <= rest; ++k) {
+      const auto next = static_cast<unsigned char>(bytes[i + k]);
+      if ((next & 0xc0) != 0x80) return false;
+      c = c << 6 | (next & 0x3f);
+    }
+    constexpr std::uint32_t kLeast[] = {0, 0x80, 0x800, 0x10000};  // smaller ones have a shorter form
+    if (c < kLeast[rest] || c > 0x10ffff) return false;
+    i += static_cast<std::size_t>(rest) + 1;
+  }
+  return true;
+}
+
 std::optional<std::string> python_text(PickleValue value) {
   const Scalar s = scalar(value);
   if (const bool* flag = std::get_if<bool>(&s)) return *flag ? "True" : "False";

@@ -7,6 +7,9 @@
 
 namespace cudet::convert {
 
+/// Whether bytes are UTF-8 as pickles have it, in which surrogates can occur alone.
+bool is_python_utf8(std::string_view bytes);
+
 /// Returns str(value) of a str, bytes, int, float, bool, None, or scalar of numpy except float16. Returns nothing for
 /// other values.
 std::optional<std::string> python_text(PickleValue value);

@@ -8,4 +8,8 @@ namespace cudet {
 /// prefixed with `file` ("best.pt: out of memory").
 std::string explain(const std::string& file);
 
+/// Returns a line of at most 1000 bytes for a terminal: control characters become '?', and the middle of a longer line,
+/// which can quote a text of a file, becomes "...".
+std::string terminal_line(std::string line);
+
 }  // namespace cudet

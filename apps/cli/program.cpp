@@ -10,8 +10,8 @@
 #include <iostream>
 #include <new>
 
+#include "apps/cli/explain.h"
 #include "apps/files/signals.h"
-#include "kernels/error.h"
 
 namespace cudet {
 namespace {
@@ -34,7 +34,7 @@ int run_program(const char* name, int (*body)(int argc, char** argv), int argc, 
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "%s: out of memory\n", name);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", name, Error(error.what()).what());  // Error replaces line breaks
+    std::fprintf(stderr, "%s: %s\n", name, terminal_line(error.what()).c_str());
   }
   const bool flushed = std::fflush(stdout) == 0, closed = !flushed && errno == EBADF;
   const int error = errno;

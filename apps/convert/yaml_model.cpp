@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string_view>
 
 #include "apps/checkpoint/activation.h"
@@ -25,6 +26,17 @@ std::optional<T> as(const YAML::Node& node) {
   T value;
   if (!node.IsScalar() || !YAML::convert<T>::decode(node, value)) return std::nullopt;
   return value;
+}
+
+/// Throws Error if a key of a map is not a text or a number, or occurs twice: Python's parser takes the last value,
+/// yaml-cpp the first.
+void check_keys(const YAML::Node& map) {
+  std::set<std::string> keys;
+  for (const auto& entry : map) {
+    if (entry.first.IsSequence() || entry.first.IsMap()) throw Error("a key is a list or a map");
+    if (entry.first.IsScalar() && !keys.insert(entry.first.Scalar()).second)
+      throw Error("the key " + entry.first.Scalar() + " occurs twice");
+  }
 }
 
 /// Converts a scalar or a list of numbers as Python's YAML parser and Ultralytics' parse_model do together: quoted or
@@ -191,6 +203,9 @@ int class_count(const YAML::Node& root, std::optional<int> wanted) {
 
 ModelTable interpret(const YAML::Node& root, const std::string& name, const YamlOptions& options) {
   if (!root.IsMap()) throw Error("is not the YAML of a network: expected a map with backbone and head");
+  check_keys(root);
+  for (const char* key : {"scales", "names"})
+    if (root[key] && root[key].IsMap()) check_keys(root[key]);
   ModelTable table;
   const auto activation = root["activation"] ? as<std::string>(root["activation"]) : std::nullopt;
   if (root["activation"] && !root["activation"].IsNull()) {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "apps/cli/explain.h"
 #include "apps/detect/format.h"
 #include "apps/files/write_stream.h"
 #include "kernels/error.h"
@@ -30,7 +31,7 @@ void Console::say(const std::string& line) {
 
 void Console::complain(const std::string& line) {
   clear_bar();
-  write_stream(STDERR_FILENO, "detect: " + printable(line) + "\n");  // a failure cannot be reported
+  write_stream(STDERR_FILENO, "detect: " + terminal_line(line) + "\n");  // a failure cannot be reported
   draw_bar();
 }
 

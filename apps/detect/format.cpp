@@ -38,9 +38,7 @@ std::string csv_field(std::string_view text) {
 }
 
 std::string printable(std::string_view text) {
-  constexpr std::size_t kMost = 4000;
   std::string line(text);
-  if (line.size() > kMost) line.replace(kMost / 2, line.size() - kMost, "...");
   for (char& c : line)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   return line;

@@ -19,7 +19,7 @@ std::string rounded_number(double value, int decimals);
 /// Returns a CSV field (RFC 4180), in quotes if it contains a comma, a quote or a line break.
 std::string csv_field(std::string_view text);
 
-/// Replaces control characters by '?' and cuts the middle out of more than 4000 bytes, for lines on a terminal.
+/// Replaces control characters by '?', for lines on a terminal.
 std::string printable(std::string_view text);
 
 /// Returns a number with its noun in singular or plural: "1 image", "2 images".

@@ -1,6 +1,7 @@
 #include "apps/detect/sources.h"
 
 #include <algorithm>
+#include <climits>
 #include <filesystem>
 #include <fstream>
 #include <unordered_map>
@@ -115,6 +116,10 @@ class Finder {
       line.erase(line.find_last_not_of(" \t\r") + 1);
       if (line.empty()) continue;
       ++lines;
+      if (line.size() >= PATH_MAX) {
+        result.problems.push_back(list + ": a line has more than " + std::to_string(PATH_MAX - 1) + " bytes");
+        continue;
+      }
       if (add_path(line, false)) continue;
       const fs::path folder = fs::path(list).parent_path();
       if (folder.empty() || line.starts_with('/') || !add_path((folder / line).string(), false)) report_missing(line);

@@ -1,4 +1,6 @@
-// Decodes Windows bitmaps. Channels of 5 and 6 bits are shifted to the high bits of 8, as OpenCV does.
+// Decodes Windows bitmaps. Channels of 5 and 6 bits in pixels of 16 bits are shifted to the high bits of 8, and
+// channels of other than 8 bits in pixels of 32 bits are scaled, as OpenCV does.
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdlib>
@@ -12,11 +14,18 @@ namespace {
 /// Bit mask of one channel in a pixel.
 struct Mask {
   std::uint32_t bits;
+  float scale = 0;  // from the bits, as a number, to 0..255; 0: the highest bit becomes bit 7
 
-  /// The channel's value; its highest bit becomes bit 7.
+  static Mask scaled(std::uint32_t bits) {
+    return {bits, bits != 0 ? 255 / static_cast<float>(bits >> std::countr_zero(bits)) : 0};
+  }
+  bool is_contiguous() const { return bits != 0 && std::has_single_bit((bits >> std::countr_zero(bits)) + 1ull); }
+
+  /// The channel's value.
   std::uint8_t extract(std::uint32_t pixel) const {
     const int top = std::bit_width(bits);
     const std::uint32_t value = pixel & bits;
+    if (scale > 0) return static_cast<std::uint8_t>(static_cast<float>(value >> std::countr_zero(bits)) * scale);
     return static_cast<std::uint8_t>(top > 8 ? value >> (top - 8) : value << (8 - top));
   }
 };
@@ -31,15 +40,35 @@ struct BmpHeader {
   std::size_t row_bytes() const { return (static_cast<std::size_t>(width) * bits + 31) / 32 * 4; }
 };
 
+/// Reads the channels' masks, which are after the first 40 bytes of the header.
+void read_masks(Bytes file, bool has_alpha, BmpHeader& header, const std::string& name) {
+  const auto at = [&](std::size_t offset) { return number(file, offset, 4, Endian::little); };
+  constexpr std::size_t kRed = 54, kGreen = 58, kBlue = 62, kAlpha = 66;
+  if (file.size() < kAlpha) throw Error(name + ": the BMP is truncated");
+  const std::uint32_t red = at(kRed), green = at(kGreen), blue = at(kBlue);
+  if (header.bits == 16) {
+    const bool five = red == 0x7c00 && green == 0x3e0, six = red == 0xf800 && green == 0x7e0;
+    if (!(five || six) || blue != 0x1f)
+      throw Error(name + ": BMP with 16 bits in other channels than 5-5-5 or 5-6-5 is not supported: save it with 24");
+    header.red = {red}, header.green = {green}, header.blue = {blue};
+    return;
+  }
+  header.red = Mask::scaled(red), header.green = Mask::scaled(green), header.blue = Mask::scaled(blue);
+  for (const Mask& mask : {header.red, header.green, header.blue})
+    if (!mask.is_contiguous()) throw Error(name + ": invalid BMP: the bits of a channel are not contiguous");
+  if (has_alpha && file.size() >= kAlpha + 4) header.alpha = Mask::scaled(at(kAlpha));
+}
+
 BmpHeader read_header(Bytes file, const std::string& name) {
   const auto at = [&](std::size_t offset, int size) { return number(file, offset, size, Endian::little); };
-  constexpr std::size_t kFileHeader = 14, kCore = 12, kInfo = 40, kWithAlpha = 56, kMaskEnd = 66;
+  constexpr std::size_t kFileHeader = 14, kCore = 12, kWithAlpha = 56;
+  constexpr std::array<std::size_t, 7> kSizes{kCore, 40, 52, kWithAlpha, 64, 108, 124};
   constexpr std::uint32_t kPlain = 0, kRuns8 = 1, kRuns4 = 2, kMasks = 3, kMasksWithAlpha = 6;
   if (file.size() < kFileHeader + kCore) throw Error(name + ": the BMP is truncated");
   BmpHeader header{};
   header.pixels = at(10, 4);
   const std::size_t size = at(14, 4);
-  if (size != kCore && (size < kInfo || size > 1024))
+  if (std::find(kSizes.begin(), kSizes.end(), size) == kSizes.end())
     throw Error(name + ": unknown BMP version: save it in another format");
   if (file.size() - kFileHeader < size) throw Error(name + ": the BMP is truncated");
 
@@ -66,14 +95,11 @@ BmpHeader read_header(Bytes file, const std::string& name) {
   } else {
     header.red = {0xff0000}, header.green = {0xff00}, header.blue = {0xff};
   }
-  if (masks) {
-    if (file.size() < kMaskEnd) throw Error(name + ": the BMP is truncated");
-    header.red = {at(54, 4)}, header.green = {at(58, 4)}, header.blue = {at(62, 4)};
-    if (size >= kWithAlpha && file.size() >= kMaskEnd + 4) header.alpha = {at(66, 4)};
-  }
+  if (masks) read_masks(file, size >= kWithAlpha, header, name);
   if (header.bits == 1 || header.bits == 4 || header.bits == 8) {
     header.colour_bytes = core ? 3 : 4;
     const std::uint32_t used = core ? 0 : at(46, 4), all = 1u << header.bits;
+    if (used > 256) throw Error(name + ": invalid BMP: its palette has " + std::to_string(used) + " colours");
     header.colours = static_cast<int>(used == 0 || used > all ? all : used);
   } else if (header.bits != 16 && header.bits != 24 && header.bits != 32) {
     throw Error(name + ": BMP with " + std::to_string(header.bits) +
@@ -146,7 +172,10 @@ class RunLengths {
     constexpr int kEndOfLine = 0, kEnd = 1, kMove = 2;
     while (y_ < image_.height && !(data_.size() < 2 && x_ == image_.width && y_ == image_.height - 1)) {
       const int count = next(), value = next();
-      if ((count > 0 || value > kMove) && x_ == image_.width) x_ = 0, ++y_;  // after a full row without an end
+      const bool pixels = count > 0 || value > kMove;
+      // OpenCV continues in the next row only after a run of 8 bits that ends with the row.
+      if (pixels && x_ == image_.width && full_by_run_) x_ = 0, ++y_;
+      if (pixels) full_by_run_ = count > 0 && header_.bits == 8;
       if (count > 0) {
         for (int i = 0; i < count; ++i) put(header_.bits == 8 ? value : i % 2 == 0 ? value >> 4 : value & 15);
       } else if (value == kEndOfLine) {
@@ -193,6 +222,7 @@ class RunLengths {
   const std::array<Colour, 256>& palette_;
   Image& image_;
   int x_ = 0, y_ = 0;  // of the next pixel; y in the order of the file
+  bool full_by_run_ = false;
 };
 
 }  // namespace

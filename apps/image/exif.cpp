@@ -7,7 +7,7 @@ namespace cudet {
 
 int exif_orientation(Bytes tiff) {
   constexpr std::size_t kHeader = 8, kEntry = 12;
-  constexpr std::uint32_t kOrientation = 0x112, kShort = 3;
+  constexpr std::uint32_t kOrientation = 0x112;
   if (tiff.size() < kHeader) return 1;
   const Endian endian = matches(tiff, 0, "II") ? Endian::little : Endian::big;
   if (endian == Endian::big && !matches(tiff, 0, "MM")) return 1;
@@ -19,7 +19,7 @@ int exif_orientation(Bytes tiff) {
     const std::size_t entry = directory + 2 + i * kEntry;
     if (entry + kEntry > tiff.size()) return 1;
     if (number(tiff, entry, 2, endian) != kOrientation) continue;
-    if (number(tiff, entry + 2, 2, endian) != kShort || number(tiff, entry + 4, 4, endian) != 1) return 1;
+    // Like OpenCV, do not look at the type and the count.
     const std::uint32_t value = number(tiff, entry + 8, 2, endian);
     return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
   }

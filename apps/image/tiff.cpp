@@ -128,6 +128,9 @@ StoredImage decode_tiff(const DecodeRequest& request) {
   TIFFGetFieldDefaulted(tiff.get(), TIFFTAG_ORIENTATION, &orientation);
   if (format != SAMPLEFORMAT_UINT && format != SAMPLEFORMAT_VOID)
     throw Error(request.name + ": TIFF with signed or floating-point channels is not supported: save it with 8 bits");
+  std::uint16_t photometric = 0;  // libtiff would guess it
+  if (!TIFFGetField(tiff.get(), TIFFTAG_PHOTOMETRIC, &photometric))
+    throw Error(request.name + ": invalid TIFF: it does not say what its channels are");
   request.check_alpha(samples == 4);
   if (request.channels == 4 && bits > 8)  // libtiff would multiply the colours by alpha, OpenCV does not
     throw Error(request.name + ": TIFF with four channels of 16 bits is not supported: save it with 8 bits");

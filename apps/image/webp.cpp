@@ -18,9 +18,12 @@ namespace cudet {
 #ifdef CUDET_WEBP
 namespace {
 
-/// Returns the orientation from the Exif chunk of the RIFF container.
+/// Returns the orientation from the Exif chunk of the RIFF container, if its header says that there is one.
 int orientation_of(Bytes file) {
   constexpr std::size_t kContainer = 12, kHead = 8;  // "RIFF", size, "WEBP"; a chunk's type and size
+  constexpr std::size_t kFlags = kContainer + kHead;
+  constexpr std::byte kHasExif{0x08};
+  if (!matches(file, kContainer, "VP8X") || file.size() <= kFlags || (file[kFlags] & kHasExif) == std::byte{}) return 1;
   for (std::size_t at = kContainer; at + kHead <= file.size();) {
     const std::size_t size = number(file, at + 4, 4, Endian::little);
     if (size > file.size() - at - kHead) return 1;

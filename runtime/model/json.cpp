@@ -189,6 +189,9 @@ std::string Json::dump(Layout layout, InvalidUtf8 invalid) const {
 }
 
 Json parse_json(std::string_view text, int max_depth) {
+  // nlohmann::json takes a zero byte for the end of the text.
+  if (const std::size_t zero = text.find('\0'); zero != text.npos)
+    throw Error("not JSON: error at byte " + std::to_string(zero + 1));
   Builder builder(max_depth);
   nlohmann::json::sax_parse(text, &builder);
   return std::move(builder.root);

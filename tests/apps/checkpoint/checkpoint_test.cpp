@@ -153,6 +153,7 @@ TEST(Checkpoint, RefusesRowsThatDiffer) {
   refused("plain", "nearest", "bicubic", "model.5 (Upsample): only modes nearest and bilinear");
   refused("plain", "\nSPPF\n", "\nSPPG\n", "model.4 (SPPG)");
   refused("plain", "HalfStorage", "CharStorage", "model.0.conv.weight: elements of type CharStorage are not supported");
+  refused("plain", "\nDFL\n", "\nDFX\n", "model.8 (Detect): dfl: DFX is not supported here");
   refused("plain", "cv3", "cv4", "model.8 (Detect): sub-module cv4 is not supported");
   refused("resized", "bilinear", "bicubics", "model.6 (Upsample): only modes nearest and bilinear");
   refused("resized", "output_padding", "input_paddings", "model.4 (ConvTranspose2d): output_padding is not a pair");

@@ -159,6 +159,7 @@ TEST(Pickle, RefusesDamagedPickles) {
               "a."),
        "truncated"},
       {pickle("cos\nsystem"), "truncated"},
+      {pickle("\x80\x04\x95\x03\x00\x00\x00\x00\x00\x00\x00N."), "a frame is longer"},
       {pickle("."), "stack underflow"},
       {pickle("K\x01(."), "stack underflow"},
       {pickle("K\x01(R."), "stack underflow"},
@@ -166,6 +167,15 @@ TEST(Pickle, RefusesDamagedPickles) {
       {pickle("(o."), "without a class"},
       {pickle("NNR."), "arguments are not a tuple"},
       {pickle("NN\x93."), "without a name"},
+      {pickle("X\x01\x00\x00\x00"
+              "x)R."),
+       "neither a class nor a function"},
+      {pickle("}(X\x01\x00\x00\x00"
+              "x)\x81u."),
+       "neither a class nor a function"},
+      {pickle("X\x02\x00\x00\x00"
+              "a\xc3."),
+       "not UTF-8"},
       {pickle("NNa."), "not a list"},
       {pickle("}(Nu."), "a key without a value"},
       {pickle("NNNs."), "not a dict"},

@@ -24,5 +24,22 @@ TEST(Explain, ConvertsAnyExceptionToOneLine) {
   EXPECT_EQ(explained(std::runtime_error("one\ntwo")), "best.pt: one?two");
 }
 
+TEST(Explain, ShortensLinesForATerminal) {
+  EXPECT_EQ(terminal_line("a\nb\x1b"), "a?b?");
+  const std::string whole = "begin" + std::string(990, 'x') + "end: 2";
+  EXPECT_EQ(whole.size(), 1001u);
+  EXPECT_EQ(terminal_line(whole.substr(1)), whole.substr(1));
+  const std::string cut = terminal_line("begin" + std::string(100'000, 'x') + "end");
+  EXPECT_EQ(cut.size(), 993u);
+  EXPECT_TRUE(cut.starts_with("beginxx") && cut.ends_with("xxend") && cut.find("x...x") != cut.npos) << cut;
+  std::string accents;
+  for (int i = 0; i < 1000; ++i) accents += "\xc3\xa9";
+  for (const char* before : {"", "a"}) {
+    const std::string line = terminal_line(before + accents);
+    EXPECT_EQ(line.find("..."), line.find('.'));
+    EXPECT_TRUE(line.find("\xc3.") == line.npos && line.find(".\xa9") == line.npos);
+  }
+}
+
 }  // namespace
 }  // namespace cudet::test

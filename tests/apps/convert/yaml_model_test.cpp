@@ -152,6 +152,14 @@ TEST(YamlModel, RefusesOtherYaml) {
   expect_refused(table("[-1, 1, Conv, [[a]]]"), "must hold numbers");
 }
 
+TEST(YamlModel, RefusesKeysThatOccurTwiceOrAreNoTexts) {
+  const std::string row = "[-1, 1, Conv, [16, 3, 2]]";
+  expect_refused(table(row, "? {a: b}\n: c"), "a key is a list or a map");
+  expect_refused(table(row, "nc: 2\nnc: 3"), "the key nc occurs twice");
+  expect_refused(table(row, "scales: {n: [1, 1, 64], s: [1, 1, 64], n: [1, 2, 64]}"), "the key n occurs twice");
+  expect_refused(table(row, "names: {0: a, 1: b, 0: c}"), "the key 0 occurs twice");
+}
+
 TEST(YamlModel, LimitsSizeAndNesting) {
   expect_refused(std::string(100'000, '['), "nested too deep");
   expect_refused(std::string(2'000'000, ' '), "larger than 1 MB");

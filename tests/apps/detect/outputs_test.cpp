@@ -58,11 +58,6 @@ TEST(Format, WritesNames) {
   EXPECT_EQ(json::parse(json_string("a\"\n\\\xff")).get<std::string>(), "a\"\n\\\xef\xbf\xbd");
 }
 
-TEST(Format, CutsLongLines) {
-  EXPECT_EQ(printable(std::string(4000, 'a')), std::string(4000, 'a'));
-  EXPECT_EQ(printable(std::string(100'000, 'a') + "\n"), std::string(2000, 'a') + "..." + std::string(1999, 'a') + "?");
-}
-
 TEST(Format, Counts) {
   EXPECT_EQ(count(0, "image"), "0 images");
   EXPECT_EQ(count(1, "image"), "1 image");

@@ -129,6 +129,10 @@ TEST(FindPictures, ReadsLists) {
   EXPECT_EQ(file_names(sources), (Names{"b.jpg", "a b.jpg"}));
   ASSERT_EQ(sources.problems.size(), 1u);
   EXPECT_EQ(sources.problems[0].rfind("no.jpg: ", 0), 0u);
+  std::ofstream(folder.file("long.txt")) << std::string(5000, 'a') << "\n" << folder.file("b.jpg");
+  const Sources others = find_sources({folder.file("long.txt")});
+  EXPECT_EQ(others.images.size(), 1u);
+  EXPECT_EQ(others.problems, Names{folder.file("long.txt") + ": a line has more than 4095 bytes"});
   std::ofstream(folder.file("empty.txt")) << "\n";
   EXPECT_EQ(find_sources({folder.file("empty.txt")}).problems.size(), 1u);
 }

@@ -133,6 +133,69 @@ TEST(DecodeImage, RefusesSixtyBytesWithABmpHeaderOf65535Squared) {
   EXPECT_NE(error.find("65535x65535"), std::string::npos) << error;
 }
 
+/// Returns a BMP of one pixel with the masks of its channels.
+std::vector<unsigned char> bmp_with_masks(int bits, unsigned red, unsigned green, unsigned blue, unsigned pixel) {
+  std::vector<unsigned char> file = bmp_with_header(70, 1, 1);
+  put(file, 10, 4, 66, Endian::little);
+  put(file, 28, 2, static_cast<unsigned>(bits), Endian::little);
+  put(file, 30, 4, 3, Endian::little);
+  put(file, 54, 4, red, Endian::little);
+  put(file, 58, 4, green, Endian::little);
+  put(file, 62, 4, blue, Endian::little);
+  put(file, 66, 4, pixel, Endian::little);
+  return file;
+}
+
+std::vector<int> pixel_of(const std::vector<unsigned char>& file) {
+  const Image image = decode_image(std::as_bytes(std::span(file)), "masks.bmp", SIZE_MAX).image;
+  return {image.pixels[0], image.pixels[1], image.pixels[2]};
+}
+
+TEST(DecodeImage, ScalesTheChannelsOfBmpsWithMasks) {
+  EXPECT_EQ(pixel_of(bmp_with_masks(32, 0x3ff00000, 0xffc00, 0x3ff, 0x3ff801ff)), (std::vector{255, 127, 127}));
+  EXPECT_EQ(pixel_of(bmp_with_masks(32, 0x7c00, 0x3e0, 0x1f, 31 << 10 | 16 << 5 | 1)), (std::vector{255, 131, 8}));
+  EXPECT_EQ(pixel_of(bmp_with_masks(32, 0xff, 0xff00, 0x80000000, 0x80030201)), (std::vector{1, 2, 255}));
+  EXPECT_EQ(pixel_of(bmp_with_masks(16, 0x7c00, 0x3e0, 0x1f, 31 << 10 | 16 << 5 | 1)), (std::vector{248, 128, 8}));
+}
+
+TEST(DecodeImage, RefusesBmpsWithWrongMasks) {
+  EXPECT_NE(error_of(bmp_with_masks(32, 0xff0008, 0xff00, 0xff, 0)).find("not contiguous"), std::string::npos);
+  EXPECT_NE(error_of(bmp_with_masks(32, 0xff0000, 0, 0xff, 0)).find("not contiguous"), std::string::npos);
+  EXPECT_NE(error_of(bmp_with_masks(16, 0xf00, 0xf0, 0xf, 0)).find("5-6-5"), std::string::npos);
+}
+
+TEST(DecodeImage, RefusesBmpsWithWrongHeaders) {
+  std::vector<unsigned char> file = bmp_with_header(2000, 1, 1);
+  put(file, 28, 2, 8, Endian::little);
+  put(file, 46, 4, 257, Endian::little);
+  EXPECT_NE(error_of(file).find("257 colours"), std::string::npos);
+  put(file, 46, 4, 256, Endian::little);
+  EXPECT_EQ(error_of(file), "");
+  put(file, 14, 4, 41, Endian::little);
+  EXPECT_NE(error_of(file).find("unknown BMP version"), std::string::npos);
+}
+
+/// Returns a BMP of 3x2 pixels in run lengths.
+std::vector<unsigned char> bmp_with_runs(int bits, std::initializer_list<unsigned char> runs) {
+  std::vector<unsigned char> file = bmp_with_header(54 + (4u << bits), 3, 2);
+  put(file, 10, 4, 54 + (4u << bits), Endian::little);
+  put(file, 28, 2, static_cast<unsigned>(bits), Endian::little);
+  put(file, 30, 4, bits == 8 ? 1 : 2, Endian::little);
+  file.insert(file.end(), runs);
+  return file;
+}
+
+TEST(DecodeImage, RefusesRunsOfBmpsAfterAFullRow) {
+  EXPECT_EQ(error_of(bmp_with_runs(8, {3, 1, 3, 1, 0, 1})), "") << "run, run, end";
+  EXPECT_EQ(error_of(bmp_with_runs(8, {3, 1, 0, 3, 1, 1, 1, 0, 0, 1})), "") << "run, literal pixels, end";
+  EXPECT_EQ(error_of(bmp_with_runs(8, {0, 3, 1, 1, 1, 0, 0, 0, 3, 1, 0, 1})), "")
+      << "literal pixels, end of row, run, end";
+  const char* why = "a run leaves the image";
+  EXPECT_NE(error_of(bmp_with_runs(8, {0, 3, 1, 1, 1, 0, 3, 1, 0, 1})).find(why), std::string::npos);
+  EXPECT_NE(error_of(bmp_with_runs(4, {3, 1, 3, 1, 0, 1})).find(why), std::string::npos);
+  EXPECT_NE(error_of(bmp_with_runs(4, {0, 3, 1, 1, 3, 1, 0, 1})).find(why), std::string::npos);
+}
+
 TEST(DecodeImage, RefusesBmpsWithoutASize) {
   EXPECT_NE(error_of(bmp_with_header(60, 0, 1)), "");
   EXPECT_NE(error_of(bmp_with_header(60, 1, 0)), "");

@@ -106,6 +106,29 @@ TEST(Decoders, TurnTiffs) {
     for (int x = 0; x < image.width; ++x) ASSERT_EQ(image.at(x, y)[0], stored.at(y, stored.height - 1 - x)[0]);
 }
 
+TEST(Decoders, RefuseTiffsThatDoNotSayWhatTheirChannelsAre) {
+  if (!is_built("tiff_lzw.tif")) GTEST_SKIP() << "built without libtiff";
+  std::vector<std::byte> file = read_file(kFolder + "tiff_lzw.tif");
+  const auto at = [&](std::size_t offset) { return number(file, offset, 2, Endian::little); };
+  std::size_t entry = number(file, 4, 4, Endian::little) + 2;
+  while (at(entry) != 262) entry += 12;  // PhotometricInterpretation
+  file[entry + 2] = std::byte{2};        // a text
+  try {
+    decode_image(file, "a.tif", kMaxPixels);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "a.tif: invalid TIFF: it does not say what its channels are");
+  }
+}
+
+TEST(Decoders, TurnWebpsWhoseHeaderHasTheExifFlag) {
+  if (!is_built("exif-6.webp")) GTEST_SKIP() << "built without libwebp";
+  std::vector<std::byte> file = read_file(kFolder + "exif-6.webp");
+  EXPECT_EQ(decode_image(file, "a.webp", kMaxPixels).image.width, 21);
+  file[20] &= ~std::byte{8};
+  EXPECT_EQ(decode_image(file, "a.webp", kMaxPixels).image.width, 27);
+}
+
 TEST(Decoders, LimitPixelsBeforeTheyAllocate) {
   for (const char* name : {"restart.jpg", "arithmetic-progressive.jpg", "rgba.png", "runs8.bmp", "lossy.webp",
                            "lossless.webp", "animated.webp", "tiles.tif", "rgb16.tif"}) {

@@ -22,6 +22,12 @@ TEST(ExifOrientation, IsReadInBothByteOrders) {
   }
 }
 
+TEST(ExifOrientation, IsReadWithAnyTypeAndCount) {
+  std::vector<unsigned char> other = block('I', 6);
+  other[12] = 4, other[14] = 9;
+  EXPECT_EQ(read_orientation(other), 6);
+}
+
 TEST(ExifOrientation, IsUprightIfTheBlockIsInvalid) {
   EXPECT_EQ(read_orientation({}), 1);
   EXPECT_EQ(read_orientation(block('I', 0)), 1);

@@ -154,6 +154,12 @@ TEST(Json, ErrorsNameTheByte) {
     EXPECT_EQ(error_at(text).rfind("not JSON: error at byte ", 0), 0u) << text;
 }
 
+TEST(Json, AZeroByteDoesNotEndTheText) {
+  for (const std::string& text :
+       {std::string("{}\0", 3), std::string("{}\0x", 4), std::string("[\0]", 3), std::string("\0", 1)})
+    EXPECT_EQ(error_at(text), "not JSON: error at byte " + std::to_string(text.find('\0') + 1));
+}
+
 TEST(Json, SurvivesEachFailedAllocation) {
   std::string text = R"({"names":["a name that is too long for the object","b"],"numbers":[1,2.5,1e300,-4],"o":{"x":)";
   text += R"({"y":[[],{},[{"z":"another text that needs memory of its own","z":null}]]}},"d":1,"d":[2],"t":true})";
