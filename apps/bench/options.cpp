@@ -1,7 +1,6 @@
 #include "apps/bench/options.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 
 #include "apps/cli/command_line.h"
@@ -123,12 +122,10 @@ void check_outputs(const Options& options) {
   std::vector<std::string> inputs = {options.model, options.shapes};
   for (const auto* results : {&options.from, &options.compare})
     inputs.insert(inputs.end(), results->begin(), results->end());
-  std::set<std::filesystem::path> seen;
+  std::set<std::string> seen;
   for (const std::string* path : {&options.json, &options.csv, &options.svg}) {
     if (path->empty()) continue;
-    std::error_code ignored;  // set for a file that does not exist
-    if (!seen.insert(std::filesystem::weakly_canonical(std::filesystem::absolute(*path), ignored)).second)
-      throw Error(*path + ": two outputs have this path");
+    if (!seen.insert(resolve_output(*path)).second) throw Error(*path + ": two outputs have this path");
     for (const std::string& input : inputs) refuse_same_file(*path, input);
   }
 }

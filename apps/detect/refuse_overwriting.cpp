@@ -10,7 +10,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "apps/files/atomic_file.h"
+#include "apps/files/same_file.h"
 #include "kernels/error.h"
 
 namespace cudet::detect {
@@ -26,7 +26,7 @@ std::optional<struct stat> status_of(const std::string& path) {
 }
 
 /// The input files and the output files of a run. Existing files are compared by device and inode, so that links to the
-/// same file are recognised; other files are compared by path.
+/// same file are recognised; other files are compared by the path that their links lead to.
 class RunFiles {
  public:
   void add_input(const std::string& path) {
@@ -49,7 +49,8 @@ class RunFiles {
         throw Error(option + " would overwrite " + found->second + ": choose another path");
       is_new = existing_outputs_.insert(identity).second;
     } else {
-      is_new = new_outputs_.insert(follow_links(path)).second;
+      std::error_code ignored;  // the output itself reports a path that cannot be accessed
+      is_new = new_outputs_.insert(fs::is_symlink(path, ignored) ? resolve_output(path) : path).second;
     }
     if (!is_new) throw Error(option + ": another output is written to " + path + ": choose another path");
   }

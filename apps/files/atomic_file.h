@@ -10,7 +10,8 @@
 
 namespace cudet {
 
-/// The file that a write to `path` makes: what the links at its end lead to, or `path` itself if they lead in a circle.
+/// Follows `path` while it is a symbolic link, also to a file that does not exist. Returns `path` itself if the links
+/// form a circle.
 std::string follow_links(const std::string& path);
 
 /// A file that appears under its name only when commit() succeeds. Until then the data go to a temporary file in the

@@ -6,15 +6,21 @@
 #include "kernels/error.h"
 
 namespace cudet {
-
 namespace {
 
 bool are_one(const std::string& a, const std::string& b) {
   std::error_code ignored;  // set for a file that does not exist
-  return std::filesystem::equivalent(a, b, ignored) || follow_links(a) == follow_links(b);
+  return std::filesystem::equivalent(a, b, ignored) || resolve_output(a) == resolve_output(b);
 }
 
 }  // namespace
+
+std::string resolve_output(const std::string& path) {
+  const std::filesystem::path target = follow_links(path), folder = target.parent_path();
+  std::error_code error;  // the output itself reports a folder that cannot be accessed
+  const auto resolved = std::filesystem::weakly_canonical(folder.empty() ? "." : folder, error);
+  return error ? target.string() : (resolved / target.filename()).string();
+}
 
 void refuse_same_file(const std::string& output, const std::string& input) {
   if (are_one(output, input)) throw Error(output + ": this output is also an input: choose another path");

@@ -1,10 +1,14 @@
-// Keeps programs from replacing their inputs.
+// Keeps programs from replacing their inputs, and from writing two outputs to one file.
 #pragma once
 #include <string>
 
 namespace cudet {
 
-/// Throws Error if the path `output` is the file `input`, also by a link. Files that do not exist are no such case.
+/// Returns the path of the file that a write to `path` creates or replaces, with links and ".." resolved also if the
+/// file does not exist yet.
+std::string resolve_output(const std::string& path);
+
+/// Throws Error if the path `output` leads to the file `input`, also through links.
 void refuse_same_file(const std::string& output, const std::string& input);
 /// The same for two outputs.
 void refuse_same_outputs(const std::string& one, const std::string& other);

@@ -212,6 +212,9 @@ TEST_F(RefuseOverwriting, KeepsOutputsApart) {
   folder_.write("lab/a.txt");
   std::filesystem::create_symlink("lab/a.txt", file("link"));
   EXPECT_NE(error_with(csv, file("link"), txt, file("lab")).find(clash), std::string::npos);
+  std::filesystem::create_symlink("../new", file("lab/new"));  // a link to a file that does not exist
+  EXPECT_NE(error_with(json, file("new"), csv, file("lab/new")).find(clash), std::string::npos);
+  EXPECT_EQ(error_with(json, file("other"), csv, file("lab/new")), "");
 }
 
 TEST_F(RefuseOverwriting, KeepsDrawnImagesOutOfTheCrops) {
