@@ -20,7 +20,7 @@ namespace cudet::bench {
 namespace {
 
 void complain(const std::string& line) {
-  std::cerr << "bench: " << line << "\n";
+  std::cerr << "bench: " << terminal_line(line) << "\n";
 }
 
 /// An output file. It is opened before the measurement, so that a path that cannot be written is reported early.

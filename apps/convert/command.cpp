@@ -137,7 +137,7 @@ void write(const Options& options, const Conversion& done) {
 }
 
 int fail(const std::string& line) {
-  std::fprintf(stderr, "convert: %s\n", line.c_str());
+  std::fprintf(stderr, "convert: %s\n", terminal_line(line).c_str());
   return 2;
 }
 

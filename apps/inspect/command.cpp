@@ -15,7 +15,7 @@ namespace cudet::inspect {
 namespace {
 
 int fail(const std::string& line) {
-  std::cerr << "inspect: " << line << "\n";
+  std::cerr << "inspect: " << terminal_line(line) << "\n";
   return 2;
 }
 
