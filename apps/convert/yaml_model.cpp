@@ -148,6 +148,7 @@ void read_scales(const YAML::Node& root, const std::string& name, const std::str
     if (!value || !(*value > 0 && *value < 1e9)) throw Error(what + " must be a number above 0");
     return *value;
   };
+  if (scales && !scales.IsNull() && !scales.IsMap()) throw Error("scales must be a map");
   if (scales && scales.IsMap()) {
     for (const auto& entry : scales) {
       const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
@@ -231,7 +232,9 @@ ModelTable interpret(const YAML::Node& root, const std::string& name, const Yaml
 ModelTable read_yaml_model(const std::string& text, const std::string& name, const YamlOptions& options) {
   check_yaml_limits(text);
   try {
-    return interpret(YAML::Load(text), name, options);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) throw Error("has several YAML documents: expected one");
+    return interpret(documents.empty() ? YAML::Node() : documents[0], name, options);
   } catch (const YAML::Exception& error) {
     const std::string where = error.mark.is_null() ? "" : " at line " + std::to_string(error.mark.line + 1);
     throw Error("invalid YAML" + where + ": " + error.msg);

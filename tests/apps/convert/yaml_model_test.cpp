@@ -160,6 +160,18 @@ TEST(YamlModel, RefusesKeysThatOccurTwiceOrAreNoTexts) {
   expect_refused(table(row, "names: {0: a, 1: b, 0: c}"), "the key 0 occurs twice");
 }
 
+TEST(YamlModel, RefusesSeveralDocuments) {
+  const std::string one = table("[-1, 1, Conv, [16, 3, 2]]");
+  expect_refused(one + "--- x\n", "several YAML documents");
+  expect_refused("---\n" + one + "---\n" + one, "several YAML documents");
+  expect_refused(one + "...\n[", "invalid YAML");
+  expect_refused("", "is not the YAML of a network");
+}
+
+TEST(YamlModel, RefusesScalesThatAreNoMap) {
+  expect_refused(table("[-1, 1, Conv, [16, 3, 2]]", "scales: 3"), "scales must be a map");
+}
+
 TEST(YamlModel, LimitsSizeAndNesting) {
   expect_refused(std::string(100'000, '['), "nested too deep");
   expect_refused(std::string(2'000'000, ' '), "larger than 1 MB");
