@@ -49,7 +49,8 @@ extern "C" void note_signal(int signal) {
   install(signal, end_program);
 }
 
-/// Replaces `old` as the handler of each signal. Another one stays: an ignored signal, or a profiler's handler.
+/// Installs `handler` for each signal whose handler is `old`. Ignored signals stay ignored, and a profiler's handler
+/// stays.
 void replace_handlers(void (*old)(int), void (*handler)(int)) {
   for (const int signal : kSignals) {
     struct sigaction before {};

@@ -34,8 +34,8 @@ TEST(Explain, ShortensLinesForATerminal) {
   EXPECT_TRUE(cut.starts_with("beginxx") && cut.ends_with("xxend") && cut.find("x...x") != cut.npos) << cut;
   std::string accents;
   for (int i = 0; i < 1000; ++i) accents += "\xc3\xa9";
-  for (const char* before : {"", "a"}) {
-    const std::string line = terminal_line(before + accents);
+  for (const char* other : {"", "a"}) {  // moves the characters at the start of the cut, and at its end
+    const std::string line = terminal_line(other + accents + other);
     EXPECT_EQ(line.find("..."), line.find('.'));
     EXPECT_TRUE(line.find("\xc3.") == line.npos && line.find(".\xa9") == line.npos);
   }

@@ -18,10 +18,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kSignals[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,   SIGXCPU, SIGALRM,
+                            SIGUSR1, SIGUSR2, SIGPROF, SIGVTALRM, SIGPOLL, SIGPWR};
+
 /// A test that runs in the background may have inherited ignored signals.
 void take_signals() {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGALRM, SIGUSR1, SIGPROF})
-    ::signal(signal, SIG_DFL);
+  for (const int signal : kSignals) ::signal(signal, SIG_DFL);
   end_at_signals("test");
 }
 
@@ -44,7 +46,7 @@ TEST(SignalsDeathTest, TheFirstSetsTheFlagAndTheSecondEndsTheProgram) {
 
 TEST(Signals, RemovePartFiles) {
   const TemporaryFolder folder;
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU}) {
+  for (const int signal : kSignals) {
     for (const char* name : {"removed", "kept"}) folder.write(name, "x");
     const pid_t child = ::fork();  // not a death test: that runs in another folder
     if (child == 0) {
@@ -73,6 +75,18 @@ TEST(SignalsDeathTest, IgnoredOnesStayIgnored) {
     std::_Exit(interrupted() ? 1 : 0);
   };
   EXPECT_EXIT(hang_up(), testing::ExitedWithCode(0), "^$");
+}
+
+TEST(SignalsDeathTest, HandlersOfTheProgramStay) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const auto profile = [] {
+    ::signal(SIGPROF, [](int) { std::_Exit(3); });
+    end_at_signals("test");
+    finish_at_signals();
+    ::raise(SIGPROF);
+    std::_Exit(0);
+  };
+  EXPECT_EXIT(profile(), testing::ExitedWithCode(3), "^$");
 }
 
 TEST(PartFile, IsNamedIfItCannotBeRemoved) {
