@@ -2,14 +2,14 @@
 import dataclasses, io, struct, zipfile, zlib
 
 import pickles
-from mutate import INVALID, SAME, Mutation, damage, number, rearrange
+from mutate import ANY, INVALID, SAME, Mutation, damage, number, rearrange
 
 LOCAL, CENTRAL, END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
 
 
 @dataclasses.dataclass
 class Entry:
-    """A file of an archive. Fields that are not None replace what would be right, in the local or the central header."""
+    """A file of an archive. `local` and `central` are the fields of its two headers that are wrong."""
 
     name: bytes
     data: bytes
@@ -21,7 +21,7 @@ class Entry:
 FIELDS = ["version", "flags", "method", "time", "date", "checksum", "stored", "size", "name", "extra"]
 
 
-def zip_bytes(rng, entries, level=6, align=False, end={}):
+def zip_bytes(entries, level=6, align=False, end=None):
     """Writes an archive, with the wrong fields that the entries have."""
     out, directory = bytearray(), bytearray()
     for e in entries:
@@ -32,7 +32,8 @@ def zip_bytes(rng, entries, level=6, align=False, end={}):
         offset = len(out)
         extra = b""
         if align:
-            extra = struct.pack("<HH", 0x4246, (-offset - 34 - len(e.name)) % 64) + bytes((-offset - 34 - len(e.name)) % 64)
+            padding = (-offset - 34 - len(e.name)) % 64
+            extra = struct.pack("<HH", 0x4246, padding) + bytes(padding)
             right["extra"] = len(extra)
         local, central = ({**right, **wrong} for wrong in (e.local, e.central))
         out += LOCAL + struct.pack("<HHHHHIIIHH", *(local[f] for f in FIELDS)) + e.name + extra + stored
@@ -40,7 +41,7 @@ def zip_bytes(rng, entries, level=6, align=False, end={}):
         directory += CENTRAL + struct.pack("<HHHHHHIIIHH", 20, *(central[f] for f in FIELDS))
         directory += struct.pack("<HHHII", 0, 0, 0, 0, e.central.get("offset", offset)) + e.name
     right = dict(entries=len(entries), size=len(directory), offset=len(out), comment=0)
-    right.update(end)
+    right.update(end or {})
     return bytes(out + directory) + END + struct.pack("<HHHHIIH", 0, 0, right["entries"], right["entries"], right["size"], right["offset"], right["comment"])
 
 
@@ -63,7 +64,7 @@ def zip_same(rng, entries):
     elif how == "further file":
         folder = entries[0].name.split(b"/")[0]
         entries.insert(rng.randrange(len(entries)), Entry(folder + b"/note", rng.randbytes(99), rng.random() < 0.5))
-    new = zip_bytes(rng, entries, rng.randrange(10), how == "align")
+    new = zip_bytes(entries, rng.randrange(10), how == "align")
     if how == "comment":
         new = new[:-2] + b"\x05\0hello"
     return Mutation(new, how, SAME)
@@ -101,7 +102,7 @@ def zip_change(rng, entries):
                                     (b"/.format_version", b"1"), (b"/constants.pkl", b"\x80\2)."), (b"/code/x.py", b"")))
         entries[:] = [e for e in entries if e.name != folder + name] + [Entry(folder + name, content, False)]
         how = f"{name.decode()} = {content!r}"
-    return Mutation(zip_bytes(rng, entries, end=end), how)
+    return Mutation(zip_bytes(entries, end=end), how)
 
 
 NOT_FINITE = {2: (0x7E00, 0x7C00, 0xFC00), 4: (0x7FC00000, 0x7F800000, 0xFF800000), 8: (0x7FF8 << 48, 0x7FF0 << 48)}
@@ -140,24 +141,24 @@ def archive(rng, data, size=2):
     if how == 7:
         entry = rng.choice(storages(entries))
         entry.local["checksum"] = entry.central["checksum"] = zlib.crc32(entry.data) ^ 1 << rng.randrange(32)
-        return Mutation(zip_bytes(rng, entries), f"wrong checksum of {entry.name.decode()}")
+        return Mutation(zip_bytes(entries), f"wrong checksum of {entry.name.decode()}")
     if how < 11:
         entry = rng.choice(storages(entries))
         entry.data, what = values(rng, entry.data, size)
-        return Mutation(zip_bytes(rng, entries), f"values of {entry.name.decode()}:{what}")
+        return Mutation(zip_bytes(entries), f"values of {entry.name.decode()}:{what}")
     entry = next(e for e in entries if e.name.endswith(b"data.pkl"))
     entry.data, what = pickles.mutate(rng, entry.data)
     wrong = rng.random() < 0.1
     if wrong:
         entry.local["checksum"] = entry.central["checksum"] = rng.randrange(2**32)
-    return Mutation(zip_bytes(rng, entries), what, INVALID if wrong else SAME if what.startswith("same") else "any")
+    return Mutation(zip_bytes(entries), what, INVALID if wrong else SAME if what.startswith("same") else ANY)
 
 
 def parts(data):
     """Returns the five pickles of the format before torch 1.6, and the storages: an 8-byte count and the values each."""
     found, rest = [], data
     for _ in range(5):
-        ops, after = pickles.parse(rest)
+        _, after = pickles.parse(rest)
         found.append(rest[: len(rest) - len(after)])
         rest = after
     return found, rest
@@ -182,4 +183,4 @@ def old_format(rng, data, size=2):
         return Mutation(b"".join(heads) + new, "count of the first storage")
     i = rng.choice((0, 1, 2, 3, 3, 3, 3, 3, 4, 4))
     heads[i], what = pickles.mutate(rng, heads[i])
-    return Mutation(b"".join(heads) + rest, f"pickle {i}: {what}", SAME if what.startswith("same") and i > 0 else "any")
+    return Mutation(b"".join(heads) + rest, f"pickle {i}: {what}", SAME if what.startswith("same") and i > 0 else ANY)

@@ -114,9 +114,7 @@ def checkpoint(question):
         model = (stored.get("ema") or stored["model"]) if isinstance(stored, dict) else stored
         while isinstance(model, torch.nn.DataParallel) or type(model).__name__ == "YOLO":
             model = model.module if isinstance(model, torch.nn.DataParallel) else model.model
-        names = model.names if hasattr(model, "names") else model.module.names
-        if isinstance(model, torch.nn.DataParallel):
-            model = model.module
+        names = model.names
         model.eval()
         if too_large(model.parameters()) or too_large(model.buffers()):
             return {"unknown": "a large weight"}
@@ -243,15 +241,17 @@ def installed():
 def main():
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print does not get between the answers
-    if "torch" in sys.modules or installed():
-        try:
-            import torch
-            torch.set_num_threads(1)
-        except ImportError:
-            pass
+    try:
+        import torch
+        torch.set_num_threads(1)
+    except ImportError:
+        pass
     for line in sys.stdin:
         question = json.loads(line)
-        answer = ORACLES[question["oracle"]][0](question) if question else {"oracles": installed()}
+        try:
+            answer = ORACLES[question["oracle"]][0](question) if question else {"oracles": installed()}
+        except Exception as error:  # what it read is not what it expects of a file that cudet reads
+            answer = {"refused": False, "difference": f"the oracle ended with {type(error).__name__}: {str(error)[:200]}"}
         print(json.dumps(answer), file=answers, flush=True)
 
 

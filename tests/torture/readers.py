@@ -138,7 +138,7 @@ class NetworkReader:
         return raw is not None, ""
 
     def ask(self, oracle, accepted, **question):
-        """Asks the oracle about a file that was read, and whether it would have read one that was refused."""
+        """Returns how the oracle's result for a file differs; a file that was refused is not compared."""
         answer = self.tools.compare(oracle, **question) if accepted else None
         if answer and "unknown" in answer:
             self.tools.counts[f"{self.name} not comparable"] += 1
@@ -199,10 +199,10 @@ class Description(NetworkReader):
     def __init__(self, tools):
         super().__init__(tools)
         self.seeds = sorted(p for p in (DATA / "tiny").glob("*.json"))
-        images = tools.folder / "images"
-        images.mkdir(exist_ok=True)
-        (images / "rgb.png").write_bytes(self.image.read_bytes())
-        run = tools.run("convert", TINY, "--int8", images, "-o", tools.folder / "int8", "--quiet")
+        calibration = tools.folder / "images"
+        calibration.mkdir(exist_ok=True)
+        (calibration / "rgb.png").write_bytes(self.image.read_bytes())
+        run = tools.run("convert", TINY, "--int8", calibration, "-o", tools.folder / "int8", "--quiet")
         if run.status:
             raise SystemExit(f"{TINY} cannot be quantised: {run.stderr}")
         self.seeds.append(tools.folder / "int8.json")

@@ -2,7 +2,7 @@
 import copy, json, struct
 
 from checkpoints import values
-from mutate import INVALID, NUMBERS, SAME, Mutation, damage, number, rearrange, text
+from mutate import ANY, INVALID, NUMBERS, SAME, Mutation, damage, number, rearrange, text
 
 
 class Pairs(list):
@@ -143,7 +143,7 @@ def safetensors(rng, data):
         return Mutation(pack(write(tree), b"".join(parts)), "order of tensors", SAME)
     if how == 3:
         tree.insert(0, ["__metadata__", Pairs([["note", rng.choice(("a", "ä" * 50, ""))]])])
-        return Mutation(pack(write(tree), body), "metadata", SAME if len([p for p in tree if p[0] == "__metadata__"]) == 1 else "any")
+        return Mutation(pack(write(tree), body), "metadata", SAME if len([p for p in tree if p[0] == "__metadata__"]) == 1 else ANY)
     if how == 4:
         return Mutation(pack(write(tree), body, number(rng, length, 64)), "length of the header")
     if how == 5:
@@ -154,7 +154,7 @@ def safetensors(rng, data):
     if how < 9 and dtype in ("F16", "F32", "F64") and last > first:
         changed, what = values(rng, body[first:last], SIZES[dtype])
         bad = "not finite" in what and not name.endswith(("num_batches_tracked", "dfl.conv.weight"))
-        return Mutation(pack(write(tree), body[:first] + changed + body[last:]), f"values of {name}:{what}", INVALID if bad and what.count(" ") < 4 else "any")
+        return Mutation(pack(write(tree), body[:first] + changed + body[last:]), f"values of {name}:{what}", INVALID if bad and what.count(" ") < 4 else ANY)
     if how == 9:
         field = rng.choice(("dtype", "shape", "data_offsets"))
         if field == "dtype":

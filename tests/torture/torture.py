@@ -5,9 +5,9 @@ failure is told in lines on standard error that begin with the program's name. R
 (READERS) compare them with those of OpenCV, PyTorch with Ultralytics, safetensors and PyYAML where the Python that runs
 this has them, and with those of the original file where a mutation keeps the meaning.
 
-A case depends on the seed and its number only. An input that breaks a rule is kept in --keep, beside a file with the
-commands that repeat it. Prints a line per such input and per reader, and "N passed, N failed, N skipped": a check that
-an oracle would have made and that is not installed counts as skipped.
+A case depends on the seed and its number only. An input that breaks a rule is kept in a folder in --keep, with its outputs
+and, in why.txt, the commands that repeat it. Prints a line per such input and per reader, and "N passed, N failed, N skipped": a check that
+an oracle would have made, if it were installed, counts as skipped.
 Run:  python tests/torture/torture.py PROGRAMS [--seconds N] [--seed N] [--only READER] [--case N]
 """
 import argparse, collections, dataclasses, hashlib, json, os, pathlib, random, re, resource, shlex, shutil, signal, subprocess, sys, tempfile, threading, time
@@ -129,24 +129,25 @@ class Tools:
     def compare(self, oracle, **question):
         """Asks an oracle; returns its answer, or nothing if it is not installed or ended."""
         if oracle not in self.oracles:
-            self.counts[f"skipped: {oracle} is not installed"] += 1
+            self.counts[f"skipped: {readers.ORACLES[oracle]} is not installed"] += 1
             return None
         answer = self.oracle.ask(json.dumps({"oracle": oracle, **{k: str(v) for k, v in question.items()}}))
         if not answer:
-            self.counts[f"skipped: {oracle} ended"] += 1
+            self.counts[f"skipped: {readers.ORACLES[oracle]} ended"] += 1
             return None
         return json.loads(answer)
 
 
-def keep(folder, reader, seed, number, mutation, path, why, commands):
-    name = f"{reader.name}-{seed}-{number}"
-    kept = folder / (name + path.suffix)
-    folder.mkdir(parents=True, exist_ok=True)
-    kept.write_bytes(mutation.data)
-    this = [sys.executable, "-B", __file__, *sys.argv[1:2], "--seed", str(seed), "--only", reader.name, "--case", str(number)]
-    repeat = [shlex.join(this), *(shlex.join(str(kept) if a == str(path) else a for a in c) for c in commands)]
-    (folder / (name + ".txt")).write_text(f"{mutation.what} ({mutation.expect}): {why}\n\n" + "\n".join(repeat) + "\n")
-    print(f"{reader.name} case {number}: {mutation.what} ({mutation.expect}): {why}\n  {kept}", flush=True)
+def keep(folder, tools, reader, seed, number, mutation, path, why):
+    """Copies the files of a case to a folder of its own, with the commands that repeat it, and prints why it failed."""
+    kept = folder.absolute() / f"{reader.name}-{seed}-{number}"
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(tools.folder, kept, ignore=shutil.ignore_patterns("pixels", "original"))
+    case = [sys.executable, "-B", __file__, tools.programs, "--seed", str(seed), "--only", reader.name, "--case", str(number)]
+    moved = [[argument.replace(str(tools.folder), str(kept)) for argument in command] for command in tools.commands]
+    what = f"{mutation.what} ({mutation.expect}): {' '.join(why.split())}"
+    (kept / "why.txt").write_text(f"{what}\n\n" + "".join(shlex.join(command) + "\n" for command in [case, *moved]))
+    print(f"{reader.name} case {number}: {what}\n  {kept / path.name}", flush=True)
 
 
 def main():
@@ -180,7 +181,7 @@ def main():
                 failed += bool(why)
                 failures[reader.name] += bool(why)
                 if why:
-                    keep(a.keep, reader, a.seed, number, mutation, path, why, tools.commands)
+                    keep(a.keep, tools, reader, a.seed, number, mutation, path, why)
             number += 1
             if a.case is not None:
                 break
