@@ -8,14 +8,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <new>
 #include <thread>
+#include <vector>
 
 #include "runtime/cudet.h"
 
@@ -36,8 +39,8 @@ bool fails() {
 
 }  // namespace
 
-// These take the places of glibc's for the whole process. Its own names for them are used, because looking them up
-// would allocate.
+// These replace glibc's functions in the whole process. They call glibc's under its own names, because looking those up
+// with dlsym() would allocate.
 #pragma GCC visibility push(default)
 extern "C" {
 void* __libc_malloc(std::size_t);
@@ -175,8 +178,9 @@ bool run(const char* path, long at, bool on, Told& told) {
     try {
       use_api(path, told);
     } catch (const std::exception& error) {
+      const char* when = active ? "neither Error nor bad_alloc" : "without a fault";
       active = false;
-      std::printf("%s, allocation %ld%s: again without a fault: %s\n", path, at, on ? " and later" : "", error.what());
+      std::printf("%s, allocation %ld%s: %s: %s\n", path, at, on ? " and later" : "", when, error.what());
       std::fflush(stdout);
       status = 1;
     }

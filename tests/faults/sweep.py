@@ -32,7 +32,8 @@ WORK = {
     "bench of a result": ["--from", "IN/bench.json", "--compare", "IN/bench.json", "--svg", "OUT/r.svg", "--json", "OUT/r.json", "--csv", "OUT/r.csv"],
 }
 MEASURED = {"bench", "bench of an operator"}  # the other works give the same outputs each time
-# For these, calls of each kind, or a tenth of --points: bench first measures the machine's peak, which takes half a second.
+# bench first measures the machine's peak, which takes half a second. So for these, a tenth of --points calls of each kind
+# fail, or this many instead of all.
 MEASURED_POINTS = 100
 # The errors of each kind of call. Each error other than EINTR is also tried with all later calls failing too, except for
 # write(), which standard error needs.
