@@ -207,8 +207,8 @@ CUDA_TESTS := $(call objects,$(shell find tests -name '*_cuda_test.cpp') tests/m
   $(if $(filter simt asan,$(CONFIG)),$(wildcard tests/simt/library/*.cpp)))
 # Optimize less where speed does not matter, to compile faster. In apps/ it matters only in image/ and bench/.
 APP_FLAGS := $(if $(filter asan demo,$(CONFIG)),-O0,$(if $(filter -O3,$(OPTIMIZE)),-O1 -Wno-maybe-uninitialized))
-# Optimized and instrumented, kernels take a third of the time to compile. Only int8_fuzz runs some, most of the time those
-# of convolutions, and is faster if it does not measure their coverage.
+# Optimized and instrumented, kernels take a third of the time to compile. Only int8_fuzz runs kernels, most of the time
+# convolutions: these are optimized, and their coverage is not measured.
 ifeq ($(CONFIG),fuzz)
 $(filter $O/kernels/%,$(LIBRARY)): OWN_FLAGS := -O0
 $(filter $O/kernels/conv2d_int8/cpu/%,$(LIBRARY)): OWN_FLAGS := -fno-sanitize=fuzzer-no-link

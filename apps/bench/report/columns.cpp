@@ -18,7 +18,7 @@ std::size_t count_characters(const std::string& text) {
 
 std::string fixed(double value, int decimals) {
   std::ostringstream text;
-  text.exceptions(std::ios::badbit);  // of an allocation that fails
+  text.exceptions(std::ios::badbit);  // an allocation that fails throws; otherwise the text would be cut
   text << std::fixed << std::setprecision(decimals) << value;
   return text.str();
 }

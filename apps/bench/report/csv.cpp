@@ -16,7 +16,7 @@ std::string quoted(const std::string& text) {
 
 std::string to_csv(const Report& report) {
   std::ostringstream out;
-  out.exceptions(std::ios::badbit);  // of an allocation that fails
+  out.exceptions(std::ios::badbit);  // an allocation that fails throws; otherwise the text would be cut
   out << std::setprecision(9)
       << "kind,name,op,shape,batch,threads,p50_ms,p50_low_ms,p50_high_ms,p90_ms,p99_ms,gflop,mb,gflops,gbs,"
          "share_of_peak,bound,error,cudnn_p50_ms,images_per_s,images_per_s_low,images_per_s_high\n";
