@@ -10,6 +10,7 @@ mkdir -p "$program.corpus" "$program.seeds"
 for word in ${name//_/ }; do
   find tests/data -type f -size -128k \( -name "*.$word" -o -path "*/$word*/*" \) -exec cp --backup=numbered -t "$program.seeds" {} +
 done
+# -len_control=0: short inputs first would spend a run of seconds on files that end after their first bytes.
 start=$SECONDS
 if ! "$program" -max_total_time="$seconds" -timeout=10 -len_control=0 -rss_limit_mb=2048 -malloc_limit_mb=1024 -print_final_stats=1 \
   -artifact_prefix="$program." "$program.corpus" "$program.seeds" >"$program.log" 2>&1 </dev/null; then

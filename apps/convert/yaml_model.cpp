@@ -21,10 +21,17 @@ namespace {
 // With aliases a small file can describe a huge table.
 constexpr std::size_t kMaxRows = 1000, kMaxInputs = 1000, kMaxArguments = 16;
 
+/// Whether a text such as 028 starts like an octal number and is none. PyYAML takes it for a text, yaml-cpp for 28.0.
+bool is_wrong_octal(std::string_view text) {
+  if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
+  return text.size() > 1 && text[0] == '0' && text.find_first_not_of("0123456789") == text.npos &&
+         text.find_first_of("89") != text.npos;
+}
+
 template <class T>
 std::optional<T> as(const YAML::Node& node) {
   T value;
-  if (!node.IsScalar() || !YAML::convert<T>::decode(node, value)) return std::nullopt;
+  if (!node.IsScalar() || is_wrong_octal(node.Scalar()) || !YAML::convert<T>::decode(node, value)) return std::nullopt;
   return value;
 }
 

@@ -57,6 +57,10 @@ def too_large(tensors):
     return any(t.is_floating_point() and t.numel() and not t.abs().max() <= LARGEST for t in tensors)
 
 
+def not_finite(tensors):
+    return any(t.is_floating_point() and not t.isfinite().all() for t in tensors)
+
+
 def outputs_differ(raw, network):
     """Compares the raw output of `detect` with that of a network, a function of the input."""
     import torch
@@ -116,6 +120,8 @@ def checkpoint(question):
             model = model.module if isinstance(model, torch.nn.DataParallel) else model.model
         names = model.names
         model.eval()
+        if not_finite(model.parameters()) or not_finite(model.buffers()):
+            return {"difference": "a weight is not finite, and is read"}
         if too_large(model.parameters()) or too_large(model.buffers()):
             return {"unknown": "a large weight"}
         heads = [m for m in model.modules() if isinstance(m, Detect)]
@@ -160,6 +166,8 @@ def description(question):
         weights = load_file(question["weights"])
     except Exception as error:
         return {"difference": f"safetensors: {str(error)[:200]}"}
+    if not_finite(weights.values()):
+        return {"difference": "a weight is not finite, and is read"}
     if too_large(weights.values()):
         return {"unknown": "a large weight"}
     try:

@@ -239,7 +239,7 @@ def image_list(rng, data):
         if rng.random() < 0.5:
             rearrange(rng, lines)
         else:
-            lines.insert(rng.randrange(len(lines) + 1), rng.choice(("nothing.png", "tests/data/images/*.bmp", "tests/data/images", "/", "..", "-", "tests/data", "[", "[!", "*" * 200,
+            lines.insert(rng.randrange(len(lines) + 1), rng.choice(("nothing.png", "tests/data/images/*.bmp", "tests/data/images", "tests/data/codes", "-", "tests/data", "[", "[!", "*" * 200,
                                                                     "a" * 5000, "x\0y", "\x1b[31m", "case.txt", "~", "\ufeffa.png", "/dev/null", "/dev/zero", "/proc/self/mem", "\"a b.png\"", " ",
                                                                     "tests/data/tiny/plain.json", "tests/data/images/rgb.png ", "http://a/b.png")))
     new = "\n".join(lines).encode()

@@ -168,6 +168,12 @@ TEST(YamlModel, RefusesSeveralDocuments) {
   expect_refused("", "is not the YAML of a network");
 }
 
+TEST(YamlModel, RefusesNumbersThatAreWrongOctals) {
+  expect_refused(table("[-1, 1, Conv, [[028, 16], 3, 2]]"), "a list as an argument must hold numbers");
+  expect_refused(table("[-1, 09, Conv, [16, 3, 2]]"), "repeats must be a whole number");
+  expect_refused(table("[-1, 1, Conv, [16, 3, 2]]", "scales: {n: [1, 08, 64]}"), "must be a number above 0");
+}
+
 TEST(YamlModel, RefusesScalesThatAreNoMap) {
   expect_refused(table("[-1, 1, Conv, [16, 3, 2]]", "scales: 3"), "scales must be a map");
 }
