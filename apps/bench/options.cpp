@@ -133,7 +133,7 @@ void check_outputs(const Options& options) {
 /// Completes and checks the options once CLI11 has filled in `options` and `raw`.
 void finish(const CLI::App& app, const RawArguments& raw, Options& options) {
   for (std::string* path : {&options.json, &options.csv, &options.svg})
-    if (*path == "/dev/stdout") *path = "-";
+    if (is_standard_output(*path)) *path = "-";
   if (raw.device != "auto") options.detector.device = raw.device == "cpu" ? Device::cpu : Device::cuda;
   options.detector.precision = parse_precision("--precision", raw.precision);
   check_combinations(app, options);

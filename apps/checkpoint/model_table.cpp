@@ -16,6 +16,15 @@ std::string text(const Json& json) {
   return json.dump(Json::Layout::spaced);
 }
 
+/// Throws Error if JSON cannot hold the name.
+std::string weights_text(const std::string& name) {
+  try {
+    return Json(name).dump(Json::Layout::spaced, Json::InvalidUtf8::refuse);
+  } catch (const Error&) {
+    throw Error(name + ": the name of the weights file must be UTF-8: choose another output");
+  }
+}
+
 Json::Array rows_to_json(const std::vector<ModelRow>& rows) {
   Json::Array all;
   for (const ModelRow& row : rows) all.push_back(Json::Array{row.from, row.repeats, row.module, row.arguments});
@@ -54,7 +63,7 @@ std::string to_json(const ModelTable& table, const std::string& weights) {
   if (table.channels != 3) out += ", \"channels\": " + std::to_string(table.channels);
   out += "},\n";
   out += section("backbone", rows_to_json(table.backbone)) + ",\n" + section("head", rows_to_json(table.head));
-  if (!weights.empty()) out += ",\n  \"weights\": " + text(weights);
+  if (!weights.empty()) out += ",\n  \"weights\": " + weights_text(weights);
   return out + "\n}\n";
 }
 
@@ -64,10 +73,10 @@ std::string with_weights(std::string_view description, const std::string& weight
   if (!json.find("weights")) json.object()->emplace_back("weights", nullptr);
   std::string out;
   for (auto& [key, value] : *json.object()) {
-    if (key == "weights") value = weights;
     const bool table = (key == "backbone" || key == "head") && value.array();
-    out +=
-        (out.empty() ? "{\n" : ",\n") + (table ? section(key, *value.array()) : "  " + text(key) + ": " + text(value));
+    out += (out.empty() ? "{\n" : ",\n") + (table              ? section(key, *value.array())
+                                            : key == "weights" ? "  " + text(key) + ": " + weights_text(weights)
+                                                               : "  " + text(key) + ": " + text(value));
   }
   return out + "\n}\n";
 }

@@ -2,14 +2,39 @@
 
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "kernels/error.h"
 
 namespace cudet {
+namespace {
+
+// CLI11 takes [a,b] for a list of values of an option that can have several. A mark before the bracket prevents it.
+constexpr char kMark = '\x01';
+
+std::vector<std::string> mark_brackets(int argc, const char* const* argv) {
+  std::vector<std::string> arguments(argv, argv + argc);
+  for (std::string& argument : arguments) {
+    const std::size_t value = argument.starts_with("--") ? argument.find('=') + 1 : 0;  // 0 without =
+    if (value < argument.size() && argument[value] == '[') argument.insert(value, 1, kMark);
+  }
+  return arguments;
+}
+
+std::string unmark(std::string value) {
+  return value.starts_with(std::string{kMark, '['}) ? value.substr(1) : value;
+}
+
+}  // namespace
 
 bool parse_command_line(CLI::App& app, int argc, const char* const* argv) {
+  const std::vector<std::string> arguments = mark_brackets(argc, argv);
+  std::vector<const char*> pointers;
+  for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
+  for (CLI::Option* option : app.get_options())
+    if (option->get_items_expected_max() > 0) option->transform(unmark, "");
   try {
-    app.parse(argc, argv);
+    app.parse(argc, pointers.data());
     for (const CLI::Option* option : app.get_options())
       for (const std::string& value : option->results())
         if (value.empty())

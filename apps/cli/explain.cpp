@@ -1,6 +1,7 @@
 #include "apps/cli/explain.h"
 
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include "kernels/error.h"
@@ -14,6 +15,10 @@ std::string explain(const std::string& file) {
     return error.what();
   } catch (const std::bad_alloc&) {
     return Error(file + ": out of memory").what();
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::resource_unavailable_try_again)
+      return Error(file + ": the system does not have enough threads").what();
+    return Error(file + ": " + error.what()).what();
   } catch (const std::exception& error) {
     return Error(file + ": " + error.what()).what();  // Error replaces line breaks: one line
   }

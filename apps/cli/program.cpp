@@ -40,7 +40,8 @@ int run_program(const char* name, int (*body)(int argc, char** argv), int argc, 
   const int error = errno;
   std::cout.flush();
   if ((!flushed || std::ferror(stdout) || !std::cout) && !closed && status == 0) {
-    std::fprintf(stderr, "%s: standard output: cannot write: %s\n", name, flushed ? "an error" : std::strerror(error));
+    std::fprintf(stderr, "%s: standard output: cannot write%s%s\n", name, flushed ? "" : ": ",
+                 flushed ? "" : std::strerror(error));
     status = kNotDone;
   }
   return status;

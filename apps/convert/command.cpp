@@ -113,6 +113,8 @@ std::string summary(const Conversion& done) {
 void write(const Options& options, const Conversion& done) {
   const std::string stem = output_stem(options), json_path = stem + ".json", weights_path = stem + ".safetensors";
   const bool weighted = done.checkpoint.has_value();
+  for (const std::string& path : {json_path, weights_path})
+    if (is_standard_output(path)) throw Error(path + ": is also standard output: choose another path");
   refuse_same_file(json_path, options.input);
   if (weighted) {
     refuse_same_file(weights_path, options.input);
@@ -133,7 +135,7 @@ void write(const Options& options, const Conversion& done) {
   std::string line = json_path + (weighted ? " and " + weights_path : "") + ": " + summary(done);
   if (weighted) line += ", " + std::to_string(done.checkpoint->weights.size()) + " tensors";
   const std::size_t bytes = description.size() + (weights ? weights->size() : 0);
-  std::printf("%s, %zu bytes\n", line.c_str(), bytes);
+  std::printf("%s, %zu bytes\n", terminal_line(line).c_str(), bytes);
 }
 
 int fail(const std::string& line) {

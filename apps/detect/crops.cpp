@@ -50,9 +50,12 @@ void CropOutput::add(const Finished& finished) {
     Image crop(x.last - x.first, y.last - y.first);
     for (int row = 0; row < crop.height; ++row)
       std::memcpy(crop.at(0, row), image.at(x.first, y.first + row), std::size_t{3} * crop.width);
-    AtomicFile file(next_path(folder_name(names_.at(d.class_id)), finished.source.stem));
-    file.write(encode_jpeg(crop, kQuality));
-    file.commit();
+    const std::vector<std::byte> jpeg = encode_jpeg(crop, kQuality);
+    for (bool written = false; !written;) {  // another program may create the file in between
+      AtomicFile file(next_path(folder_name(names_.at(d.class_id)), finished.source.stem));
+      file.write(jpeg);
+      written = file.commit_new();
+    }
   }
 }
 

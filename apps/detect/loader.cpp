@@ -128,7 +128,8 @@ std::vector<std::byte> Loader::read(const Source& source) const {
   for (std::size_t size = 0;;) {
     if (stop_) throw Error(source.name() + ": interrupted");
     pollfd ready{input.descriptor(), POLLIN, 0};
-    if (::poll(&ready, 1, kPollInterval) == 0) continue;
+    const int events = ::poll(&ready, 1, kPollInterval);
+    if (events == 0 || (events < 0 && errno == EINTR)) continue;  // a read would block
     if (file.size() - size < kPiece) file.resize(std::max(size + kPiece, size + size / 2));
     const ssize_t got = ::read(input.descriptor(), file.data() + size, file.size() - size);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;

@@ -8,6 +8,7 @@
 #include "apps/cli/precision.h"
 #include "apps/cli/shipped_model.h"
 #include "apps/cli/size.h"
+#include "apps/files/same_file.h"
 
 namespace cudet::detect {
 namespace {
@@ -150,15 +151,16 @@ void parse_texts(const OptionTexts& texts, Options& options) {
   if (options.sources.empty()) throw Error("no images given: expected files, folders, globs, lists or -");
   if (std::count(options.sources.begin(), options.sources.end(), "-") > 1)
     throw Error("-: standard input holds one image, give - only once");
-  const auto is_stdout = [](const std::string& path) { return path == "-" || path == "/dev/stdout"; };
   const std::pair<const char*, const std::string*> folders[] = {
       {"--out", &options.out}, {"--txt", &options.txt}, {"--save-crop", &options.crops}};
   for (const auto& [option, path] : folders)
-    if (is_stdout(*path)) throw Error(std::string(option) + " " + *path + ": expected a folder, not standard output");
-  if (is_stdout(options.raw)) throw Error("--dump-raw " + options.raw + ": expected a file, not standard output");
+    if (is_standard_output(*path))
+      throw Error(std::string(option) + " " + *path + ": expected a folder, not standard output");
+  if (is_standard_output(options.raw))
+    throw Error("--dump-raw " + options.raw + ": expected a file, not standard output");
   int piped = 0;
   for (std::string* path : {&options.json, &options.coco, &options.csv}) {
-    if (!is_stdout(*path)) continue;
+    if (!is_standard_output(*path)) continue;
     *path = "-";
     ++piped;
   }
@@ -189,10 +191,11 @@ std::vector<int> parse_classes(const std::string& list, const std::vector<std::s
     int index = -1;
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), index);
     const bool is_number = error == std::errc() && end == part.data() + part.size();
-    if (!is_number) {
-      const auto found = std::find(names.begin(), names.end(), part);
-      index = found == names.end() ? -1 : static_cast<int>(found - names.begin());
-    }
+    const auto found = std::find(names.begin(), names.end(), part);
+    const int named = found == names.end() ? -1 : static_cast<int>(found - names.begin());
+    if (is_number && named >= 0 && named != index)
+      throw Error("--classes: \"" + part + "\" is an index, and the name of class " + std::to_string(named));
+    if (!is_number) index = named;
     if (index < 0 || index >= count)
       throw Error("--classes: \"" + part + "\" is neither a class of the model nor an index from 0 to " +
                   std::to_string(count - 1));

@@ -41,7 +41,7 @@ class RunFiles {
   void add_output(const fs::path& folder, const fs::path& name, const std::string& option) {
     const std::string path = (folder / name).string();
     const auto status = status_of(path);
-    if (status && !S_ISREG(status->st_mode)) return;  // several outputs can share a device
+    if (status && S_ISCHR(status->st_mode)) return;  // several outputs can share a device such as /dev/null
     bool is_new = false;
     if (status) {
       const Identity identity{status->st_dev, status->st_ino};

@@ -138,6 +138,18 @@ void AtomicFile::commit() {
   temporary_->keep();
 }
 
+bool AtomicFile::commit_new() {
+  finish();
+  const char *from = temporary_->path().c_str(), *to = target_.c_str();
+  int error = repeat([&] { return ::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE); });
+  if (error == EINVAL || error == ENOSYS)  // not every file system can
+    error = ::access(to, F_OK) == 0 ? EEXIST : repeat([&] { return std::rename(from, to); });
+  if (error == EEXIST) return false;
+  if (error != 0) fail_at_end(error);
+  temporary_->keep();
+  return true;
+}
+
 /// Writes the ending again, over what a failed write left. Its space is already allocated, so that a disk that is full
 /// has room for it. Returns errno, or 0.
 int AtomicFile::restore() {

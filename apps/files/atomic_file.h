@@ -40,6 +40,9 @@ class AtomicFile {
   /// Flushes all data to disk, so that commit() only has to rename the file. No writes may follow.
   void finish();
   void commit();  ///< Call once, last. Calls finish() if needed.
+  /// Does what commit() does, but returns false if a file of this name exists, which then stays. The destructor removes
+  /// the temporary file. Not allowed if is_direct().
+  bool commit_new();
 
   std::size_t size() const { return size_; }      ///< in bytes, without the ending
   bool is_direct() const { return !temporary_; }  ///< written without a temporary file

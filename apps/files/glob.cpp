@@ -12,8 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxFolders = 100'000;
-
 /// The parts of a pattern between slashes. Repeated slashes and repeated ** have no effect and are left out.
 std::vector<std::string> split(const std::string& pattern) {
   std::vector<std::string> parts;
@@ -28,7 +26,7 @@ std::vector<std::string> split(const std::string& pattern) {
 
 class Expansion {
  public:
-  explicit Expansion(const std::string& pattern) : parts_(split(pattern)) {
+  Expansion(const std::string& pattern, std::size_t max_folders) : parts_(split(pattern)), max_folders_(max_folders) {
     if (!parts_.empty() && !pattern.ends_with('/')) match(pattern.starts_with('/') ? "/" : "", 0);
     std::sort(found_.paths.begin(), found_.paths.end());
     found_.paths.erase(std::unique(found_.paths.begin(), found_.paths.end()), found_.paths.end());
@@ -69,11 +67,6 @@ class Expansion {
     if (::stat(folder.empty() ? "." : folder.c_str(), &status) != 0) return;
     const Identity identity{status.st_dev, status.st_ino};
     if (std::find(open_.begin(), open_.end(), identity) != open_.end()) return;  // a link to a folder above
-    if (++folders_ > kMaxFolders) {  // links between folders lead to more paths than there are folders
-      if (folders_ == kMaxFolders + 1)
-        found_.problems.push_back("a pattern with ** matches more than " + std::to_string(kMaxFolders) + " folders");
-      return;
-    }
     open_.push_back(identity);
     const bool last = part + 1 == parts_.size();
     if (!last) match(folder, part + 1);
@@ -88,6 +81,11 @@ class Expansion {
 
   std::vector<std::string> names_in(const std::string& folder) {
     std::vector<std::string> names;
+    if (++folders_ > max_folders_) {
+      if (folders_ == max_folders_ + 1)
+        found_.problems.push_back("a pattern matches more than " + std::to_string(max_folders_) + " folders");
+      return names;
+    }
     std::error_code error;
     for (fs::directory_iterator entry(folder.empty() ? "." : folder, error), end; !error && entry != end;
          entry.increment(error))
@@ -101,8 +99,9 @@ class Expansion {
   }
 
   const std::vector<std::string> parts_;
+  const std::size_t max_folders_;
   std::vector<Identity> open_;  // the folders that match_tree() is in
-  std::size_t folders_ = 0;     // that it has entered
+  std::size_t folders_ = 0;     // whose names were read
 };
 
 }  // namespace
@@ -111,8 +110,8 @@ bool is_glob(const std::string& pattern) {
   return pattern.find_first_of("*?[") != std::string::npos;
 }
 
-GlobMatches expand_glob(const std::string& pattern) {
-  return Expansion(pattern).found_;
+GlobMatches expand_glob(const std::string& pattern, std::size_t max_folders) {
+  return Expansion(pattern, max_folders).found_;
 }
 
 }  // namespace cudet

@@ -1,5 +1,8 @@
 #include "apps/files/same_file.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "apps/files/atomic_file.h"
@@ -20,6 +23,14 @@ std::string resolve_output(const std::string& path) {
   std::error_code error;  // the output itself reports a folder that cannot be accessed
   const auto resolved = std::filesystem::weakly_canonical(folder.empty() ? "." : folder, error);
   return error ? target.string() : (resolved / target.filename()).string();
+}
+
+bool is_standard_output(const std::string& path) {
+  if (path == "-" || path == "/dev/stdout") return true;
+  struct stat file {
+  }, out{};
+  return ::stat(path.c_str(), &file) == 0 && ::fstat(STDOUT_FILENO, &out) == 0 && !S_ISCHR(file.st_mode) &&
+         file.st_dev == out.st_dev && file.st_ino == out.st_ino;
 }
 
 void refuse_same_file(const std::string& output, const std::string& input) {

@@ -8,6 +8,10 @@ namespace cudet {
 /// file does not exist yet.
 std::string resolve_output(const std::string& path);
 
+/// Whether a path is standard output: "-", or a name of the file, pipe or socket that it is. A device such as /dev/null
+/// can be opened twice without harm.
+bool is_standard_output(const std::string& path);
+
 /// Throws Error if the path `output` leads to the file `input`, also through links.
 void refuse_same_file(const std::string& output, const std::string& input);
 /// The same for two outputs.

@@ -13,8 +13,8 @@
 namespace cudet {
 namespace {
 
-constexpr int kSignals[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,   SIGXCPU, SIGALRM,
-                            SIGUSR1, SIGUSR2, SIGPROF, SIGVTALRM, SIGPOLL, SIGPWR};
+constexpr int kSignals[] = {SIGINT,  SIGTERM, SIGHUP,    SIGQUIT, SIGXCPU, SIGALRM,  SIGUSR1,
+                            SIGUSR2, SIGPROF, SIGVTALRM, SIGPOLL, SIGPWR,  SIGSTKFLT};
 constexpr int kMaxPartFiles = 32;  // open at once, that a signal removes
 
 // Global, because a signal handler has no arguments of its own.
@@ -23,6 +23,13 @@ std::atomic<const char*> program = "cudet";
 std::array<std::atomic<const char*>, kMaxPartFiles> part_files{};
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<const char*>::is_always_lock_free,
               "signal handlers use them, and other threads");
+
+/// Calls f(signal) for these signals and the real-time signals, which also end a program by default.
+template <class F>
+void for_signals(F f) {
+  for (const int signal : kSignals) f(signal);
+  for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) f(signal);
+}
 
 void install(int signal, void (*handler)(int)) {
   struct sigaction action {};
@@ -52,10 +59,10 @@ extern "C" void note_signal(int signal) {
 /// Installs `handler` for each signal whose handler is `old`. Ignored signals stay ignored, and a profiler's handler
 /// stays.
 void replace_handlers(void (*old)(int), void (*handler)(int)) {
-  for (const int signal : kSignals) {
+  for_signals([&](int signal) {
     struct sigaction before {};
     if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler == old) install(signal, handler);
-  }
+  });
 }
 
 }  // namespace
@@ -78,7 +85,7 @@ const std::atomic<bool>& interrupted() {
 BlockedSignals::BlockedSignals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : kSignals) sigaddset(&signals, signal);
+  for_signals([&](int signal) { sigaddset(&signals, signal); });
   ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
 }
 

@@ -8,10 +8,10 @@
 namespace cudet {
 
 /// Prepares the program `name` for signals: SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGALRM, SIGUSR1, SIGUSR2,
-/// SIGPROF, SIGVTALRM, SIGPOLL and SIGPWR remove all PartFiles, print one line, and end the program. A signal that was
-/// ignored when the program began (nohup) stays ignored, and one that has a handler keeps it. SIGPIPE and SIGXFSZ are
-/// ignored, so that writing to a closed pipe or beyond the file size limit is reported as an error, as a full disk is.
-/// `name` must stay valid.
+/// SIGPROF, SIGVTALRM, SIGPOLL, SIGPWR, SIGSTKFLT and the real-time signals remove all PartFiles, print one line, and
+/// end the program. A signal that was ignored when the program began (nohup) stays ignored, and one that has a handler
+/// keeps it. SIGPIPE and SIGXFSZ are ignored, so that writing to a closed pipe or beyond the file size limit is
+/// reported as an error, as a full disk is. `name` must stay valid.
 void end_at_signals(const char* name);
 
 /// After this call the first of these signals only sets the flag of interrupted(), so that the run can finish

@@ -22,6 +22,8 @@ TEST(Explain, ConvertsAnyExceptionToOneLine) {
   EXPECT_EQ(explained(Error("model.3: too wide")), "model.3: too wide");
   EXPECT_EQ(explained(std::bad_alloc()), "best.pt: out of memory");
   EXPECT_EQ(explained(std::runtime_error("one\ntwo")), "best.pt: one?two");
+  EXPECT_EQ(explained(std::system_error(EAGAIN, std::generic_category())),
+            "best.pt: the system does not have enough threads");
 }
 
 TEST(Explain, ShortensLinesForATerminal) {

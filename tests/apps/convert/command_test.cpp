@@ -156,6 +156,12 @@ TEST(ConvertCommand, DoesNotReplaceItsInput) {
   expect_refused({folder.file("m.pt"), "-o", folder.file("one")}, "are one file");
 }
 
+TEST(ConvertCommand, RefusesNamesThatJsonCannotHold) {
+  const TemporaryFolder folder;
+  expect_refused({"tests/data/pt/plain.pt", "-o", folder.file("v\xff")}, "must be UTF-8");
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
 TEST(ConvertCommand, LimitsMemory) {
   const TemporaryFolder folder;
   expect_refused({"tests/data/pt/plain.pt", "-o", folder.file("m"), "--max-memory", "0"}, "--max-memory");

@@ -64,6 +64,12 @@ TEST(ParseOptions, ReadsEveryOption) {
   EXPECT_EQ(parse({"--model", "m", "--precision", "fp16", "a"})->detector.precision, Precision::fp16);
 }
 
+TEST(ParseOptions, TakesBracketsAsTheyAre) {
+  const Options options = *parse({"--model", "m", "--json=[j]", "[a]", "[b,c]/d.png", "[]", "x[0].png"});
+  EXPECT_EQ(options.sources, (std::vector<std::string>{"[a]", "[b,c]/d.png", "[]", "x[0].png"}));
+  EXPECT_EQ(options.json, "[j]");
+}
+
 TEST(ParseOptions, NamesTheOptionAtFault) {
   const std::vector<std::pair<const char*, std::vector<const char*>>> kWrong = {
       {"--imgsz", {"-3", "0", "64x", "x64", "64x64x64", "1e3", "9000", "", "99999999999999999999"}},
@@ -95,6 +101,8 @@ TEST(ParseOptions, NamesTheOptionAtFault) {
 TEST(ParseClasses, TakesIndicesAndNames) {
   const std::vector<std::string> names = {"person", "traffic light", "7"};
   EXPECT_EQ(parse_classes("traffic light,0,2", names), (std::vector<int>{1, 0, 2}));
+  EXPECT_EQ(parse_classes("0", {"0", "2", "x"}), std::vector<int>{0}) << "index and name are the same class";
+  EXPECT_THROW(parse_classes("2", {"0", "2", "x"}), Error) << "an index, and the name of another class";
   for (const char* wrong : {"zebra", "99", "-1", "3", "", "0,", "0,,1", "0 ", "person,zebra"})
     EXPECT_THROW(parse_classes(wrong, names), Error) << wrong;
 }

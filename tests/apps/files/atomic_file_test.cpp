@@ -91,6 +91,19 @@ TEST(AtomicFile, FollowsLinksThatLeadNowhere) {
   EXPECT_TRUE(fs::is_symlink(folder.path() / "circle"));
 }
 
+TEST(AtomicFile, LeavesAFileThatAppearsBeforeItIsCommittedAsNew) {
+  const TemporaryFolder folder;
+  AtomicFile file(folder.file("f"));
+  file.write("mine");
+  folder.write("f", "theirs");
+  EXPECT_FALSE(file.commit_new());
+  EXPECT_EQ(folder.text("f"), "theirs");
+  fs::remove(folder.path() / "f");
+  EXPECT_TRUE(file.commit_new());
+  EXPECT_EQ(folder.text("f"), "mine");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1);
+}
+
 TEST(AtomicFile, HasItsEndingAfterEachWrite) {
   const TemporaryFolder folder;
   AtomicFile file(folder.file("f"));
