@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "kernels/error.h"
-#include "kernels/tensor.h"
+#include "kernels/vectors.h"
 
 namespace cudet {
 
@@ -22,7 +22,6 @@ struct CudaStream {
   std::size_t scratch_bytes;
 };
 
-constexpr int kThreads = 128;                 // threads per block, in every kernel
 constexpr int kWarps = kThreads / 32;         // warps per block
 constexpr unsigned kWarp = ~0u;               // mask of all lanes of a warp
 constexpr int kBlocksPerMultiprocessor = 16;  // maximum for kernels whose blocks loop over tiles

@@ -110,6 +110,12 @@ __device__ __forceinline__ unsigned load_acquire(const unsigned* p) {
   asm volatile("ld.acquire.gpu.u32 %0, [%1];" : "=r"(value) : "l"(p) : "memory");
   return value;
 }
+/// Reads a value that other blocks change, without ordering other accesses.
+__device__ __forceinline__ unsigned load_relaxed(const unsigned* p) {
+  unsigned value;
+  asm volatile("ld.relaxed.gpu.u32 %0, [%1];" : "=r"(value) : "l"(p) : "memory");
+  return value;
+}
 __device__ __forceinline__ void store_release(unsigned* p, unsigned value) {
   asm volatile("st.release.gpu.u32 [%0], %1;" ::"l"(p), "r"(value) : "memory");
 }
@@ -122,6 +128,19 @@ __device__ __forceinline__ unsigned fetch_add_acq_rel(unsigned* p, unsigned valu
   unsigned before;
   asm volatile("atom.acq_rel.gpu.add.u32 %0, [%1], %2;" : "=r"(before) : "l"(p), "r"(value) : "memory");
   return before;
+}
+/// The same without ordering other accesses: for tickets.
+__device__ __forceinline__ unsigned fetch_add_relaxed(unsigned* p, unsigned value) {
+  unsigned before;
+  asm volatile("atom.relaxed.gpu.add.u32 %0, [%1], %2;" : "=r"(before) : "l"(p), "r"(value) : "memory");
+  return before;
+}
+
+/// Nanoseconds of the device's clock ("Special Registers: %globaltimer"), which may advance in steps of a microsecond.
+__device__ __forceinline__ unsigned long long global_timer() {
+  unsigned long long now;
+  asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now));
+  return now;
 }
 
 }  // namespace cudet

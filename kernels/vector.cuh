@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "kernels/launch.cuh"
-#include "kernels/tensor.h"
+#include "kernels/vectors.h"
 
 namespace cudet {
 
@@ -78,11 +78,6 @@ struct Vector {
   }
 };
 
-/// Whether every pixel consists of whole, aligned 16-byte vectors.
-CUDET_HD constexpr bool vectorizable(const Tensor& t) {
-  return in_vectors(t, t.c);
-}
-
 /// Calls f with a Vector of `type`: 16 bytes if `whole`, else one element. Only the type of f's argument is of
 /// interest.
 template <class F>
@@ -93,13 +88,7 @@ void with_vector(Type type, bool whole, F f) {
     whole ? f(Vector<float>{}) : f(Vector<float, 1>{});
 }
 
-// ---- Kernels with one vector of a tensor per thread. A tile is kThreads vectors of one row, so that a warp accesses
-// neighbouring channels and even a small map has tiles for many blocks.
-
-/// Number of tiles of tensor t.
-CUDET_HD inline int vector_tiles(const Tensor& t, int lanes) {
-  return t.n * t.h * ((t.w * (t.c / lanes) + kThreads - 1) / kThreads);
-}
+// ---- Kernels with one vector of a tensor per thread: the tiles of vectors.h.
 
 /// The calling thread's vector of a tile: the channels from k on of pixel (image i, row v, column u). If u >= t.w, the
 /// thread has no vector.
@@ -119,13 +108,20 @@ __global__ void __launch_bounds__(kThreads)
   for (int tile = static_cast<int>(blockIdx.x); tile < tiles; tile += static_cast<int>(gridDim.x))
     Tile::run(op, memory, tile);
 }
-/// Launches vector_kernel for the tiles of tensor t, in vectors of `lanes` elements.
-template <class Tile, class Op>
-void launch_vectors(const char* what, const CudaStream& on, const Tensor& t, int lanes, const Op& op,
-                    const Memory& memory) {
-  const int tiles = vector_tiles(t, lanes);
-  launch(what, on, std::min(tiles, kBlocksPerMultiprocessor * on.multiprocessors), 0, vector_kernel<Tile, Op>, op,
-         memory, tiles);
+/// The tile of an operator, for 16-byte vectors or single elements V. Each operator specialises it (NAME/tile.cuh).
+template <class Op, class V>
+struct VectorTile;
+
+/// Launches the tiles of an operator that computes one vector per thread.
+template <class Op>
+void launch_vectors(const Op& op, const Memory& memory, const CudaStream& on) {
+  const Tensor& t = vector_map(op);
+  with_vector(t.type, has_vectors(op), [&](auto vector) {
+    using V = decltype(vector);
+    const int tiles = vector_tiles(t, V::kLanes);
+    launch(Op::kName, on, std::min(tiles, kBlocksPerMultiprocessor * on.multiprocessors), 0,
+           vector_kernel<VectorTile<Op, V>, Op>, op, memory, tiles);
+  });
 }
 
 }  // namespace cudet

@@ -64,6 +64,12 @@ enum class Precision {
   int8        ///< CPU, with a quantised model
 };
 
+/// How a CUDA device runs the network. The results are the same.
+enum class Executor {
+  automatic,  ///< one launch for the whole network, if it has few enough tiles
+  graph       ///< one launch per step, captured in a graph
+};
+
 /// How images are fitted into the network's input.
 enum class Fit {
   least,  ///< the smallest input of whole strides within `input`; `input` itself if a batch mixes image sizes
@@ -76,6 +82,7 @@ struct DetectorOptions {
   int threads = 0;   ///< of the CPU engine, including the caller's; 0: one per core that may be used
   Size input{0, 0};  ///< rounded up to whole strides; 0: the model's default
   Fit fit = Fit::least;
+  Executor executor = Executor::automatic;  ///< CUDA only
 };
 
 /// Which boxes are reported.
@@ -149,6 +156,9 @@ class CUDET_API Detector {
   /// Returns why Device::automatic uses the CPU although there is a CUDA device, else an empty string. Always empty in
   /// int8, which does not look for a device.
   const std::string& fallback() const;
+  /// Returns a line if something went wrong since the last call that did not change results, such as a launch that was
+  /// stopped and repeated by Executor::graph. Else an empty string.
+  std::string take_warning();
 
  private:
   struct Impl;

@@ -68,6 +68,7 @@ void check_choices(const DetectorOptions& options) {
   if (!known(options.device, Device::cuda)) throw Error("an unknown device");
   if (!known(options.precision, Precision::int8)) throw Error("an unknown precision");
   if (!known(options.fit, Fit::whole)) throw Error("an unknown fit");
+  if (!known(options.executor, Executor::graph)) throw Error("an unknown executor");
 }
 
 Extent check_input(const DetectorOptions& options, const Model& model) {
@@ -91,9 +92,9 @@ int check_threads(int threads) {
 }
 
 std::unique_ptr<Engine> cuda_engine([[maybe_unused]] const Model& model, [[maybe_unused]] const InputFit& input_fit,
-                                    [[maybe_unused]] Precision precision) {
+                                    [[maybe_unused]] Precision precision, [[maybe_unused]] Executor executor) {
 #ifdef CUDET_CUDA
-  return make_cuda_engine(model, input_fit, precision);
+  return make_cuda_engine(model, input_fit, precision, executor);
 #else
   throw NoCudaDevice("this build does not support CUDA");
 #endif
@@ -125,7 +126,7 @@ struct Detector::Impl {
       return cpu_engine();
     }
     try {
-      return cuda_engine(model, input_fit, half ? Precision::fp16 : Precision::fp32);
+      return cuda_engine(model, input_fit, half ? Precision::fp16 : Precision::fp32, options.executor);
     } catch (const NoCudaDevice& none) {
       if (options.device == Device::cuda) throw Error(std::string("device cuda: ") + none.what());
       if (half) throw Error(std::string("precision fp16: ") + none.what() + ", and " + without);
@@ -196,6 +197,11 @@ Precision Detector::precision() const {
 
 const std::string& Detector::fallback() const {
   return impl_->fallback;
+}
+
+std::string Detector::take_warning() {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->engine->take_warning();
 }
 
 Result Detector::detect(const Frame& frame, const DetectOptions& options) {

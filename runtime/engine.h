@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "runtime/cudet.h"
@@ -25,6 +26,8 @@ class Engine {
   /// in flight, even if this throws Error.
   virtual std::vector<Result> collect() = 0;
 
+  /// See Detector::take_warning().
+  virtual std::string take_warning() { return {}; }
   /// Returns the bytes allocated on the CUDA device.
   virtual std::size_t device_bytes() const { return 0; }
 };
@@ -40,6 +43,7 @@ class NoCudaDevice : public Error {
 
 /// Runs on the calling thread's current CUDA device, in fp32 or fp16. Throws NoCudaDevice if there is none, or Error if
 /// it cannot be used. Only in builds with CUDA.
-std::unique_ptr<Engine> make_cuda_engine(const Model& model, const InputFit& input_fit, Precision precision);
+std::unique_ptr<Engine> make_cuda_engine(const Model& model, const InputFit& input_fit, Precision precision,
+                                         Executor executor);
 
 }  // namespace cudet

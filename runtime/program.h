@@ -19,11 +19,36 @@ struct Program {
   int batch;
   Extent input_size;
   std::vector<NamedStep> steps;
-  Tensor input;                  // batch, H, W, 3: RGB in 0..1; u8: in 0..255
+  Tensor input;  // batch, H, W, 3: RGB in 0..1; u8: in 0..255
+  /// On CUDA, two batches in flight have an input each: the arena starts with both, `input_bytes` each, which no other
+  /// buffer overlaps. `steps` read the first. The second is read by `second_input`, the steps that differ. 0 on the
+  /// CPU.
+  std::size_t input_bytes;
+  struct StepOfSecond {
+    int index;  // in `steps`
+    Step step;
+  };
+  std::vector<StepOfSecond> second_input;
   Tensor output;                 // batch, 1, anchors, 4 + classes (kernels/detect_decode/detect_decode.h)
   std::vector<Tensor> rows;      // result of each row; later steps overwrite it unless compiled with keep_rows
   MemoryPlan memory;             // of the arena; weights are not in it
   std::size_t activation_bytes;  // sum of all buffers, without sharing of memory
+
+  /// The input of batch 0 or 1 in flight.
+  Tensor input_of(int slot) const {
+    Tensor t = input;
+    t.offset += static_cast<std::size_t>(slot) * input_bytes;
+    return t;
+  }
+  /// The steps that read it.
+  std::vector<Step> steps_of(int slot) const {
+    std::vector<Step> list;
+    list.reserve(steps.size());
+    for (const NamedStep& named : steps) list.push_back(named.step);
+    if (slot == 1)
+      for (const StepOfSecond& second : second_input) list[static_cast<std::size_t>(second.index)] = second.step;
+    return list;
+  }
 };
 
 }  // namespace cudet

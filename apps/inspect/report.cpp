@@ -66,21 +66,17 @@ void print_memory(const Report& report, std::ostream& out) {
       continue;
     }
     out << "memory, CUDA " << precision << ", batch " << report.batch << ": " << mega(memory.total()) << " MB (weights "
-        << mega(memory.weights) << ", arena " << mega(memory.arena) << ", next input " << mega(memory.input)
-        << ", candidates " << mega(memory.candidates) << ", scratch " << mega(memory.scratch) << " for "
-        << Report::kMultiprocessors << " multiprocessors, image " << mega(memory.strip) << ")\n";
+        << mega(memory.weights) << ", arena " << mega(memory.arena) << ", candidates " << mega(memory.candidates)
+        << ", scratch " << mega(memory.scratch) << " for " << Report::kMultiprocessors << " multiprocessors, image "
+        << mega(memory.strip) << ")\n";
   }
 }
 
 Json cuda_json(const CudaMemory& memory) {
-  return Json::Object{{"weight_bytes", memory.weights},
-                      {"arena_bytes", memory.arena},
-                      {"input_bytes", memory.input},
-                      {"candidate_bytes", memory.candidates},
-                      {"scratch_bytes", memory.scratch},
-                      {"strip_bytes", memory.strip},
-                      {"multiprocessors", Report::kMultiprocessors},
-                      {"bytes", memory.total()}};
+  return Json::Object{
+      {"weight_bytes", memory.weights},  {"arena_bytes", memory.arena}, {"candidate_bytes", memory.candidates},
+      {"scratch_bytes", memory.scratch}, {"strip_bytes", memory.strip}, {"multiprocessors", Report::kMultiprocessors},
+      {"bytes", memory.total()}};
 }
 
 Json::Array rows_json(const Report& report) {

@@ -1,7 +1,7 @@
 // 2-D transposed convolution: upsampling with trained weights.
 #pragma once
 #include "kernels/step_info.h"
-#include "kernels/tensor.h"
+#include "kernels/vectors.h"
 
 namespace cudet {
 
@@ -67,6 +67,15 @@ void conv_transpose2d_pack(const ConvTranspose2d& op, const float* weight, std::
 void conv_transpose2d_cpu(const ConvTranspose2d&, const Memory&, int first, int last);  // f32; tiles [first, last)
 /// All f32, or all but the bias f16; sums are f32. Packed weights start at a multiple of 16 bytes.
 void conv_transpose2d_cuda(const ConvTranspose2d&, const Memory&, const CudaStream&);
+
+/// For CUDA: whether a thread computes a vector of 16 bytes, not a single element; and the map that the threads divide.
+/// No vector is in two groups.
+inline bool has_vectors(const ConvTranspose2d& op) {
+  return vectorizable(op.y) && op.y.c / op.groups * size_of(op.y.type) % 16 == 0;
+}
+inline const Tensor& vector_map(const ConvTranspose2d& op) {
+  return op.y;
+}
 
 StepInfo describe(const ConvTranspose2d&);
 void parse_shape(ShapeParser&, ConvTranspose2d&);

@@ -2,7 +2,7 @@
 #pragma once
 #include "kernels/nms/nms.h"
 #include "kernels/step_info.h"
-#include "kernels/tensor.h"
+#include "kernels/vectors.h"
 
 namespace cudet {
 
@@ -17,6 +17,7 @@ namespace cudet {
 struct DetectDecode {
   static constexpr const char* kName = "detect_decode";
   static constexpr int kMaxLevels = 8;
+  static constexpr int kTileAnchors = 32;  // of a tile on CUDA
   struct Level {
     Tensor box;                // N, H, W, 4·R
     Tensor score;              // N, H, W, classes
@@ -31,15 +32,29 @@ struct DetectDecode {
 
   /// One tile per row of a level, image by image; in each image the rows of level 0, then those of level 1, …
   CUDET_HD int tiles() const { return y.n * rows; }
+  /// Tiles per image on CUDA: kTileAnchors anchors, of any levels.
+  CUDET_HD int anchor_tiles() const { return ceil_div(y.w, kTileAnchors); }
 };
 
 void run_reference(const DetectDecode&, const Memory&);                           // f32
 void detect_decode_cpu(const DetectDecode&, const Memory&, int first, int last);  // f32; tiles [first, last)
+/// Where the candidates for detections go; all in device memory.
+struct CandidateOutput {
+  const NmsParameters* parameters;
+  const std::uint8_t* wanted;  // a flag per class, or null
+  Candidate* candidates;       // y.n, y.w
+  int* found;                  // y.n
+};
 /// Decodes only the candidates for detections, in any order: per image, each anchor whose best class is above the
-/// threshold and wanted (nms.h has the rule). `parameters`, `wanted` (a flag per class, or null), `candidates` (y.n,
-/// y.w) and `found` (y.n, set here) are in device memory. op.y is not written. Throws Error if CUDA refuses the launch.
-void detect_candidates_cuda(const DetectDecode& op, const Memory&, const NmsParameters* parameters,
-                            const std::uint8_t* wanted, Candidate* candidates, int* found, const CudaStream&);
+/// threshold and wanted (nms.h has the rule). Sets output.found. op.y is not written. Throws Error if CUDA refuses the
+/// launch.
+void detect_candidates_cuda(const DetectDecode& op, const Memory&, const CandidateOutput& output, const CudaStream&);
+/// Whether the search for candidates reads scores in vectors of 16 bytes.
+inline bool has_vectors(const DetectDecode& op) {
+  for (int l = 0; l < op.levels; ++l)
+    if (!vectorizable(op.level[l].score)) return false;
+  return true;
+}
 /// Computes all of y.
 void detect_decode_cuda(const DetectDecode&, const Memory&, const CudaStream&);  // x f32 or f16, y f32
 

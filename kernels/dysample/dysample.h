@@ -3,7 +3,7 @@
 #pragma once
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/step_info.h"
-#include "kernels/tensor.h"
+#include "kernels/vectors.h"
 
 namespace cudet {
 
@@ -46,6 +46,15 @@ struct ConvDySamplePlan;  // conv_dysample_plan.h
 /// memory, in f32, and conv.y is not written. Throws Error if CUDA refuses the launch.
 void conv_dysample_cuda(const ConvDySample&, const ConvDySamplePlan&, const Memory&, const CudaStream&);
 void dysample_cuda(const DySample&, const Memory&, const CudaStream&);  // f32 or f16
+
+/// For CUDA: whether a thread computes a vector of 16 bytes, not a single element; and the map that the threads divide.
+/// No vector is in two groups.
+inline bool has_vectors(const DySample& op) {
+  return vectorizable(op.x) && vectorizable(op.y) && op.x.c / op.groups * size_of(op.x.type) % 16 == 0;
+}
+inline const Tensor& vector_map(const DySample& op) {
+  return op.y;
+}
 
 StepInfo describe(const DySample&);
 void parse_shape(ShapeParser&, DySample&);

@@ -1,7 +1,7 @@
 // Maximum over a square window.
 #pragma once
 #include "kernels/step_info.h"
-#include "kernels/tensor.h"
+#include "kernels/vectors.h"
 
 namespace cudet {
 
@@ -35,6 +35,14 @@ void max_pool_cpu(const MaxPool&, const Memory&, int first, int last);  // f32 o
 void max_pool_chain_cuda(const MaxPoolChain&, const Memory&,
                          const CudaStream&);                           // f32 or f16; one launch if the map is small
 void max_pool_cuda(const MaxPool&, const Memory&, const CudaStream&);  // f32 or f16
+
+/// For CUDA: whether a thread computes a vector of 16 bytes, not a single element; and the map that the threads divide.
+inline bool has_vectors(const MaxPool& op) {
+  return vectorizable(op.x) && vectorizable(op.y);
+}
+inline const Tensor& vector_map(const MaxPool& op) {
+  return op.y;
+}
 
 StepInfo describe(const MaxPool&);
 void parse_shape(ShapeParser&, MaxPool&);

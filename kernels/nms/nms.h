@@ -49,6 +49,10 @@ struct NmsBatch {
   int* kept_count;                  // images
 };
 
+/// How the CUDA kernels divide NMS: runs of kRanked candidates, and images; bytes of a block's shared memory.
+constexpr int kRanked = 32;
+constexpr std::size_t kRankShared = 8704, kSuppressShared = 10256;
+
 /// Writes the kept boxes to the start of `candidates` (room for one per anchor), in order; returns their number.
 int nms_reference(const Nms&, Candidate* candidates);
 int nms_cpu(const Nms&, Candidate* candidates);

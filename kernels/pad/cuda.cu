@@ -1,31 +1,9 @@
-#include "kernels/pad/pad.h"
-#include "kernels/vector.cuh"
+#include "kernels/pad/tile.cuh"
 
 namespace cudet {
-namespace {
-
-// A thread writes one vector of y.
-template <class V>
-struct PadTile {
-  static __device__ void run(const Pad& op, const Memory& memory, int tile) {
-    using T = typename V::Element;
-    const auto [i, v, u, k] = vector_coord(op.y, V::kLanes, tile);
-    if (u >= op.y.w) return;
-    const int row = v - op.top, column = u - op.left;
-    V vector{};
-    if (row >= 0 && row < op.x.h && column >= 0 && column < op.x.w)
-      vector = V::load(arena_data<T>(memory, op.x) + op.x.pixel(i, row, column) + k);
-    vector.store(arena_data<T>(memory, op.y) + op.y.pixel(i, v, u) + k);
-  }
-};
-
-}  // namespace
 
 void pad_cuda(const Pad& op, const Memory& memory, const CudaStream& on) {
-  with_vector(op.x.type, vectorizable(op.x) && vectorizable(op.y), [&](auto vector) {
-    using V = decltype(vector);
-    launch_vectors<PadTile<V>>(Pad::kName, on, op.y, V::kLanes, op, memory);
-  });
+  launch_vectors(op, memory, on);
 }
 
 }  // namespace cudet

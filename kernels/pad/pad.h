@@ -1,7 +1,7 @@
 // Zeros around a tensor.
 #pragma once
 #include "kernels/step_info.h"
-#include "kernels/tensor.h"
+#include "kernels/vectors.h"
 
 namespace cudet {
 
@@ -19,6 +19,14 @@ struct Pad {
 void run_reference(const Pad&, const Memory&);                 // f32
 void pad_cpu(const Pad&, const Memory&, int first, int last);  // f32; tiles [first, last)
 void pad_cuda(const Pad&, const Memory&, const CudaStream&);   // f32 or f16
+
+/// For CUDA: whether a thread computes a vector of 16 bytes, not a single element; and the map that the threads divide.
+inline bool has_vectors(const Pad& op) {
+  return vectorizable(op.x) && vectorizable(op.y);
+}
+inline const Tensor& vector_map(const Pad& op) {
+  return op.y;
+}
 
 StepInfo describe(const Pad&);
 void parse_shape(ShapeParser&, Pad&);

@@ -1,7 +1,7 @@
 // Bilinear upsampling by a whole factor.
 #pragma once
 #include "kernels/step_info.h"
-#include "kernels/tensor.h"
+#include "kernels/vectors.h"
 
 namespace cudet {
 
@@ -49,6 +49,14 @@ struct ResizeSource {
 void run_reference(const ResizeBilinear&, const Memory&);                             // f32, summed in double
 void resize_bilinear_cpu(const ResizeBilinear&, const Memory&, int first, int last);  // f32; tiles [first, last)
 void resize_bilinear_cuda(const ResizeBilinear&, const Memory&, const CudaStream&);   // f32 or f16; sums in f32
+
+/// For CUDA: whether a thread computes a vector of 16 bytes, not a single element; and the map that the threads divide.
+inline bool has_vectors(const ResizeBilinear& op) {
+  return vectorizable(op.x) && vectorizable(op.y);
+}
+inline const Tensor& vector_map(const ResizeBilinear& op) {
+  return op.y;
+}
 
 StepInfo describe(const ResizeBilinear&);
 void parse_shape(ShapeParser&, ResizeBilinear&);

@@ -1,7 +1,7 @@
 // Nearest-neighbour upsampling.
 #pragma once
 #include "kernels/step_info.h"
-#include "kernels/tensor.h"
+#include "kernels/vectors.h"
 
 namespace cudet {
 
@@ -19,6 +19,14 @@ struct Upsample {
 void run_reference(const Upsample&, const Memory&);                      // f32 or u8
 void upsample_cpu(const Upsample&, const Memory&, int first, int last);  // f32 or u8; tiles [first, last)
 void upsample_cuda(const Upsample&, const Memory&, const CudaStream&);   // f32 or f16
+
+/// For CUDA: whether a thread computes a vector of 16 bytes, not a single element; and the map that the threads divide.
+inline bool has_vectors(const Upsample& op) {
+  return vectorizable(op.x) && vectorizable(op.y);
+}
+inline const Tensor& vector_map(const Upsample& op) {
+  return op.x;
+}
 
 StepInfo describe(const Upsample&);
 void parse_shape(ShapeParser&, Upsample&);

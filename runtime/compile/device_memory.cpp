@@ -4,6 +4,7 @@
 
 #include "runtime/buffer.h"
 #include "runtime/compile/packing.h"
+#include "runtime/compile/schedule.h"
 
 namespace cudet {
 
@@ -29,6 +30,12 @@ CandidateLayout::CandidateLayout(const Program& program)
   kept = take(n, kept_bytes);
 }
 
+CandidateOutput CandidateLayout::output(std::byte* base) const {
+  return {reinterpret_cast<const NmsParameters*>(base + parameters),
+          reinterpret_cast<const std::uint8_t*>(base + wanted), reinterpret_cast<Candidate*>(base + candidates),
+          reinterpret_cast<int*>(base + found)};
+}
+
 NmsBatch CandidateLayout::batch(std::byte* base) const {
   NmsBatch op{};
   op.images = images;
@@ -50,8 +57,8 @@ CudaMemory cuda_memory(const Program& program) {
     if (const auto* plan = std::get_if<Conv2dCudaPlan>(&named.plan))
       memory.scratch = std::max(memory.scratch, plan->scratch_bytes());
   }
+  memory.scratch = std::max(memory.scratch, kScratchCounters + shares_bytes(program));
   memory.arena = program.memory.bytes;
-  memory.input = program.input.pixel(program.batch, 0, 0) * size_of(program.input.type);
   memory.candidates = CandidateLayout(program).bytes;
   memory.strip = kStripBytes;
   return memory;

@@ -25,20 +25,20 @@ struct CandidateLayout {
   std::size_t sorted, kept;        // Candidate: images, max_kept
   std::size_t bytes;
 
-  /// Returns the NMS operator over memory that starts at `base`.
+  /// Returns where the candidates go, and the NMS operator, in memory that starts at `base`.
+  CandidateOutput output(std::byte* base) const;
   NmsBatch batch(std::byte* base) const;
 };
 
 /// Bytes on the device, by purpose.
 struct CudaMemory {
   std::size_t weights;     // once per detector
-  std::size_t arena;       // values between steps
-  std::size_t input;       // input of the next batch, while the network runs on this one
+  std::size_t arena;       // inputs of two batches, and values between steps
   std::size_t candidates;  // CandidateLayout
   std::size_t scratch;     // partial sums that blocks exchange
   std::size_t strip;       // strip of an image in host memory
 
-  std::size_t total() const { return weights + arena + input + candidates + scratch + strip; }
+  std::size_t total() const { return weights + arena + candidates + scratch + strip; }
 };
 
 /// Computes the memory of a Program compiled for CUDA.

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "kernels/shape_text.h"
+#include "runtime/buffer.h"
 #include "runtime/compile/fusion.h"
 #include "runtime/compile/quantize.h"
 #include "runtime/program.h"
@@ -35,21 +36,43 @@ class Lowering {
     program.input_size = input;
     plan(program, keep_rows);
     check_size(program);
-    for (const Node& node : graph_.nodes) {
-      node_ = &node;
-      std::optional<Step> step = std::visit([&](const auto& op) { return lower(op); }, node.op);
-      if (step) program.steps.push_back({*step, {}, node.name, node.row});
-    }
-    if (target_.cuda) fuse(program.steps);
+    program.steps = lower_nodes();
     for (Program::NamedStep& named : program.steps) named.plan = plan_step(named.step, target_);
     program.input = tensor(0);
     program.output = tensor(graph_.output);
     for (const GraphRow& row : graph_.rows) program.rows.push_back(tensor(row.output));
+    if (target_.cuda) add_second_input(program);
     return program;
   }
 
  private:
   static std::size_t index(int id) { return static_cast<std::size_t>(id); }
+
+  std::vector<Program::NamedStep> lower_nodes() {
+    std::vector<Program::NamedStep> steps;
+    for (const Node& node : graph_.nodes) {
+      node_ = &node;
+      std::optional<Step> step = std::visit([&](const auto& op) { return lower(op); }, node.op);
+      if (step) steps.push_back({*step, {}, node.name, node.row});
+    }
+    if (target_.cuda) fuse(steps);
+    return steps;
+  }
+
+  /// Lowers the steps that access the input's buffer once more, for the second input.
+  void add_second_input(Program& program) {
+    const std::size_t input = index(root_[0]), bytes = program.input_bytes;
+    offset_[input] = bytes;
+    const std::vector<Program::NamedStep> second = lower_nodes();
+    offset_[input] = 0;
+    const auto first = [bytes](const Tensor& t) { return t.offset < bytes; };
+    for (std::size_t i = 0; i < second.size(); ++i) {
+      const StepInfo info = step_info(program.steps[i].step);
+      if (std::any_of(info.inputs.begin(), info.inputs.end(), first) ||
+          std::any_of(info.outputs.begin(), info.outputs.end(), first))
+        program.second_input.push_back({static_cast<int>(i), second[i].step});
+    }
+  }
 
   std::size_t value_bytes(ValueId v) const {
     const Extent e = extents_[index(v)];
@@ -121,14 +144,23 @@ class Lowering {
     std::vector<std::size_t> buffer_of(root_.size(), 0);
     for (std::size_t v = 0; v < root_.size(); ++v) {
       if (last[v] < 0) continue;
+      const std::size_t bytes = value_bytes(static_cast<ValueId>(v));
+      program.activation_bytes += bytes;
+      if (target_.cuda && v == index(root_[0])) {
+        program.input_bytes = align_up(bytes);
+        last[v] = -1;  // it is not one of the buffers that share memory
+        continue;
+      }
       buffer_of[v] = buffers.size();
-      buffers.push_back({value_bytes(static_cast<ValueId>(v)), first[v], last[v]});
-      program.activation_bytes += buffers.back().bytes;
+      buffers.push_back({bytes, first[v], last[v]});
     }
     program.memory = plan_memory(buffers);
+    const std::size_t inputs = 2 * program.input_bytes;
+    program.memory.bytes += inputs;
+    program.memory.live_peak += inputs;
     offset_.assign(root_.size(), 0);
     for (std::size_t v = 0; v < root_.size(); ++v)
-      if (last[v] >= 0) offset_[v] = program.memory.offsets[buffer_of[v]];
+      if (last[v] >= 0) offset_[v] = inputs + program.memory.offsets[buffer_of[v]];
   }
 
   Tensor tensor(ValueId v) const {

@@ -1,6 +1,5 @@
 // Runs batches on a CUDA device, overlapped: while the network runs on one batch, the next one is packed, sent and
-// letterboxed on a second stream, into a buffer of its own. The network's stream then copies it to the network's input
-// in the arena. A batch that finds the device idle is letterboxed into the arena directly.
+// letterboxed on a second stream, into an input of its own.
 #include "runtime/engine.h"
 
 #include <cuda_fp16.h>
@@ -8,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "runtime/cuda/session.h"
 
@@ -16,16 +16,24 @@ namespace {
 
 /// A batch between submit() and collect().
 struct Flight {
+  int slot = 0;  // which of the network's two inputs is its own
   std::vector<Frame> frames;
+  Extent input_size{};
   std::vector<LetterboxFit> fits;
   Event begun = make_event(), letterboxed = make_event();  // on the images' stream
   Event started = make_event(), done = make_event();       // on the network's stream
   PinnedBuffer pinned;                                     // options, as in CandidateLayout, then results:
-  std::size_t counts = 0, boxes = 0;                       // offsets of int per image and of room Candidates per image
-  std::size_t room = 0;                                    // maximum number of boxes per image
+  std::size_t stopped = 0, counts = 0, boxes = 0;  // offsets of a flag, of int per image, of room Candidates per image
+  std::size_t room = 0;                            // maximum number of boxes per image
 
   /// Lays out the pinned memory for this call and writes its options.
   void prepare(const CandidateLayout& layout, std::span<const Frame> batch, const DetectOptions& options);
+  /// Whether the persistent kernel was stopped, so that there are no results. Call it after `done`.
+  bool was_stopped() const {
+    unsigned flag = 0;
+    std::memcpy(&flag, pinned.data() + stopped, sizeof flag);
+    return flag != 0;
+  }
   /// Returns the results that the device has sent. Call it after `done`.
   std::vector<Result> results() const;
 };
@@ -34,7 +42,8 @@ void Flight::prepare(const CandidateLayout& layout, std::span<const Frame> batch
   frames.assign(batch.begin(), batch.end());
   fits.clear();
   room = static_cast<std::size_t>(std::min(options.max_detections, layout.max_kept));
-  counts = layout.found;
+  stopped = layout.found;
+  counts = stopped + sizeof(unsigned);
   boxes = align_up(counts + frames.size() * sizeof(int));
   const std::size_t bytes = boxes + frames.size() * room * sizeof(Candidate);
   if (bytes > pinned.bytes()) {
@@ -43,6 +52,7 @@ void Flight::prepare(const CandidateLayout& layout, std::span<const Frame> batch
   }
   const NmsParameters parameters{options.confidence, options.iou, options.max_detections, options.agnostic};
   std::memcpy(pinned.data() + layout.parameters, &parameters, sizeof parameters);
+  std::memset(pinned.data() + stopped, 0, sizeof(unsigned));
   std::byte* const wanted = pinned.data() + layout.wanted;
   std::fill_n(wanted, layout.classes, std::byte{options.classes.empty()});
   for (const int c : options.classes) wanted[c] = std::byte{1};
@@ -66,8 +76,10 @@ std::vector<Result> Flight::results() const {
 
 class CudaEngine : public Engine {
  public:
-  CudaEngine(const Model& model, const InputFit& input_fit, Precision precision)
-      : input_fit_(input_fit), session_(model, precision) {}
+  CudaEngine(const Model& model, const InputFit& input_fit, Precision precision, Executor executor)
+      : input_fit_(input_fit), session_(model, precision, executor) {
+    for (std::size_t i = 0; i < flights_.size(); ++i) flights_[i].slot = static_cast<int>(i);
+  }
   ~CudaEngine() override { session_.synchronize(); }  // the device may still write to flights_
   CudaEngine(const CudaEngine&) = delete;             // owns the device's memory
   CudaEngine& operator=(const CudaEngine&) = delete;
@@ -76,19 +88,25 @@ class CudaEngine : public Engine {
   Precision precision() const override { return session_.type() == Type::f16 ? Precision::fp16 : Precision::fp32; }
   void submit(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) override;
   std::vector<Result> collect() override;
+  std::string take_warning() override { return std::exchange(warning_, {}); }
   std::size_t device_bytes() const override { return session_.device_bytes(); }
 
  private:
   void start(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw);
   void send_images(const CudaProgram& program, Flight& flight, cudaStream_t callers);
-  void run(CudaProgram& program, std::vector<RawOutput>* raw);
-  void copy_pixels(const CudaProgram& program, std::vector<RawOutput>& raw);
+  void queue(CudaProgram& program, const Flight& flight, std::vector<RawOutput>* raw);
+  void run(CudaProgram& program, const Flight& flight, std::vector<RawOutput>* raw);
+  bool uses_persistent(const CudaProgram& program) const { return persistent_ && program.persistent.has_value(); }
+  Flight& in_flight(std::size_t i) { return flights_[(first_ + i) % flights_.size()]; }
+  void repeat_stopped();
+  void copy_pixels(const CudaProgram& program, int slot, std::vector<RawOutput>& raw);
   void copy_outputs(const CudaProgram& program, std::vector<RawOutput>& raw);
 
   InputFit input_fit_;
   CudaSession session_;
+  bool persistent_ = true;  // until a launch is stopped
+  std::string warning_;
   Event callers_ = make_order_event();        // the caller's stream has finished what frames on the device wait for
-  Event input_taken_ = make_order_event();    // the session's next_input() may be overwritten
   std::array<Flight, kMaxInFlight> flights_;  // a ring buffer
   std::size_t first_ = 0, in_flight_ = 0;
 };
@@ -105,85 +123,112 @@ void CudaEngine::submit(std::span<const Frame> frames, const DetectOptions& opti
 }
 
 std::vector<Result> CudaEngine::collect() {
-  const Flight& flight = flights_[first_];
-  first_ = (first_ + 1) % flights_.size();
-  --in_flight_;
+  Flight& flight = in_flight(0);
   try {
     const CurrentDevice current(session_.device().ordinal);
     check(cudaEventSynchronize(flight.done.get()), "network");
+    if (flight.was_stopped()) repeat_stopped();
+    first_ = (first_ + 1) % flights_.size();
+    --in_flight_;
     return flight.results();
   } catch (...) {
     session_.synchronize();  // the next batch may use its memory
+    first_ = (first_ + 1) % flights_.size();
+    --in_flight_;
     throw;
   }
 }
 
-/// A call's options and results are copied outside the graph: their addresses in host memory are the flight's, and one
-/// graph serves all flights. The copies are queued while the device is busy.
+/// Runs the batches in flight again step by step. Their inputs are still in the arena.
+void CudaEngine::repeat_stopped() {
+  persistent_ = false;
+  warning_ = "the network's launch made no progress for a second and was stopped: it now runs as a graph";
+  check(cudaStreamSynchronize(session_.network_stream()), "network");
+  for (std::size_t i = 0; i < in_flight_; ++i) {
+    Flight& flight = in_flight(i);
+    std::memset(flight.pinned.data() + flight.stopped, 0, sizeof(unsigned));
+    queue(session_.program(static_cast<int>(flight.frames.size()), flight.input_size), flight, nullptr);
+    check(cudaEventSynchronize(flight.done.get()), "network");
+  }
+}
+
 void CudaEngine::start(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) {
-  CudaProgram& program = session_.program(static_cast<int>(frames.size()), input_fit_.input_size(frames));
+  const int batch = static_cast<int>(frames.size());
+  const Extent size = input_fit_.input_size(frames);
+  if (in_flight_ > 0 && !session_.is_cached(batch, size)) {
+    // The new Program may move the arena, and with it the input of the batch in flight.
+    check(cudaEventSynchronize(in_flight(0).done.get()), "network");
+    if (in_flight(0).was_stopped()) repeat_stopped();
+  }
+  CudaProgram& program = session_.program(batch, size);
+  if (in_flight_ == 0) first_ = 0;
+  Flight& flight = in_flight(in_flight_);
+  flight.prepare(program.layout, frames, options);
+  flight.input_size = size;
+  send_images(program, flight, static_cast<cudaStream_t>(options.stream));
+  queue(program, flight, raw);
+  GraphExec& graph = program.graphs[static_cast<std::size_t>(flight.slot)];
+  if (!uses_persistent(program) && !graph) session_.capture(program, flight.slot);  // while the device is busy
+}
+
+/// Queues the network and the copies of options and results. The copies are outside of the graph: their addresses in
+/// host memory are the flight's, and one graph serves all flights of an input.
+void CudaEngine::queue(CudaProgram& program, const Flight& flight, std::vector<RawOutput>* raw) {
   const CandidateLayout& layout = program.layout;
   const cudaStream_t stream = session_.network_stream();
   std::byte* const candidates = session_.candidates();
-  if (in_flight_ == 0) first_ = 0;
-  Flight& flight = flights_[(first_ + in_flight_) % flights_.size()];
-  flight.prepare(layout, frames, options);
-  send_images(program, flight, static_cast<cudaStream_t>(options.stream));
+  const std::size_t images = flight.frames.size();
+  check(cudaEventRecord(flight.started.get(), stream), "network");
   check(cudaMemcpyAsync(candidates, flight.pinned.data(), layout.found, cudaMemcpyHostToDevice, stream),
         "options to the device");
-  run(program, raw);
-  check(cudaMemcpyAsync(flight.pinned.data() + flight.counts, candidates + layout.kept_count,
-                        frames.size() * sizeof(int), cudaMemcpyDeviceToHost, stream),
+  run(program, flight, raw);
+  check(cudaMemcpyAsync(flight.pinned.data() + flight.counts, candidates + layout.kept_count, images * sizeof(int),
+                        cudaMemcpyDeviceToHost, stream),
         "detections from the device");
   check(cudaMemcpy2DAsync(flight.pinned.data() + flight.boxes, flight.room * sizeof(Candidate),
                           candidates + layout.kept, static_cast<std::size_t>(layout.max_kept) * sizeof(Candidate),
-                          flight.room * sizeof(Candidate), frames.size(), cudaMemcpyDeviceToHost, stream),
+                          flight.room * sizeof(Candidate), images, cudaMemcpyDeviceToHost, stream),
         "detections from the device");
   check(cudaEventRecord(flight.done.get(), stream), "network");
-  if (!program.graph) session_.capture(program);  // while the device is busy
 }
 
-/// Letterboxes the frames into the network's input, for which the network's stream waits.
+/// Letterboxes the frames into the flight's input, for which the network's stream waits. Nothing else uses this input:
+/// its last batch was collected.
 void CudaEngine::send_images(const CudaProgram& program, Flight& flight, cudaStream_t callers) {
-  const cudaStream_t images = session_.image_stream(), network = session_.network_stream();
-  const bool idle = in_flight_ == 0;  // nothing reads or writes the arena
+  const cudaStream_t images = session_.image_stream();
   if (std::any_of(flight.frames.begin(), flight.frames.end(), [](const Frame& f) { return f.on_device; })) {
     check(cudaEventRecord(callers_.get(), callers), "the stream of frames on the device");
     check(cudaStreamWaitEvent(images, callers_.get(), 0), "the stream of frames on the device");
   }
-  Tensor input = program.input;
-  if (!idle) {
-    input.offset = 0;
-    check(cudaStreamWaitEvent(images, input_taken_.get(), 0), "images");
-  }
-  const Memory target = idle ? session_.memory() : session_.next_input();
+  const Tensor input = program.input_of(flight.slot);
   check(cudaEventRecord(flight.begun.get(), images), "images");
   for (std::size_t i = 0; i < flight.frames.size(); ++i) {
     const Frame& frame = flight.frames[i];
     flight.fits.push_back(input_fit_.fit_frame(frame, program.input_size));
-    session_.letterbox(frame, flight.fits.back(), input, static_cast<int>(i), target);
+    session_.letterbox(frame, flight.fits.back(), input, static_cast<int>(i), session_.memory());
   }
   check(cudaEventRecord(flight.letterboxed.get(), images), "images");
-  check(cudaStreamWaitEvent(network, flight.letterboxed.get(), 0), "images");
-  check(cudaEventRecord(flight.started.get(), network), "images");
-  if (idle) return;
-  session_.copy_next_input(program);
-  check(cudaEventRecord(input_taken_.get(), network), "images");
+  check(cudaStreamWaitEvent(session_.network_stream(), flight.letterboxed.get(), 0), "images");
 }
 
-/// Runs a new size step by step, so that CUDA loads each kernel before a graph is captured.
-void CudaEngine::run(CudaProgram& program, std::vector<RawOutput>* raw) {
-  if (raw) copy_pixels(program, *raw);
-  if (program.graph && !raw) {
-    check(cudaGraphLaunch(program.graph.get(), session_.network_stream()), "network");
-    return;
+/// Without a graph, runs step by step, so that CUDA loads each kernel before a graph is captured.
+void CudaEngine::run(CudaProgram& program, const Flight& flight, std::vector<RawOutput>* raw) {
+  if (raw) copy_pixels(program, flight.slot, *raw);
+  const GraphExec& graph = program.graphs[static_cast<std::size_t>(flight.slot)];
+  if (!raw && uses_persistent(program)) {
+    session_.launch_persistent(program, flight.slot);
+    program.persistent->copy_stopped(reinterpret_cast<unsigned*>(flight.pinned.data() + flight.stopped),
+                                     session_.network_stream());
+  } else if (!raw && graph) {
+    check(cudaGraphLaunch(graph.get(), session_.network_stream()), "network");
+  } else {
+    session_.run(program, flight.slot, raw != nullptr);
   }
-  session_.run(program, raw != nullptr);
   if (raw) copy_outputs(program, *raw);
 }
 
-void CudaEngine::copy_pixels(const CudaProgram& program, std::vector<RawOutput>& raw) {
-  const Tensor& x = program.input;
+void CudaEngine::copy_pixels(const CudaProgram& program, int slot, std::vector<RawOutput>& raw) {
+  const Tensor x = program.input_of(slot);
   const std::size_t pixels = x.pixel(1, 0, 0) / static_cast<std::size_t>(x.pitch);
   std::vector<std::byte> copy(x.pixel(program.batch, 0, 0) * size_of(x.type));
   check(cudaMemcpyAsync(copy.data(), session_.memory().arena + x.offset, copy.size(), cudaMemcpyDeviceToHost,
@@ -221,8 +266,9 @@ void CudaEngine::copy_outputs(const CudaProgram& program, std::vector<RawOutput>
 
 }  // namespace
 
-std::unique_ptr<Engine> make_cuda_engine(const Model& model, const InputFit& input_fit, Precision precision) {
-  return std::make_unique<CudaEngine>(model, input_fit, precision);
+std::unique_ptr<Engine> make_cuda_engine(const Model& model, const InputFit& input_fit, Precision precision,
+                                         Executor executor) {
+  return std::make_unique<CudaEngine>(model, input_fit, precision, executor);
 }
 
 }  // namespace cudet

@@ -57,11 +57,12 @@ class Capture {
 
 }  // namespace
 
-void launch_step(const Program::NamedStep& step, const Memory& memory, const CudaStream& stream) {
+void launch_step(const Step& step, const StepPlan& plan, const std::string& name, const Memory& memory,
+                 const CudaStream& stream) {
   try {
-    std::visit(Launcher{step.plan, memory, stream}, step.step);
+    std::visit(Launcher{plan, memory, stream}, step);
   } catch (const Error& error) {
-    throw Error(step.name + ": " + error.what());
+    throw Error(name + ": " + error.what());
   }
 }
 
@@ -74,22 +75,29 @@ GraphExec capture_graph(cudaStream_t stream, const std::function<void()>& work) 
   return GraphExec(exec);
 }
 
-void CudaProgram::run(const Memory& base, std::byte* candidates, const CudaStream& stream, bool all_outputs) const {
-  for (std::size_t i = 0; i + 1 < steps.size(); ++i) launch_step(steps[i], base, stream);
-  if (all_outputs) launch_step(steps.back(), base, stream);
+CudaProgram::CudaProgram(Program program)
+    : Program(std::move(program)), layout(*this), steps_of_slot_{steps_of(0), steps_of(1)} {}
+
+void CudaProgram::run(int slot, const Memory& base, std::byte* candidates, const CudaStream& stream,
+                      bool all_outputs) const {
+  const std::vector<Step>& list = steps_of_slot_[static_cast<std::size_t>(slot)];
+  const std::size_t last = list.size() - (all_outputs ? 0 : 1);
+  for (std::size_t i = 0; i < last; ++i) launch_step(list[i], steps[i].plan, steps[i].name, base, stream);
   find_detections(base, candidates, stream);
 }
 
 void CudaProgram::run_step(std::size_t index, const Memory& base, std::byte* candidates,
                            const CudaStream& stream) const {
+  const NamedStep& named = steps[index];
   if (index + 1 < steps.size())
-    launch_step(steps[index], base, stream);
+    launch_step(named.step, named.plan, named.name, base, stream);
   else
     find_detections(base, candidates, stream);
 }
 
-void CudaProgram::capture(const Memory& base, std::byte* candidates, const CudaStream& stream) {
-  graph = capture_graph(stream.stream, [&] { run(base, candidates, stream, false); });
+void CudaProgram::capture(int slot, const Memory& base, std::byte* candidates, const CudaStream& stream) {
+  GraphExec& graph = graphs[static_cast<std::size_t>(slot)];
+  graph = capture_graph(stream.stream, [&] { run(slot, base, candidates, stream, false); });
   check(cudaGraphUpload(graph.get(), stream.stream), "a graph");
 }
 
@@ -97,10 +105,7 @@ void CudaProgram::find_detections(const Memory& base, std::byte* candidates, con
   const NamedStep& head = steps.back();
   const NmsBatch nms = layout.batch(candidates);
   try {
-    detect_candidates_cuda(std::get<DetectDecode>(head.step), base, nms.parameters,
-                           reinterpret_cast<const std::uint8_t*>(candidates + layout.wanted),
-                           reinterpret_cast<Candidate*>(candidates + layout.candidates),
-                           reinterpret_cast<int*>(candidates + layout.found), stream);
+    detect_candidates_cuda(std::get<DetectDecode>(head.step), base, layout.output(candidates), stream);
     nms_cuda(nms, stream);
   } catch (const Error& error) {
     throw Error(head.name + ": " + error.what());

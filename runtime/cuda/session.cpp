@@ -7,8 +7,11 @@
 
 namespace cudet {
 
-CudaSession::CudaSession(const Model& model, Precision precision)
-    : model_(model), device_(find_cuda_device(precision)), type_(precision == Precision::fp16 ? Type::f16 : Type::f32) {
+CudaSession::CudaSession(const Model& model, Precision precision, Executor executor)
+    : model_(model),
+      device_(find_cuda_device(precision)),
+      type_(precision == Precision::fp16 ? Type::f16 : Type::f32),
+      executor_(executor) {
   packed_ = model_.impl().cuda_weights(type_);
   weights_ = DeviceBuffer(packed_.bytes.bytes());
   check(cudaMemcpyAsync(weights_.data(), packed_.bytes.data(), weights_.bytes(), cudaMemcpyHostToDevice,
@@ -24,20 +27,16 @@ CudaProgram& CudaSession::program(int batch, Extent input) {
       std::make_unique<CudaProgram>(compile(model_.impl().graph, packed_, batch, input, false,
                                             {.type = type_, .cuda = true, .multiprocessors = device_.multiprocessors}));
   reserve(cuda_memory(*compiled));
+  if (executor_ == Executor::automatic) try {
+      compiled->persistent.emplace(*compiled, compiled->layout, memory(), candidates_.data(), network_launches());
+    } catch (const TooManyTiles&) {  // launches step by step take no longer then
+    }
   return programs_.add(std::move(compiled));
-}
-
-void CudaSession::copy_next_input(const CudaProgram& program) {
-  const Tensor& input = program.input;
-  check(cudaMemcpyAsync(arena_.data() + input.offset, input_.data(),
-                        input.pixel(program.batch, 0, 0) * size_of(input.type), cudaMemcpyDeviceToDevice,
-                        network_stream()),
-        "images");
 }
 
 void CudaSession::reserve(const CudaMemory& needed) {
   const std::pair<DeviceBuffer*, std::size_t> parts[] = {
-      {&arena_, needed.arena}, {&input_, needed.input}, {&candidates_, needed.candidates}, {&scratch_, needed.scratch}};
+      {&arena_, needed.arena}, {&candidates_, needed.candidates}, {&scratch_, needed.scratch}};
   if (std::all_of(std::begin(parts), std::end(parts), [](const auto& p) { return p.first->bytes() >= p.second; }))
     return;
   synchronize();      // a batch in flight still uses the memory

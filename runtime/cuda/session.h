@@ -13,8 +13,9 @@ namespace cudet {
 /// another. Not thread-safe.
 class CudaSession {
  public:
-  /// Packs the weights and sends them to the device. Throws Error if the device or the precision is not available.
-  CudaSession(const Model& model, Precision precision);
+  /// Packs the weights and sends them to the device. With Executor::graph, makes no PersistentProgram. Throws Error if
+  /// the device or the precision is not available.
+  CudaSession(const Model& model, Precision precision, Executor executor = Executor::automatic);
   ~CudaSession() { synchronize(); }
   CudaSession(const CudaSession&) = delete;  // owns the device's memory
   CudaSession& operator=(const CudaSession&) = delete;
@@ -23,25 +24,31 @@ class CudaSession {
   /// memory that it needs. Valid until the next call. A cached size allocates nothing; a new one may wait until the
   /// device is idle. Throws Error if there is not enough memory.
   CudaProgram& program(int batch, Extent input);
+  /// Whether the next call of program() would move the device memory, and so lose the inputs of batches in flight.
+  bool is_cached(int batch, Extent input) { return programs_.find(batch, input) != nullptr; }
 
   /// Queues the letterbox of a frame into image `image` of `input`, a tensor of `memory`, on the images' stream.
   void letterbox(const Frame& frame, const LetterboxFit& fit, const Tensor& input, int image, const Memory& memory) {
     sender_.letterbox({frame, fit, input, image}, memory, image_launches());
   }
-  /// Queues the copy of next_input() to the network's input in the arena, on the network's stream.
-  void copy_next_input(const CudaProgram& program);
-  /// Queues the network, the search for candidates and NMS on the network's stream; with `all_outputs`, the whole
-  /// output too.
-  void run(const CudaProgram& program, bool all_outputs = false) {
-    program.run(memory(), candidates_.data(), network_launches(), all_outputs);
+  /// Queues the network on input `slot`, the search for candidates and NMS on the network's stream, step by step; with
+  /// `all_outputs`, the whole output too.
+  void run(const CudaProgram& program, int slot = 0, bool all_outputs = false) {
+    program.run(slot, memory(), candidates_.data(), network_launches(), all_outputs);
+  }
+  /// Queues the same work as run() as one launch. The Program has a PersistentProgram.
+  void launch_persistent(const CudaProgram& program, int slot = 0, int blocks = 0) {
+    program.persistent->launch(slot, network_launches(), blocks);
   }
   /// Queues one step on the network's stream. For the last one, DetectDecode, this is the search for candidates and
   /// NMS.
   void run_step(const CudaProgram& program, std::size_t step) {
     program.run_step(step, memory(), candidates_.data(), network_launches());
   }
-  /// Captures the same work as run() into the Program's graph.
-  void capture(CudaProgram& program) { program.capture(memory(), candidates_.data(), network_launches()); }
+  /// Captures the same work as run() into the Program's graph of the slot.
+  void capture(CudaProgram& program, int slot = 0) {
+    program.capture(slot, memory(), candidates_.data(), network_launches());
+  }
 
   /// Waits until both streams are idle, and ignores errors.
   void synchronize() noexcept;
@@ -51,21 +58,18 @@ class CudaSession {
   cudaStream_t image_stream() const { return image_stream_.get(); }
   cudaStream_t network_stream() const { return network_stream_.get(); }
   Memory memory() const { return {arena_.data(), weights_.data()}; }
-  /// The network's input for the next batch, while the network still reads the arena (CudaMemory::input).
-  Memory next_input() const { return {input_.data(), nullptr}; }
   std::byte* candidates() const { return candidates_.data(); }
-  std::size_t device_bytes() const {
-    return weights_.bytes() + arena_.bytes() + input_.bytes() + candidates_.bytes() + scratch_.bytes() +
-           sender_.device_bytes();
-  }
-
- private:
-  void reserve(const CudaMemory& needed);
   /// Scratch memory serves one launch at a time, and only the network needs it.
   CudaStream network_launches() const {
     return {network_stream_.get(), device_.multiprocessors, device_.shared_bytes_per_block, scratch_.data(),
             scratch_.bytes()};
   }
+  std::size_t device_bytes() const {
+    return weights_.bytes() + arena_.bytes() + candidates_.bytes() + scratch_.bytes() + sender_.device_bytes();
+  }
+
+ private:
+  void reserve(const CudaMemory& needed);
   CudaStream image_launches() const {
     return {image_stream_.get(), device_.multiprocessors, device_.shared_bytes_per_block, nullptr, 0};
   }
@@ -73,9 +77,10 @@ class CudaSession {
   Model model_;
   CudaDevice device_;
   Type type_;
+  Executor executor_;
   Stream image_stream_ = make_stream(), network_stream_ = make_stream();
   PackedWeights packed_;  // offsets of the parameters in weights_; the bytes are on the device only
-  DeviceBuffer weights_, arena_, input_, candidates_, scratch_;  // see CudaMemory
+  DeviceBuffer weights_, arena_, candidates_, scratch_;  // see CudaMemory
   ImageSender sender_;
   ProgramCache<CudaProgram> programs_;
 };

@@ -117,8 +117,9 @@ void DetectDecodeCudaTest::expect_candidates(Type type, const std::vector<float>
     const Candidate guard{-1, -2, -3, -4, -5, -6, -7};
     const DeviceArray<Candidate> candidates(std::vector(static_cast<std::size_t>(y.n) * y.w + 1, guard));
     const DeviceArray<int> found(std::vector<int>(y.n + 1, 1 << 20));
-    detect_candidates_cuda(device.op, device.memory(), device_parameters.data(),
-                           all_classes ? nullptr : device_wanted.data(), candidates.data(), found.data(), on);
+    detect_candidates_cuda(
+        device.op, device.memory(),
+        {device_parameters.data(), all_classes ? nullptr : device_wanted.data(), candidates.data(), found.data()}, on);
     check(cudaDeviceSynchronize(), "candidates");
 
     const std::vector<int> counts = found.values();

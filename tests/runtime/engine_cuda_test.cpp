@@ -266,7 +266,7 @@ TEST_F(CudaEngine, UsesTheMemoryThatInspectReports) {
       cuda_memory(compile(graph, packed, 2, {64, 96}, false, {Type::f32, true, 1, multiprocessors}));
   EXPECT_EQ(memory.weights, packed.bytes.bytes());
   const std::unique_ptr<Engine> engine =
-      make_cuda_engine(model, {{64, 96}, Fit::whole, model.stride()}, Precision::fp32);
+      make_cuda_engine(model, {{64, 96}, Fit::whole, model.stride()}, Precision::fp32, Executor::automatic);
   EXPECT_EQ(engine->device_bytes(), memory.weights + memory.strip);
   const Picture picture(70, 40, 1);
   const Frame frames[] = {picture.frame, picture.frame};

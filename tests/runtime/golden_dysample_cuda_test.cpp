@@ -115,7 +115,8 @@ std::vector<float> run(const Program& program, const PackedWeights& weights, con
       std::vector<unsigned char>(constants, constants + weights.bytes.bytes()));
   const Memory memory{reinterpret_cast<std::byte*>(device_arena.data()),
                       reinterpret_cast<const std::byte*>(device_weights.data())};
-  for (const Program::NamedStep& named : program.steps) launch_step(named, memory, default_stream());
+  for (const Program::NamedStep& named : program.steps)
+    launch_step(named.step, named.plan, named.name, memory, default_stream());
   check(cudaDeviceSynchronize(), "finish");
   arena.bytes = device_arena.values();
   return arena.get(program.rows[0]);

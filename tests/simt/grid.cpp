@@ -4,6 +4,8 @@
 #include <mutex>
 #include <thread>
 
+#include "tests/simt/simt.h"
+
 namespace simt {
 namespace {
 
@@ -35,6 +37,8 @@ Pool& pool() {
 // Blocks that a worker runs alternately in an ordinary launch, once one of them has yielded: enough to show a missing
 // synchronisation between blocks.
 constexpr std::size_t kInterleavedBlocks = 3;
+
+constexpr std::uint64_t kClockStep = 50'000'000;  // ns
 
 bool is_polling(const Block& block) {
   return std::any_of(block.warps.begin(), block.warps.end(), [](const auto& warp) { return warp->polling != 0; });
@@ -101,7 +105,16 @@ void Grid::run_worker(unsigned worker) {
       continue;
     }
     stalled_at_[worker] = before;
-    if (all_workers_stalled(before)) fail(deadlock_report(*running[0]));
+    if (all_workers_stalled(before)) {
+      // One worker advances the clock: the one that changes rounds_. The others then find that it has changed.
+      std::uint64_t unchanged = before;
+      if (!clock_was_read_) {
+        if (rounds_ == before) fail(deadlock_report(*running[0]));
+      } else if (rounds_.compare_exchange_strong(unchanged, before + 1)) {
+        clock_was_read_ = false;
+        clock_ += kClockStep;
+      }
+    }
     std::this_thread::yield();
   }
   stalled_at_[worker] = kWorkerDone;
@@ -111,6 +124,25 @@ bool Grid::all_workers_stalled(std::uint64_t rounds) const {
   return std::all_of(stalled_at_.begin(), stalled_at_.end(),
                      [&](const auto& s) { return s == rounds || s == kWorkerDone; }) &&
          rounds_ == rounds;
+}
+
+namespace {
+std::atomic<unsigned> releases_until_lost = 0;
+}
+
+void lose_release(unsigned release) {
+  releases_until_lost = release;
+}
+
+bool is_lost() {
+  unsigned left = releases_until_lost;
+  while (left > 0 && !releases_until_lost.compare_exchange_weak(left, left - 1)) {
+  }
+  return left == 1;
+}
+
+std::uint64_t grid_time() {
+  return self->warp->block->grid->read_clock();
 }
 
 void Grid::fail(const std::string& report) {

@@ -27,6 +27,11 @@ struct Grid {
 
   /// Stops all workers. The first report is kept.
   void fail(const std::string& report);
+  /// The launch's clock, for grid_time().
+  std::uint64_t read_clock() {
+    clock_was_read_ = true;
+    return clock_;
+  }
   bool failed() const { return failed_.load(std::memory_order_relaxed); }
 
   const Launch& launch;
@@ -46,6 +51,8 @@ struct Grid {
   // current count, no polled location can change any more.
   std::atomic<std::uint64_t> rounds_ = 1;
   std::vector<std::atomic<std::uint64_t>> stalled_at_;  // by worker
+  std::atomic<std::uint64_t> clock_ = 1;                // ns
+  std::atomic<bool> clock_was_read_ = false;            // since it advanced
   std::atomic<bool> failed_ = false;
   std::string report_;
 };

@@ -111,4 +111,10 @@ inline unsigned char* shared_16(unsigned address, const char* what) {
   return block.shared + address;
 }
 
+/// Whether this release of a counter gets lost, see lose_release() in simt.h.
+bool is_lost();
+/// Nanoseconds of the launch's clock. It advances only when nothing but its readers could still run, so that a wait
+/// with a limit ends instead of being a deadlock.
+std::uint64_t grid_time();
+
 }  // namespace simt

@@ -35,7 +35,6 @@ class BenchSession {
     check(cudaMemcpyAsync(session_.candidates(), options.data(), options.size(), cudaMemcpyHostToDevice, stream()),
           "options to the device");
     letterbox_image(model.channels());
-    copy_input();
     session_.run(*program_);  // loads each kernel
     check(cudaStreamSynchronize(stream()), "network");
     session_.capture(*program_);
@@ -43,9 +42,7 @@ class BenchSession {
 
   cudaStream_t stream() const { return session_.network_stream(); }
   const CudaProgram& program() const { return *program_; }
-  /// Copies the image to the network's input again, since later values overwrite it.
-  void copy_input() { session_.copy_next_input(*program_); }
-  void launch_graph() { check(cudaGraphLaunch(program_->graph.get(), stream()), "network"); }
+  void launch_graph() { check(cudaGraphLaunch(program_->graphs[0].get(), stream()), "network"); }
   void launch_steps() { session_.run(*program_); }
   void launch_step(std::size_t i) { session_.run_step(*program_, i); }
 
@@ -53,11 +50,9 @@ class BenchSession {
   void letterbox_image(int channels) {
     const BenchmarkImage image(channels);
     const Frame frame = image.frame();
-    Tensor input = program_->input;
-    input.offset = 0;
     for (int i = 0; i < program_->batch; ++i)
-      session_.letterbox(frame, letterbox_fit(frame.width, frame.height, program_->input_size), input, i,
-                         session_.next_input());
+      session_.letterbox(frame, letterbox_fit(frame.width, frame.height, program_->input_size), program_->input, i,
+                         session_.memory());
     check(cudaStreamSynchronize(session_.image_stream()), "image");
   }
 
@@ -65,12 +60,11 @@ class BenchSession {
   CudaProgram* program_;
 };
 
-/// Measures work on a stream; runs `before` untimed before each run.
-std::vector<double> times_of(cudaStream_t stream, const CudaRun& how, const Work& before, const Work& work) {
+/// Measures work on a stream.
+std::vector<double> times_of(cudaStream_t stream, const CudaRun& how, const Work& work) {
   CudaClock clock(stream);
   std::vector<double> samples_ms;
   for (int run = -how.warmup; run < how.runs; ++run) {
-    before();
     const double time = clock.milliseconds(work);
     if (run >= 0) samples_ms.push_back(time);
   }
@@ -84,8 +78,7 @@ Times times_in_graph(cudaStream_t stream, const CudaRun& how, const Work& work) 
     for (int i = 0; i < repeats; ++i) work();
   });
   const Work launch = [&] { check(cudaGraphLaunch(graph.get(), stream), "a step"); };
-  std::vector<double> samples_ms = times_of(
-      stream, how, [] {}, launch);
+  std::vector<double> samples_ms = times_of(stream, how, launch);
   for (double& sample : samples_ms) sample /= repeats;
   return summarize(std::move(samples_ms));
 }
@@ -129,10 +122,7 @@ class CudnnTimes {
 
 CudaNetworkTimes measure_cuda_network(const Model& model, const CudaRun& how) {
   BenchSession session(model, how);
-  const auto times = [&](const Work& work) {
-    return summarize(times_of(
-        session.stream(), how, [&] { session.copy_input(); }, work));
-  };
+  const auto times = [&](const Work& work) { return summarize(times_of(session.stream(), how, work)); };
   return {times([&] { session.launch_graph(); }), times([&] { session.launch_steps(); })};
 }
 

@@ -7,19 +7,29 @@
 
 namespace cudet {
 
+/// Memory through which blocks exchange shares of sums: a counter per tile, which is 0 between launches, and
+/// shares[tile][split][kVectors][kThreads].
+struct Conv2dScratch {
+  unsigned* counters;
+  float4* shares;
+
+  /// `memory`: CudaStream::scratch, or null if no plan has splits.
+  static Conv2dScratch in(std::byte* memory) {
+    if (memory == nullptr) return {};
+    return {reinterpret_cast<unsigned*>(memory), reinterpret_cast<float4*>(memory + kScratchCounters)};
+  }
+};
+
 /// Adds up the sums of the blocks that share the tile. In the block that finishes last, sets `sums` to the total, added
 /// in the order of the splits, and returns true. Returns false in the other blocks. Without splits, returns true.
-///
-///   scratch: unsigned counter per tile (kScratchCounters bytes), float4 [tile][split][kVectors][kThreads]
 template <class Tile>
 __device__ __forceinline__ bool conv2d_exchange(const Conv2dCudaPlan& plan, const Conv2dTileCoord& coord,
-                                                std::byte* scratch, typename Tile::Sums& sums) {
+                                                const Conv2dScratch& scratch, typename Tile::Sums& sums) {
   if (plan.splits == 1) return true;
   unsigned* finished = reinterpret_cast<unsigned*>(shared_memory());
-  unsigned* counter = reinterpret_cast<unsigned*>(scratch) + coord.tile;
+  unsigned* counter = scratch.counters + coord.tile;
   constexpr int kShare = Tile::kVectors * kThreads;  // float4 per block
-  float4* shares = reinterpret_cast<float4*>(scratch + kScratchCounters) +
-                   static_cast<std::size_t>(coord.tile) * plan.splits * kShare + threadIdx.x;
+  float4* shares = scratch.shares + static_cast<std::size_t>(coord.tile) * plan.splits * kShare + threadIdx.x;
   float4* own = shares + coord.split * kShare;
 #pragma unroll
   for (int v = 0; v < Tile::kVectors; ++v)
@@ -168,12 +178,13 @@ __device__ __forceinline__ void conv2d_store(const typename Tile::Sums& sums, Ap
   }
 }
 
+/// Computes one tile or, with splits, a share of its sums; the last block to finish stores the outputs. `index`: of
+/// plan.blocks().
 template <class T, Conv2dKind kind, int pixel_blocks, int channels>
-__global__ void __launch_bounds__(kThreads, 2)
-    conv2d_kernel(const __grid_constant__ Conv2d op, const __grid_constant__ Memory memory,
-                  const __grid_constant__ Conv2dCudaPlan plan, std::byte* scratch) {
+__device__ __forceinline__ void conv2d_tile(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan,
+                                            const Conv2dScratch& scratch, int index) {
   using Tile = Conv2dTile<T, kind, pixel_blocks, channels>;
-  const Conv2dTileCoord coord(plan, static_cast<int>(blockIdx.x));
+  const Conv2dTileCoord coord(plan, index);
   typename Tile::Sums sums;
   Tile::accumulate(op, memory, plan, coord, sums);
   if (!conv2d_exchange<Tile>(plan, coord, scratch, sums)) return;
@@ -197,9 +208,16 @@ __global__ void __launch_bounds__(kThreads, 2)
 }
 
 template <class T, Conv2dKind kind, int pixel_blocks, int channels>
+__global__ void __launch_bounds__(kThreads, 2)
+    conv2d_kernel(const __grid_constant__ Conv2d op, const __grid_constant__ Memory memory,
+                  const __grid_constant__ Conv2dCudaPlan plan, const __grid_constant__ Conv2dScratch scratch) {
+  conv2d_tile<T, kind, pixel_blocks, channels>(op, memory, plan, scratch, static_cast<int>(blockIdx.x));
+}
+
+template <class T, Conv2dKind kind, int pixel_blocks, int channels>
 void conv2d_launch(const Conv2d& op, const Memory& memory, const Conv2dCudaPlan& plan, const CudaStream& on) {
   launch(Conv2d::kName, on, plan.blocks(), conv2d_cuda_shared_bytes(plan),
-         conv2d_kernel<T, kind, pixel_blocks, channels>, op, memory, plan, on.scratch);
+         conv2d_kernel<T, kind, pixel_blocks, channels>, op, memory, plan, Conv2dScratch::in(on.scratch));
 }
 
 /// Launches the instance for the plan's tile.

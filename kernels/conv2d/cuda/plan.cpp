@@ -156,10 +156,9 @@ std::size_t Conv2dPacking::elements() const {
          channels_per_block;
 }
 
-std::size_t Conv2dCudaPlan::scratch_bytes() const {
+std::size_t Conv2dCudaPlan::shares_bytes() const {
   if (splits < 2) return 0;
-  return kScratchCounters +
-         static_cast<std::size_t>(blocks()) * 64 * pixel_blocks * packing.channels_per_block * sizeof(float);
+  return static_cast<std::size_t>(blocks()) * 64 * pixel_blocks * packing.channels_per_block * sizeof(float);
 }
 
 Conv2dCudaPlan conv2d_cuda_plan(const Conv2d& op, int multiprocessors, std::size_t scratch_limit) {

@@ -111,8 +111,10 @@ struct Conv2dCudaPlan {
 
   CUDET_HD int tiles() const { return pixel_tiles * packing.channel_blocks; }
   CUDET_HD int blocks() const { return tiles() * splits; }
-  /// Bytes of CudaStream::scratch that a launch needs: counters and one share of sums per block. 0 without splits.
-  std::size_t scratch_bytes() const;
+  /// Bytes of the blocks' shares of sums. 0 without splits.
+  std::size_t shares_bytes() const;
+  /// Bytes of CudaStream::scratch that a launch needs: counters and shares. 0 without splits.
+  std::size_t scratch_bytes() const { return splits < 2 ? 0 : kScratchCounters + shares_bytes(); }
 };
 
 /// Default limit of a plan's scratch memory, bytes.

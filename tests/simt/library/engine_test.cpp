@@ -38,22 +38,27 @@ class CudaEngineOnFibers : public testing::Test {
     results.push_back(detector.detect({&small.frame, 1}, kLow, &raw).at(0));
     return results;
   }
-  static DetectorOptions options(Device device) { return {.device = device, .input = {48, 48}}; }
+  static DetectorOptions options(Device device, Executor executor = Executor::automatic) {
+    return {.device = device, .input = {48, 48}, .executor = executor};
+  }
 
   const Model model_ = Model::load("tests/data/tiny/stride12.json");
 };
 
-TEST_F(CudaEngineOnFibers, ReportsTheFailureOfEveryCall) {
+class EveryCall : public CudaEngineOnFibers, public testing::WithParamInterface<Executor> {};
+
+TEST_P(EveryCall, ReportsItsFailure) {
+  const DetectorOptions with = options(Device::cuda, GetParam());
   const std::size_t before = simt::objects_left();
   const unsigned start = simt::calls();
   std::vector<Result> want;
   {
-    Detector detector(model_, options(Device::cuda));
+    Detector detector(model_, with);
     want = use(detector);
   }
   const unsigned calls = simt::calls() - start;
   EXPECT_EQ(simt::objects_left(), before);
-  EXPECT_GT(calls, 200u);
+  EXPECT_GT(calls, 150u);
   EXPECT_FALSE(want.front().detections.empty());
 
   unsigned errors = 0;
@@ -61,7 +66,7 @@ TEST_F(CudaEngineOnFibers, ReportsTheFailureOfEveryCall) {
     SCOPED_TRACE("call " + std::to_string(n));
     simt::fail_at(simt::calls() + n);
     const std::string line = error_of([&] {
-      Detector detector(model_, options(Device::cuda));
+      Detector detector(model_, with);
       use(detector);
     });
     EXPECT_EQ(line.find('\n'), std::string::npos) << line;
@@ -69,13 +74,41 @@ TEST_F(CudaEngineOnFibers, ReportsTheFailureOfEveryCall) {
     simt::fail_at(0);
     ASSERT_EQ(simt::objects_left(), before) << line;
     if (n % 16 == 0) {
-      Detector detector(model_, options(Device::cuda));
+      Detector detector(model_, with);
       const std::vector<Result> got = use(detector);
       for (std::size_t i = 0; i < want.size(); ++i) expect_equal(got[i], want[i]);
     }
   }
   // Destructors ignore the errors of calls that release objects.
   EXPECT_GT(errors, calls / 2);
+}
+INSTANTIATE_TEST_SUITE_P(Executors, EveryCall, testing::Values(Executor::automatic, Executor::graph));
+
+// A tile whose end is never signalled stops the launch. Both batches in flight are run again, without their frames.
+TEST_F(CudaEngineOnFibers, ALostSignalChangesNoResult) {
+  const Picture first(24, 20, 1), second(48, 40, 2), third(30, 30, 3);
+  const auto graph = [&](const Picture& picture) {
+    return Detector(model_, options(Device::cuda, Executor::graph)).detect(picture.frame, kLow);
+  };
+  const Result want[] = {graph(first), graph(second), graph(third)};
+  for (const unsigned release : {1u, 7u, 40u}) {
+    Detector detector(model_, options(Device::cuda));
+    EXPECT_EQ(detector.take_warning(), "");
+    simt::lose_release(release);
+    {
+      Picture copy(24, 20, 1), other(48, 40, 2);
+      detector.submit({&copy.frame, 1}, kLow);
+      detector.submit({&other.frame, 1}, kLow);
+      std::fill(copy.pixels.begin(), copy.pixels.end(), std::uint8_t{0});
+      std::fill(other.pixels.begin(), other.pixels.end(), std::uint8_t{0});
+    }
+    expect_equal(detector.collect().at(0), want[0]);
+    expect_equal(detector.collect().at(0), want[1]);
+    EXPECT_NE(detector.take_warning().find("was stopped"), std::string::npos);
+    EXPECT_EQ(detector.take_warning(), "");
+    expect_equal(detector.detect(third.frame, kLow), want[2]);
+    EXPECT_EQ(detector.take_warning(), "");
+  }
 }
 
 // After a failed call the same detector still returns the batch that was submitted before it.

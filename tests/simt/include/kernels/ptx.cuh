@@ -67,11 +67,15 @@ inline unsigned load_acquire(const unsigned* p, SIMT_SITE) {
   simt::polled(p, value, site);
   return value;
 }
+inline unsigned load_relaxed(const unsigned* p) {
+  return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
 inline void store_release(unsigned* p, unsigned value) {
   __atomic_store_n(p, value, __ATOMIC_RELEASE);
   simt::news();
 }
 inline void red_release_add(unsigned* p, unsigned value) {
+  if (simt::is_lost()) return;
   __atomic_fetch_add(p, value, __ATOMIC_RELEASE);
   simt::news();
 }
@@ -79,6 +83,15 @@ inline unsigned fetch_add_acq_rel(unsigned* p, unsigned value) {
   const unsigned before = __atomic_fetch_add(p, value, __ATOMIC_ACQ_REL);
   simt::news();
   return before;
+}
+inline unsigned fetch_add_relaxed(unsigned* p, unsigned value) {
+  const unsigned before = __atomic_fetch_add(p, value, __ATOMIC_RELAXED);
+  simt::news();
+  return before;
+}
+
+inline unsigned long long global_timer() {
+  return simt::grid_time();
 }
 
 }  // namespace cudet
