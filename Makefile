@@ -165,9 +165,9 @@ ifeq ($(CUDA_ARCHS),)
 $(error CUDA_ARCHS=native: nvidia-smi names no GPU that $(NVCC) can compile for)
 endif
 endif
-# nvcc generates the same PTX for 80 to 90, and the same from 100 on, so each is generated once. The PTX of the last
+# nvcc generates the same PTX for 80 to 89, and the same from 100 on, so each is generated once. The PTX of the last
 # capability is kept in the programs.
-compute = $(if $(filter 75,$1),75,$(if $(filter 8% 90,$1),80,100))
+compute = $(if $(filter 75 90,$1),$1,$(if $(filter 8%,$1),80,100))
 CUDA_PTX ?= $(call compute,$(lastword $(CUDA_ARCHS)))
 # bench times cuDNN's convolutions too if its header is installed; the programs do not need cuDNN at run time.
 CUDNN ?= $(if $(wildcard $(CUDA_HOME)/include/cudnn.h /usr/include/cudnn.h /usr/include/*/cudnn.h),yes,no)

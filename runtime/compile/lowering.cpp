@@ -147,7 +147,7 @@ class Lowering {
       const std::size_t bytes = value_bytes(static_cast<ValueId>(v));
       program.activation_bytes += bytes;
       if (target_.cuda && v == index(root_[0])) {
-        program.input_bytes = align_up(bytes);
+        program.input_bytes = std::max(align_up(bytes), target_.input_bytes);
         last[v] = -1;  // it is not one of the buffers that share memory
         continue;
       }

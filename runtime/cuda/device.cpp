@@ -57,6 +57,7 @@ CudaDevice find_cuda_device(Precision precision) {
                 ": build it with CUDA_ARCHS=" + std::to_string(device.capability));
   }
   check(error, "CUDA device");
+  device.reads_pageable_memory = attribute(cudaDevAttrPageableMemoryAccess, device.ordinal) != 0;
   return device;
 }
 

@@ -9,6 +9,7 @@ struct CudaDevice {
   int capability;  // 10 · major + minor
   int multiprocessors;
   int shared_bytes_per_block;
+  bool reads_pageable_memory;  // kernels can read any memory of the host
 };
 
 /// Returns the calling thread's current device. Throws NoCudaDevice (runtime/engine.h) if there is none. Throws Error

@@ -74,6 +74,17 @@ std::vector<Result> Flight::results() const {
   return results;
 }
 
+/// Throws Error unless the device can read at `pixels`. A kernel that reads other memory would end all CUDA work of the
+/// process.
+void require_device_pointer(const void* pixels, const CudaDevice& device) {
+  cudaPointerAttributes attributes{};
+  check(cudaPointerGetAttributes(&attributes, pixels), "a frame on the device");
+  const bool other = attributes.type == cudaMemoryTypeDevice && attributes.device != device.ordinal;
+  if (other || (attributes.type == cudaMemoryTypeUnregistered && !device.reads_pageable_memory))
+    throw Error(std::string("a frame with on_device has pixels in ") + (other ? "another device's" : "the host's") +
+                " memory");
+}
+
 class CudaEngine : public Engine {
  public:
   CudaEngine(const Model& model, const InputFit& input_fit, Precision precision, Executor executor)
@@ -160,6 +171,10 @@ void CudaEngine::start(std::span<const Frame> frames, const DetectOptions& optio
     check(cudaEventSynchronize(in_flight(0).done.get()), "network");
     if (in_flight(0).was_stopped()) repeat_stopped();
   }
+  for (const Frame& frame : frames)
+    if (frame.on_device)
+      for (const std::uint8_t* plane : {frame.data, frame.chroma})
+        if (plane) require_device_pointer(plane, session_.device());
   CudaProgram& program = session_.program(batch, size);
   if (in_flight_ == 0) first_ = 0;
   Flight& flight = in_flight(in_flight_);

@@ -23,9 +23,14 @@ CudaSession::CudaSession(const Model& model, Precision precision, Executor execu
 
 CudaProgram& CudaSession::program(int batch, Extent input) {
   if (CudaProgram* cached = programs_.find(batch, input)) return *cached;
-  auto compiled =
-      std::make_unique<CudaProgram>(compile(model_.impl().graph, packed_, batch, input, false,
-                                            {.type = type_, .cuda = true, .multiprocessors = device_.multiprocessors}));
+  auto compiled = std::make_unique<CudaProgram>(
+      compile(model_.impl().graph, packed_, batch, input, false,
+              {.type = type_, .cuda = true, .multiprocessors = device_.multiprocessors, .input_bytes = input_bytes_}));
+  if (compiled->input_bytes > input_bytes_) {
+    synchronize();
+    programs_.clear();
+    input_bytes_ = compiled->input_bytes;
+  }
   reserve(cuda_memory(*compiled));
   if (executor_ == Executor::automatic) try {
       compiled->persistent.emplace(*compiled, compiled->layout, memory(), candidates_.data(), network_launches());

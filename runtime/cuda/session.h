@@ -82,6 +82,9 @@ class CudaSession {
   PackedWeights packed_;  // offsets of the parameters in weights_; the bytes are on the device only
   DeviceBuffer weights_, arena_, candidates_, scratch_;  // see CudaMemory
   ImageSender sender_;
+  // All Programs have their inputs at the same offsets, so that one batch can be letterboxed while another Program
+  // runs.
+  std::size_t input_bytes_ = 0;
   ProgramCache<CudaProgram> programs_;
 };
 

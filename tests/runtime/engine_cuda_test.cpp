@@ -188,6 +188,14 @@ TEST_F(CudaEngine, ReadsFramesOnTheDevice) {
     frame.on_device = true;
     expect_equal(detector.detect(frame, kLow), want);
 
+    // Pixels of the host are refused before a kernel reads them, and the detector works on.
+    Frame hosts = whole.frame;
+    hosts.height = height;
+    hosts.on_device = true;
+    EXPECT_EQ(error_of([&] { detector.detect(hosts, kLow); }),
+              "a frame with on_device has pixels in the host's memory");
+    expect_equal(detector.detect(frame, kLow), want);
+
     // The detector waits for the pending work of the frame's stream.
     const DeviceArray<std::uint8_t> later(std::vector<std::uint8_t>(whole.pixels.size(), 0));
     check(cudaDeviceSynchronize(), "fill");

@@ -218,6 +218,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int ord
         {cudaDevAttrWarpSize, 32},
         {cudaDevAttrMultiProcessorCount, device.multiprocessors},
         {cudaDevAttrIntegrated, 0},
+        {cudaDevAttrPageableMemoryAccess, 0},
         {cudaDevAttrComputeCapabilityMajor, device.capability / 10},
         {cudaDevAttrComputeCapabilityMinor, device.capability % 10},
         {cudaDevAttrMaxSharedMemoryPerMultiprocessor, simt::kSharedPerMultiprocessor},

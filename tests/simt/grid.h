@@ -30,7 +30,7 @@ struct Grid {
   /// The launch's clock, for grid_time().
   std::uint64_t read_clock() {
     clock_was_read_ = true;
-    return clock_;
+    return clock_ += kClockTick;
   }
   bool failed() const { return failed_.load(std::memory_order_relaxed); }
 
@@ -38,6 +38,7 @@ struct Grid {
   const std::uint32_t seed;
 
  private:
+  static constexpr std::uint64_t kClockTick = 1000;  // ns that pass between two reads
   static constexpr std::uint64_t kWorkerDone = ~std::uint64_t{0};
   void run_worker(unsigned worker);
   bool all_workers_stalled(std::uint64_t rounds) const;

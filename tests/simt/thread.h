@@ -113,8 +113,8 @@ inline unsigned char* shared_16(unsigned address, const char* what) {
 
 /// Whether this release of a counter gets lost, see lose_release() in simt.h.
 bool is_lost();
-/// Nanoseconds of the launch's clock. It advances only when nothing but its readers could still run, so that a wait
-/// with a limit ends instead of being a deadlock.
+/// Nanoseconds of the launch's clock. It advances by a microsecond per read, and by more when nothing but its readers
+/// could still run, so that a wait with a limit ends instead of being a deadlock.
 std::uint64_t grid_time();
 
 }  // namespace simt

@@ -58,6 +58,7 @@ DeviceBuffer random_values(std::size_t count, Type type) {
   }
   DeviceBuffer buffer(bytes.size());
   check(cudaMemcpy(buffer.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice), "data to the device");
+  check(cudaDeviceSynchronize(), "data to the device");  // it may return before the copy; other streams do not wait
   return buffer;
 }
 
