@@ -1,6 +1,9 @@
 // The persistent kernel against the same steps launched one by one: whole networks of one tile list, bit for bit.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "runtime/cuda/persistent/persistent.h"
 #include "runtime/cuda/session.h"
 #include "tests/runtime/pictures.h"
