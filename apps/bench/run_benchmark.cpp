@@ -35,7 +35,8 @@ void measure_on_cuda(const Started& started, const Options& options, const Note&
   const CudaRun how{started.detector.precision(), started.detector.input(), s.batch, s.warmup, s.runs};
   measure_cuda_machine(report.machine, how.precision);
   const CudaNetworkTimes times = measure_cuda_network(started.model, how);
-  report.network->network = times.graph;
+  report.network->network = times.network;
+  report.network->graph = times.graph;
   report.network->launches = times.launches;
   if (!options.layers) return;
   CudaStepTimes steps = measure_cuda_steps(started.model, how, report.machine);

@@ -53,8 +53,8 @@ double real(const std::string& option, const std::string& text, double low, doub
 
 /// Option values as text, before they are parsed.
 struct OptionTexts {
-  std::string device = "auto", precision = "auto", size, batch = "1", confidence = "0.25", iou = "0.7",
-              max_detections = "300", threads = "0", max_pixels = "100";
+  std::string device = "auto", precision = "auto", executor = "auto", size, batch = "1", confidence = "0.25",
+              iou = "0.7", max_detections = "300", threads = "0", max_pixels = "100";
   bool no_draw = false;
 };
 
@@ -77,6 +77,9 @@ void declare(CLI::App& app, Options& options, OptionTexts& texts) {
   in("Model", app.add_option("--precision", texts.precision,
                              "fp32; fp16, CUDA only; int8, CPU only (auto: int8 if the model is quantised, else fp32)"))
       ->type_name("P");
+  in("Model", app.add_option("--executor", texts.executor,
+                             "CUDA: auto, one launch for the whole network; graph, one launch per step (auto)"))
+      ->type_name("E");
   in("Model", app.add_option("--imgsz", texts.size,
                              "Input size: longest side, or exact height x width (default: from the model)"))
       ->type_name("640|HxW");
@@ -125,6 +128,10 @@ void parse_texts(const OptionTexts& texts, Options& options) {
   } else if (texts.device != "auto") {
     throw Error("--device " + texts.device + ": expected auto, cpu or cuda");
   }
+  if (texts.executor == "graph")
+    options.detector.executor = Executor::graph;
+  else if (texts.executor != "auto")
+    throw Error("--executor " + texts.executor + ": expected auto or graph");
   options.detector.precision = parse_precision("--precision", texts.precision);
   if (!texts.size.empty()) {
     const SizeOption given = parse_size("--imgsz", texts.size);

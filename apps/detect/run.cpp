@@ -160,7 +160,9 @@ class Run {
     if (running_.empty()) return;
     std::vector<Loaded> batch = std::exchange(running_, {});
     std::vector<Result> results;
-    if (succeeds([&] { results = detector_.collect(); })) write(batch, results, {});
+    if (!succeeds([&] { results = detector_.collect(); })) return;
+    if (const std::string warning = detector_.take_warning(); !warning.empty()) console_.complain(warning);
+    write(batch, results, {});
   }
 
   /// Returns whether the call succeeds. If it throws, the exception is passed on if no image is done yet; otherwise it

@@ -43,6 +43,7 @@ class BenchSession {
   cudaStream_t stream() const { return session_.network_stream(); }
   const CudaProgram& program() const { return *program_; }
   void launch_graph() { check(cudaGraphLaunch(program_->graphs[0].get(), stream()), "network"); }
+  void launch_persistent() { session_.launch_persistent(*program_); }
   void launch_steps() { session_.run(*program_); }
   void launch_step(std::size_t i) { session_.run_step(*program_, i); }
 
@@ -123,7 +124,9 @@ class CudnnTimes {
 CudaNetworkTimes measure_cuda_network(const Model& model, const CudaRun& how) {
   BenchSession session(model, how);
   const auto times = [&](const Work& work) { return summarize(times_of(session.stream(), how, work)); };
-  return {times([&] { session.launch_graph(); }), times([&] { session.launch_steps(); })};
+  const Times graph = times([&] { session.launch_graph(); }), launches = times([&] { session.launch_steps(); });
+  if (!session.program().persistent) return {graph, {}, launches};
+  return {times([&] { session.launch_persistent(); }), graph, launches};
 }
 
 CudaStepTimes measure_cuda_steps(const Model& model, const CudaRun& how, const Machine& machine) {

@@ -1,5 +1,6 @@
 // The network and its steps on a CUDA device, by the device's own clock.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,8 +10,9 @@
 namespace cudet::bench {
 
 struct CudaNetworkTimes {
-  Times graph;     // as the engine runs it: one launch of a captured graph
-  Times launches;  // the same kernels, launched one by one
+  Times network;               // as the engine runs it
+  std::optional<Times> graph;  // as one launch per step, captured in a graph, if `network` is one launch
+  Times launches;              // as one launch per step, not captured
 };
 
 struct CudaStepTimes {

@@ -37,6 +37,7 @@ std::string to_csv(const Report& report) {
   if (report.network) {
     const Network& network = *report.network;
     print_network("network", network.network, network.gflop);
+    if (network.graph) print_network("graph", *network.graph, network.gflop);
     if (network.launches) print_network("launches", *network.launches, network.gflop);
     print_network("end_to_end", network.end_to_end, network.gflop);
   }

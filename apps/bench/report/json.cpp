@@ -55,6 +55,7 @@ Json::Object to_json(const Network& network) {
   append(json, {{"gflop", network.gflop},
                 {"gflops", network.gflop / network.network.p50_ms * 1e3},
                 {"end_to_end", to_json(network.end_to_end)}});
+  if (network.graph) json.emplace_back("graph", to_json(*network.graph));
   if (network.launches) json.emplace_back("launches", to_json(*network.launches));
   append(json, {{"load_ms", network.load_ms},
                 {"first_result_ms", network.first_ms},
@@ -185,6 +186,7 @@ Network read_network(const Reader& json) {
           json.has("first_run_ms") ? json.number("first_run_ms") : 0,  // missing in results of older versions
           json.number("peak_mb"),
           json.has("grown_mb") ? json.number("grown_mb") : 0,
+          json.has("graph") ? std::optional(read_times(json.object("graph"))) : std::nullopt,
           json.has("launches") ? std::optional(read_times(json.object("launches"))) : std::nullopt};
 }
 

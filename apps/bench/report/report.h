@@ -42,15 +42,16 @@ struct Setting {
 
 /// Results of the network as a whole. Times are per batch.
 struct Network {
-  Times network;                       // from the letterboxed images to the decoded boxes
-  Times end_to_end;                    // from images in memory to their detections
-  double gflop;                        // 1e9 floating-point operations executed per batch
-  double load_ms;                      // to read description and weights and to construct a Detector
-  double first_ms;                     // from the start of the process to the first result
-  double first_run_ms;                 // the part of first_ms after load_ms: the first batch, end to end
-  double peak_mb;                      // maximum resident memory since the start of the process, 1e6 bytes
-  double grown_mb;                     // the part of peak_mb that was not resident before the model was loaded
-  std::optional<Times> launches = {};  // CUDA only: the kernels of `network` launched one by one, without its graph
+  Times network;        // from the letterboxed images to the decoded boxes
+  Times end_to_end;     // from images in memory to their detections
+  double gflop;         // 1e9 floating-point operations executed per batch
+  double load_ms;       // to read description and weights and to construct a Detector
+  double first_ms;      // from the start of the process to the first result
+  double first_run_ms;  // the part of first_ms after load_ms: the first batch, end to end
+  double peak_mb;       // maximum resident memory since the start of the process, 1e6 bytes
+  double grown_mb;      // the part of peak_mb that was not resident before the model was loaded
+  // CUDA only: the network by one launch per step, captured in a graph (if `network` is one launch), and not captured.
+  std::optional<Times> graph = {}, launches = {};
 };
 
 /// cuDNN's fastest algorithm for a convolution, without bias, activation and residual.

@@ -56,6 +56,7 @@ void print_network(const Report& report, std::ostream& out) {
                  fixed(times.p90_ms, 2), fixed(times.p99_ms, 2)});
   };
   add("network", network.network);
+  if (network.graph) add("as a graph", *network.graph);
   if (network.launches) add("without a graph", *network.launches);
   add("end to end", network.end_to_end);
   columns.print(out);

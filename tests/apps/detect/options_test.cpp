@@ -45,9 +45,10 @@ TEST(ParseOptions, ReadsEveryOption) {
        "--classes",   "0,person",    "--agnostic", "--max-det", "7",        "--threads",  "2",           "--out",
        "o",           "--no-draw",   "--json",     "-",         "--coco",   "c",          "--txt",       "t",
        "--save-conf", "--save-crop", "k",          "--csv",     "v",        "--dump-raw", "r",           "--max-pixels",
-       "0.5",         "--quiet",     "x.png"});
+       "0.5",         "--quiet",     "--executor", "graph",     "x.png"});
   EXPECT_EQ(options.weights, "w");
   EXPECT_EQ(options.detector.device, Device::cpu);
+  EXPECT_EQ(options.detector.executor, Executor::graph);
   EXPECT_EQ(options.detector.input, (Size{320, 640}));
   EXPECT_EQ(options.detector.fit, Fit::whole);
   EXPECT_EQ(options.batch, 4);
@@ -80,6 +81,7 @@ TEST(ParseOptions, NamesTheOptionAtFault) {
       {"--max-det", {"0", "-3"}},
       {"--max-pixels", {"0", "-1", "nan", "1e9"}},
       {"--device", {"gpu", ""}},
+      {"--executor", {"persistent"}},
       {"--precision", {"fp64"}}};
   for (const auto& [option, values] : kWrong)
     for (const char* value : values) {

@@ -13,6 +13,7 @@ namespace {
 
 TEST(BenchCsv, HasOneRowPerMeasurementWithEqualNumbersOfFields) {
   Report report = small_report();
+  report.network->graph = times_around(22);
   report.network->launches = times_around(25);
   report.layers[0].error = 1e-6;
   report.layers[1].cudnn = CudnnTime{"WINOGRAD", 0.5};
@@ -26,8 +27,8 @@ TEST(BenchCsv, HasOneRowPerMeasurementWithEqualNumbersOfFields) {
     if (commas < 0) commas = count;
     EXPECT_EQ(count, commas) << line;
   }
-  EXPECT_EQ(kinds, (std::vector<std::string>{"kind", "network", "launches", "end_to_end", "layer", "layer", "layer",
-                                             "throughput"}));
+  EXPECT_EQ(kinds, (std::vector<std::string>{"kind", "network", "graph", "launches", "end_to_end", "layer", "layer",
+                                             "layer", "throughput"}));
 }
 
 TEST(BenchCsv, QuotesTexts) {

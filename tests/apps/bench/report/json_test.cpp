@@ -20,6 +20,7 @@ Report full_report() {
   Report report = small_report();
   report.machine.gpu = "A \"GPU\"";
   report.machine.busy = "something else runs";
+  report.network->graph = times_around(22);
   report.network->launches = times_around(25);
   report.layers[0].error = 1.25e-6;
   report.layers[1].error = std::numeric_limits<double>::infinity();
@@ -54,6 +55,7 @@ TEST(BenchJson, ReadsBackWhatItWrote) {
   EXPECT_EQ(back.machine.gpu, "A \"GPU\"");
   EXPECT_EQ(back.setting.width, 640);
   EXPECT_EQ(back.network->network.samples_ms, times_around(20).samples_ms);
+  EXPECT_EQ(back.network->graph->p50_ms, times_around(22).p50_ms);
   EXPECT_EQ(back.network->launches->p50_ms, times_around(25).p50_ms);
   EXPECT_EQ(back.layers[0].error, 1.25e-6);
   EXPECT_TRUE(std::isinf(*back.layers[1].error));
