@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "runtime/cuda/persistent/persistent.h"
@@ -114,6 +115,20 @@ TEST_P(PersistentCuda, EqualsTheSteps) {
       }
     }
     EXPECT_EQ(runs.stopped(), 0u);
+  }
+}
+
+// Every launch finds the counters as the one before left them. PERSISTENT_LAUNCHES=N makes N launches.
+TEST(PersistentCudaLaunches, Repeat) {
+  const char* const wanted = std::getenv("PERSISTENT_LAUNCHES");
+  const int launches = wanted ? std::atoi(wanted) : 50;
+  Runs runs(Model::load("tests/data/tiny/dysample.json"), Precision::fp32, 1, {32, 32});
+  const auto expected = runs.steps(0);
+  for (int i = 0; i < launches; ++i) {
+    SCOPED_TRACE("launch " + std::to_string(i));
+    expect_equal(expected, runs.persistent(0, i % 9));
+    ASSERT_EQ(runs.stopped(), 0u);
+    if (testing::Test::HasFatalFailure()) return;
   }
 }
 
