@@ -113,6 +113,7 @@ struct Timing {
 struct Result {
   std::vector<Detection> detections;
   Timing ms;
+  bool finite = true;  ///< false: the network computed NaN or infinity for the image, and boxes with it are left out
 };
 
 /// The network's unprocessed input and output for one image.

@@ -201,6 +201,10 @@ class Run {
         console_.complain(error.what());
       }
     }
+    if (!result.finite) {
+      whole = false;
+      console_.complain(loaded.source->name() + ": the network's values are not finite: boxes are missing");
+    }
     ++(whole ? done_ : failed_);
     found_ += result.detections.size();
     char ms[32];

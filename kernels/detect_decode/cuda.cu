@@ -33,7 +33,7 @@ void detect_decode_cuda(const DetectDecode& op, const Memory& memory, const Cuda
 
 void detect_candidates_cuda(const DetectDecode& op, const Memory& memory, const CandidateOutput& output,
                             const CudaStream& on) {
-  check(cudaMemsetAsync(output.found, 0, op.y.n * sizeof(int), on.stream), "detect_candidates");
+  check(cudaMemsetAsync(output.found, 0, 2 * op.y.n * sizeof(int), on.stream), "detect_candidates");
   with_vector(op.level[0].score.type, has_vectors(op), [&](auto vector) {
     launch("detect_candidates", on, blocks(op, on), 0, candidates_kernel<decltype(vector)>, op, memory, output);
   });

@@ -43,7 +43,8 @@ struct CandidateOutput {
   const NmsParameters* parameters;
   const std::uint8_t* wanted;  // a flag per class, or null
   Candidate* candidates;       // y.n, y.w
-  int* found;                  // y.n
+  int* found;                  // y.n: number of candidates; then y.n: not 0 if a score or a candidate's box is NaN or
+                               // infinite, so that its anchor is dropped
 };
 /// Decodes only the candidates for detections, in any order: per image, each anchor whose best class is above the
 /// threshold and wanted (nms.h has the rule). Sets output.found. op.y is not written. Throws Error if CUDA refuses the

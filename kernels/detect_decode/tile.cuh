@@ -137,11 +137,16 @@ __device__ void candidates_tile(const DetectDecode& op, const Memory& memory, co
   const bool inside = anchor < op.y.w;
   const Anchor<T> at = find_anchor<T>(op, memory, image, inside ? anchor : 0);
   float max_logit = -INFINITY;
+  bool nan = false;
   for (int k = side * V::kLanes; k < classes; k += kSides * V::kLanes) {
     float logit[V::kLanes];
     V::load(at.logits + k).unpack(logit);
-    for (int l = 0; l < V::kLanes; ++l) max_logit = max(max_logit, logit[l]);  // ignores NaN
+    for (int l = 0; l < V::kLanes; ++l) {
+      max_logit = max(max_logit, logit[l]);  // ignores NaN
+      nan = nan || logit[l] != logit[l];
+    }
   }
+  if (__any_sync(kWarp, nan && inside) && lane == 0) atomicAdd(output.found + op.y.n + image, 1);
   for (int lanes = 1; lanes < kSides; lanes *= 2) max_logit = max(max_logit, __shfl_xor_sync(kWarp, max_logit, lanes));
   bool passes = inside && !(max_logit < min_logit(confidence));
   if (__any_sync(kWarp, passes) == 0) return;
@@ -170,8 +175,10 @@ __device__ void candidates_tile(const DetectDecode& op, const Memory& memory, co
                             best.score,
                             best.class_id,
                             anchor};
-  passes = passes && is_finite(candidate.x1) && is_finite(candidate.y1) && is_finite(candidate.x2) &&
-           is_finite(candidate.y2);
+  const bool finite =
+      is_finite(candidate.x1) && is_finite(candidate.y1) && is_finite(candidate.x2) && is_finite(candidate.y2);
+  if (__any_sync(kWarp, passes && !finite) && lane == 0) atomicAdd(output.found + op.y.n + image, 1);
+  passes = passes && finite;
 
   const unsigned writers = __ballot_sync(kWarp, passes && side == 0);
   int position = lane == 0 ? atomicAdd(output.found + image, __popc(writers)) : 0;

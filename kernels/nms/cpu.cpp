@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/nms/nms.h"
 
@@ -86,11 +87,15 @@ bool any_above(const float* scores, int classes, float threshold) {
   return above != 0;
 }
 
-// Whether all values are finite: the product of 0 with infinity or NaN is NaN.
+// Whether all values are finite.
 bool all_finite(const float* values, int count) {
-  float sum = 0;
-  for (int k = 0; k < count; ++k) sum += values[k] * 0;
-  return sum == 0;
+  std::uint32_t infinite = 0;  // not a sum of floats, which the compiler would not divide into vectors
+  for (int k = 0; k < count; ++k) {
+    std::uint32_t bits;
+    std::memcpy(&bits, values + k, sizeof bits);
+    infinite |= (bits & 0x7f800000u) == 0x7f800000u;
+  }
+  return infinite == 0;
 }
 
 int find_candidates(const Nms& op, Candidate* candidates) {
@@ -126,6 +131,12 @@ Block make_block(const Candidate* candidates, int count, bool agnostic) {
 }  // namespace
 
 HWY_EXPORT(suppress);
+
+bool nms_rows_are_finite(const Nms& op) {
+  for (int a = 0; a < op.anchors; ++a)
+    if (!all_finite(op.rows + static_cast<std::size_t>(a) * (4 + op.classes), 4 + op.classes)) return false;
+  return true;
+}
 
 int nms_cpu(const Nms& op, Candidate* candidates) {
   const int found = find_candidates(op, candidates);

@@ -56,6 +56,8 @@ constexpr std::size_t kRankShared = 8704, kSuppressShared = 10256;
 /// Writes the kept boxes to the start of `candidates` (room for one per anchor), in order; returns their number.
 int nms_reference(const Nms&, Candidate* candidates);
 int nms_cpu(const Nms&, Candidate* candidates);
+/// Whether all values of the rows are finite.
+bool nms_rows_are_finite(const Nms&);
 /// Equals, bit for bit, nms_cpu on the rows from which the candidates were decoded. Throws Error if CUDA refuses the
 /// launch.
 void nms_cuda(const NmsBatch&, const CudaStream&);

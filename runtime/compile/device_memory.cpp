@@ -23,7 +23,7 @@ CandidateLayout::CandidateLayout(const Program& program)
                     kept_bytes = sizeof(Candidate) * static_cast<std::size_t>(max_kept);
   parameters = take(1, sizeof(NmsParameters));
   wanted = take(static_cast<std::size_t>(classes), 1);
-  found = take(n, sizeof(int));
+  found = take(2 * n, sizeof(int));
   kept_count = take(n, sizeof(int));
   candidates = take(n, sizeof(Candidate) * static_cast<std::size_t>(anchors));
   sorted = take(n, kept_bytes);

@@ -20,7 +20,7 @@ struct CandidateLayout {
   int images, anchors, classes;
   int max_kept;                    // maximum number of candidates that NMS keeps per image
   std::size_t parameters, wanted;  // NmsParameters; one flag per class
-  std::size_t found, kept_count;   // int per image
+  std::size_t found, kept_count;   // CandidateOutput::found; int per image
   std::size_t candidates;          // Candidate: images, anchors
   std::size_t sorted, kept;        // Candidate: images, max_kept
   std::size_t bytes;

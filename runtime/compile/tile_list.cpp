@@ -33,7 +33,7 @@ class Builder {
     const NmsBatch nms = layout.batch(target_.candidates);
     const CandidateOutput output = layout.output(target_.candidates);
     access_ = {};
-    const int clear = push({TileOp::clear_candidates}, ClearOperands{output.found, nms.images}, 1, 0);
+    const int clear = push({TileOp::clear_candidates}, ClearOperands{output.found, 2 * nms.images}, 1, 0);
     access_ = step_access(steps.back());
     access_.writes.clear();  // it writes candidates only
     const int candidates = push_several({TileOp::candidates, has_vectors(head)}, CandidateOperands{head, output, 0, 0},

@@ -75,7 +75,7 @@ struct MaxPoolChainOperands {
 };
 struct ClearOperands {
   int* found;
-  int images;
+  int count;
 };
 struct CandidateOperands {
   DetectDecode op;

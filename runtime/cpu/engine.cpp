@@ -39,8 +39,8 @@ class CpuEngine : public Engine {
 
  private:
   std::vector<Result> run(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw);
-  std::vector<Detection> run_nms(const Program& program, const Memory& memory, int image, const Frame& frame,
-                                 const DetectOptions& options);
+  void run_nms(const Program& program, const Memory& memory, int image, const Frame& frame,
+               const DetectOptions& options, Result& result);
   void copy_input(const Program& program, const Memory& memory, int image, RawOutput& raw) const;
   void copy_output(const Program& program, const Memory& memory, int image, RawOutput& raw) const;
 
@@ -72,7 +72,7 @@ std::vector<Result> CpuEngine::run(std::span<const Frame> frames, const DetectOp
   const double network = milliseconds_since(start) / static_cast<double>(frames.size());
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const auto nms_start = Clock::now();
-    results[i].detections = run_nms(program, memory, static_cast<int>(i), frames[i], options);
+    run_nms(program, memory, static_cast<int>(i), frames[i], options, results[i]);
     results[i].ms.network = network;
     results[i].ms.nms = milliseconds_since(nms_start);
     if (raw) copy_output(program, memory, static_cast<int>(i), (*raw)[i]);
@@ -80,8 +80,8 @@ std::vector<Result> CpuEngine::run(std::span<const Frame> frames, const DetectOp
   return results;
 }
 
-std::vector<Detection> CpuEngine::run_nms(const Program& program, const Memory& memory, int image, const Frame& frame,
-                                          const DetectOptions& options) {
+void CpuEngine::run_nms(const Program& program, const Memory& memory, int image, const Frame& frame,
+                        const DetectOptions& options, Result& result) {
   const Tensor& output = program.output;
   const Nms nms{arena_data<float>(memory, output) + output.pixel(image, 0, 0),
                 output.w,
@@ -91,9 +91,10 @@ std::vector<Detection> CpuEngine::run_nms(const Program& program, const Memory& 
                 options.iou,
                 options.agnostic,
                 options.max_detections};
+  result.finite = nms_rows_are_finite(nms);
   const int count = nms_cpu(nms, candidates_.data());
-  return to_detections({candidates_.data(), static_cast<std::size_t>(count)}, frame,
-                       input_fit_.fit_frame(frame, program.input_size));
+  result.detections = to_detections({candidates_.data(), static_cast<std::size_t>(count)}, frame,
+                                    input_fit_.fit_frame(frame, program.input_size));
 }
 
 void CpuEngine::copy_input(const Program& program, const Memory& memory, int image, RawOutput& raw) const {

@@ -23,8 +23,11 @@ struct Flight {
   Event begun = make_event(), letterboxed = make_event();  // on the images' stream
   Event started = make_event(), done = make_event();       // on the network's stream
   PinnedBuffer pinned;                                     // options, as in CandidateLayout, then results:
-  std::size_t stopped = 0, counts = 0, boxes = 0;  // offsets of a flag, of int per image, of room Candidates per image
-  std::size_t room = 0;                            // maximum number of boxes per image
+  // Offsets of a flag, of what the device has from CandidateLayout::found to kept_count, and of `room` Candidates per
+  // image.
+  std::size_t stopped = 0, counts = 0, boxes = 0;
+  std::size_t kept_counts = 0;  // offset of kept_count from `counts`
+  std::size_t room = 0;         // maximum number of boxes per image
 
   /// Lays out the pinned memory for this call and writes its options.
   void prepare(const CandidateLayout& layout, std::span<const Frame> batch, const DetectOptions& options);
@@ -44,7 +47,8 @@ void Flight::prepare(const CandidateLayout& layout, std::span<const Frame> batch
   room = static_cast<std::size_t>(std::min(options.max_detections, layout.max_kept));
   stopped = layout.found;
   counts = stopped + sizeof(unsigned);
-  boxes = align_up(counts + frames.size() * sizeof(int));
+  kept_counts = layout.kept_count - layout.found;
+  boxes = align_up(counts + kept_counts + frames.size() * sizeof(int));
   const std::size_t bytes = boxes + frames.size() * room * sizeof(Candidate);
   if (bytes > pinned.bytes()) {
     pinned = PinnedBuffer();
@@ -65,8 +69,10 @@ std::vector<Result> Flight::results() const {
   check(cudaEventElapsedTime(&network, started.get(), done.get()), "time");
   std::vector<Result> results(frames.size());
   for (std::size_t i = 0; i < frames.size(); ++i) {
-    int count = 0;
-    std::memcpy(&count, pinned.data() + counts + i * sizeof count, sizeof count);
+    int count = 0, not_finite = 0;
+    std::memcpy(&count, pinned.data() + counts + kept_counts + i * sizeof count, sizeof count);
+    std::memcpy(&not_finite, pinned.data() + counts + (frames.size() + i) * sizeof not_finite, sizeof not_finite);
+    results[i].finite = not_finite == 0;
     const auto* const kept = reinterpret_cast<const Candidate*>(pinned.data() + boxes) + i * room;
     results[i].detections = to_detections({kept, static_cast<std::size_t>(count)}, frames[i], fits[i]);
     results[i].ms = {letterbox / batch, network / batch, 0};
@@ -197,8 +203,8 @@ void CudaEngine::queue(CudaProgram& program, const Flight& flight, std::vector<R
   check(cudaMemcpyAsync(candidates, flight.pinned.data(), layout.found, cudaMemcpyHostToDevice, stream),
         "options to the device");
   run(program, flight, raw);
-  check(cudaMemcpyAsync(flight.pinned.data() + flight.counts, candidates + layout.kept_count, images * sizeof(int),
-                        cudaMemcpyDeviceToHost, stream),
+  check(cudaMemcpyAsync(flight.pinned.data() + flight.counts, candidates + layout.found,
+                        flight.kept_counts + images * sizeof(int), cudaMemcpyDeviceToHost, stream),
         "detections from the device");
   check(cudaMemcpy2DAsync(flight.pinned.data() + flight.boxes, flight.room * sizeof(Candidate),
                           candidates + layout.kept, static_cast<std::size_t>(layout.max_kept) * sizeof(Candidate),

@@ -116,7 +116,7 @@ void DetectDecodeCudaTest::expect_candidates(Type type, const std::vector<float>
     const DeviceArray<NmsParameters> device_parameters(std::vector{parameters});
     const Candidate guard{-1, -2, -3, -4, -5, -6, -7};
     const DeviceArray<Candidate> candidates(std::vector(static_cast<std::size_t>(y.n) * y.w + 1, guard));
-    const DeviceArray<int> found(std::vector<int>(y.n + 1, 1 << 20));
+    const DeviceArray<int> found(std::vector<int>(2 * y.n + 1, 1 << 20));
     detect_candidates_cuda(
         device.op, device.memory(),
         {device_parameters.data(), all_classes ? nullptr : device_wanted.data(), candidates.data(), found.data()}, on);
@@ -125,7 +125,7 @@ void DetectDecodeCudaTest::expect_candidates(Type type, const std::vector<float>
     const std::vector<int> counts = found.values();
     const std::vector<Candidate> all = candidates.values();
     const auto is_guard = [&](const Candidate& c) { return std::memcmp(&c, &guard, sizeof c) == 0; };
-    ASSERT_TRUE(counts[y.n] == 1 << 20 && is_guard(all.back()));
+    ASSERT_TRUE(counts[2 * y.n] == 1 << 20 && is_guard(all.back()));
     std::vector<std::vector<Candidate>> images;
     std::vector<Nms> want;
     for (int i = 0; i < y.n; ++i) {
@@ -136,6 +136,13 @@ void DetectDecodeCudaTest::expect_candidates(Type type, const std::vector<float>
       want.push_back({&rows.values[y.offset / sizeof(float) + y.pixel(i, 0, 0)], y.w, y.c - 4,
                       all_classes ? nullptr : wanted.data(), confidence, parameters.iou, false,
                       parameters.max_detections});
+    }
+    for (int i = 0; i < y.n; ++i) {
+      bool nan = false;  // among the scores; a box that is not finite counts only if its score is above the threshold
+      for (int a = 0; a < y.w; ++a)
+        for (int k = 4; k < y.c; ++k) nan = nan || std::isnan(want[i].rows[static_cast<std::size_t>(a) * y.c + k]);
+      EXPECT_TRUE(!nan || counts[y.n + i] > 0);
+      EXPECT_TRUE(!nms_rows_are_finite(want[i]) || counts[y.n + i] == 0);
     }
     const std::vector<std::vector<Candidate>> kept = run_nms_cuda(images, y.w, parameters);
     for (int i = 0; i < y.n; ++i) {

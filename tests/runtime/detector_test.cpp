@@ -13,6 +13,7 @@
 #include "runtime/cudet.h"
 #include "runtime/model/model.h"
 #include "tests/runtime/allocations.h"
+#include "tests/runtime/huge_weights.h"
 #include "tests/runtime/network.h"
 #include "tests/runtime/pictures.h"
 
@@ -345,6 +346,17 @@ TEST(Detector, RejectsInvalidArgumentsInOneLine) {
   EXPECT_NE(with_options({.classes = {3}}).find("class 3"), std::string::npos);
   EXPECT_NE(with_options({.max_detections = 0}).find("max_detections"), std::string::npos);
   EXPECT_EQ(detector.detect(picture.frame).detections.size(), detector.detect(picture.frame).detections.size());
+}
+
+TEST(Detector, TellsValuesThatAreNotFinite) {
+  const TemporaryFolder folder;
+  const Picture picture(40, 30, 1);
+  for (const bool huge : {false, true}) {
+    Detector detector(huge ? huge_weights_model(folder) : Model::load("tests/data/tiny/plain.json"), kCpu);
+    const Result result = detector.detect(picture.frame, {.confidence = 0.001f});
+    EXPECT_EQ(result.finite, !huge);
+    EXPECT_EQ(result.detections.empty(), huge);
+  }
 }
 
 }  // namespace

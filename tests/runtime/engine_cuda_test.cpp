@@ -10,6 +10,7 @@
 #include "runtime/compile/lowering.h"
 #include "runtime/engine.h"
 #include "tests/kernels/device.h"
+#include "tests/runtime/huge_weights.h"
 #include "tests/runtime/network.h"
 #include "tests/runtime/pictures.h"
 
@@ -281,6 +282,21 @@ TEST_F(CudaEngine, UsesTheMemoryThatInspectReports) {
   engine->submit(frames, kLow, nullptr);
   engine->collect();
   EXPECT_EQ(engine->device_bytes(), memory.total());
+}
+
+TEST_F(CudaEngine, TellsValuesThatAreNotFinite) {
+  const TemporaryFolder folder;
+  const Picture picture(70, 40, 1);
+  for (const Executor executor : {Executor::automatic, Executor::graph}) {
+    Detector huge(huge_weights_model(folder), {.device = Device::cuda, .executor = executor});
+    Detector sound(Model::load("tests/data/tiny/plain.json"), {.device = Device::cuda, .executor = executor});
+    for (int round = 0; round < 2; ++round) {
+      const Result result = huge.detect(picture.frame, kLow);
+      EXPECT_FALSE(result.finite);
+      EXPECT_TRUE(result.detections.empty());
+      EXPECT_TRUE(sound.detect(picture.frame, kLow).finite);
+    }
+  }
 }
 
 }  // namespace

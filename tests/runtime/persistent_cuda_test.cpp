@@ -17,6 +17,7 @@ class Runs {
  public:
   Runs(const Model& model, Precision precision, int batch, Extent size)
       : session_(model, precision), program_(session_.program(batch, size)), batch_(batch) {
+    program_.persistent->set_patience(600'000'000'000);  // an emulated device is slow
     std::vector<std::byte> options(program_.layout.found, std::byte{1});
     const NmsParameters parameters{0.001f, 0.7f, 300, 0};
     std::memcpy(options.data() + program_.layout.parameters, &parameters, sizeof parameters);

@@ -74,7 +74,7 @@ struct ConvDySampleTickets {
 struct ClearTickets {
   static constexpr TileType kType{TileOp::clear_candidates};
   static __device__ __forceinline__ void run(const ClearOperands& o, const PersistentArguments&, int) {
-    for (int image = static_cast<int>(threadIdx.x); image < o.images; image += kThreads) o.found[image] = 0;
+    for (int i = static_cast<int>(threadIdx.x); i < o.count; i += kThreads) o.found[i] = 0;
   }
 };
 

@@ -9,6 +9,7 @@
 
 #include "runtime/model/file.h"
 #include "tests/apps/detect/cli.h"
+#include "tests/runtime/huge_weights.h"
 
 namespace cudet::test {
 namespace {
@@ -99,6 +100,15 @@ TEST_F(Streams, ATerminationEndsARunThatNobodyReads) {
 TEST_F(Streams, ANetworkOfOtherChannelsIsRefused) {
   expect_refused(run({"--model", "tests/data/cases/five-channels.pt", "--no-draw", kImages + "rgb.png"}),
                  "five-channels.pt: the network's input has 5 channels, an image has 1, 3 or 4");
+}
+
+TEST_F(Streams, ValuesThatAreNotFiniteAreTold) {
+  huge_weights_model(folder_);
+  EXPECT_EQ(shell("$detect --device cpu --model " + kModel + " --weights $folder/huge.safetensors --no-draw " +
+                  kImages + "rgb.png >$folder/out 2>$folder/err"),
+            1);
+  EXPECT_EQ(folder_.text("err"),
+            "detect: " + kImages + "rgb.png: the network's values are not finite: boxes are missing\n");
 }
 
 TEST_F(Streams, SharedImageIdsAreTold) {
