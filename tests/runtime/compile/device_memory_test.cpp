@@ -21,7 +21,6 @@ TEST(CudaMemory, CountsPackedWeights) {
       const CudaMemory three = cuda_memory(compile(graph, packed, 3, size, false, {type, true, 1, 16}));
       EXPECT_EQ(one.weights, packed.bytes.bytes()) << name;
       EXPECT_EQ(three.weights, one.weights) << name;
-      EXPECT_EQ(three.input, 3 * one.input) << name;
       EXPECT_GE(three.arena, one.arena) << name;
     }
   }
@@ -51,7 +50,7 @@ TEST(CandidateLayout, PartsDoNotOverlapAndParametersComeFirst) {
   EXPECT_EQ(at.parameters, 0u);
   EXPECT_GE(at.wanted, sizeof(NmsParameters));
   EXPECT_GE(at.found, at.wanted + 3);
-  EXPECT_GE(at.kept_count, at.found + images * sizeof(int));
+  EXPECT_GE(at.kept_count, at.found + 2 * images * sizeof(int));
   EXPECT_GE(at.candidates, at.kept_count + images * sizeof(int));
   EXPECT_GE(at.sorted, at.candidates + images * anchors * sizeof(Candidate));
   EXPECT_GE(at.kept, at.sorted + images * anchors * sizeof(Candidate));
