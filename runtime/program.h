@@ -20,10 +20,10 @@ struct Program {
   Extent input_size;
   std::vector<NamedStep> steps;
   Tensor input;  // batch, H, W, 3: RGB in 0..1; u8: in 0..255
-  /// On CUDA, two batches in flight have an input each: the arena starts with both, `input_bytes` each, which no other
-  /// buffer overlaps. `steps` read the first. The second is read by `second_input`, the steps that differ. 0 on the
-  /// CPU.
-  std::size_t input_bytes;
+  /// On CUDA the arena starts with one input for each batch that can be in flight, `input_bytes` each, which no other
+  /// buffer overlaps. `steps` read the first. `second_input`: the steps that read the second, if there are two.
+  int inputs;
+  std::size_t input_bytes;  // 0 on the CPU
   struct StepOfSecond {
     int index;  // in `steps`
     Step step;
@@ -34,7 +34,7 @@ struct Program {
   MemoryPlan memory;             // of the arena; weights are not in it
   std::size_t activation_bytes;  // sum of all buffers, without sharing of memory
 
-  /// The input of batch 0 or 1 in flight.
+  /// Input 0 or 1, below `inputs`.
   Tensor input_of(int slot) const {
     Tensor t = input;
     t.offset += static_cast<std::size_t>(slot) * input_bytes;

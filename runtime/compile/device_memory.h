@@ -33,7 +33,7 @@ struct CandidateLayout {
 /// Bytes on the device, by purpose.
 struct CudaMemory {
   std::size_t weights;     // once per detector
-  std::size_t arena;       // inputs of two batches, and values between steps
+  std::size_t arena;       // inputs, and values between steps
   std::size_t candidates;  // CandidateLayout
   std::size_t scratch;     // partial sums that blocks exchange
   std::size_t strip;       // strip of an image in host memory

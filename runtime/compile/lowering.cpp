@@ -34,6 +34,7 @@ class Lowering {
     Program program{};
     program.batch = batch_;
     program.input_size = input;
+    program.inputs = target_.cuda ? target_.inputs : 1;
     plan(program, keep_rows);
     check_size(program);
     program.steps = lower_nodes();
@@ -41,7 +42,7 @@ class Lowering {
     program.input = tensor(0);
     program.output = tensor(graph_.output);
     for (const GraphRow& row : graph_.rows) program.rows.push_back(tensor(row.output));
-    if (target_.cuda) add_second_input(program);
+    if (program.inputs == 2) add_second_input(program);
     return program;
   }
 
@@ -155,7 +156,7 @@ class Lowering {
       buffers.push_back({bytes, first[v], last[v]});
     }
     program.memory = plan_memory(buffers);
-    const std::size_t inputs = 2 * program.input_bytes;
+    const std::size_t inputs = static_cast<std::size_t>(program.inputs) * program.input_bytes;
     program.memory.bytes += inputs;
     program.memory.live_peak += inputs;
     offset_.assign(root_.size(), 0);

@@ -22,7 +22,8 @@ struct Target {
   int threads = 1;                                                  // of the CPU
   int multiprocessors = 1;                                          // of the CUDA device
   std::size_t max_bytes = std::numeric_limits<std::size_t>::max();  // of the arena
-  std::size_t input_bytes = 0;                                      // minimum of Program::input_bytes on CUDA
+  int inputs = 1;                                                   // on CUDA: 2 if two batches can be in flight
+  std::size_t input_bytes = 0;                                      // on CUDA: minimum of Program::input_bytes
 };
 
 /// The plan of a step, or std::monostate if its kernel needs none because the tiles follow from the tensors' sizes.

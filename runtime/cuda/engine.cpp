@@ -172,11 +172,13 @@ void CudaEngine::repeat_stopped() {
 void CudaEngine::start(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) {
   const int batch = static_cast<int>(frames.size());
   const Extent size = input_fit_.input_size(frames);
-  if (in_flight_ > 0 && !session_.is_cached(batch, size)) {
+  const bool needs_second = in_flight_ > 0 && session_.inputs() == 1;
+  if (needs_second || (in_flight_ > 0 && !session_.is_cached(batch, size))) {
     // The new Program may move the arena, and with it the input of the batch in flight.
     check(cudaEventSynchronize(in_flight(0).done.get()), "network");
     if (in_flight(0).was_stopped()) repeat_stopped();
   }
+  if (needs_second) session_.use_two_inputs();
   for (const Frame& frame : frames)
     if (frame.on_device)
       for (const std::uint8_t* plane : {frame.data, frame.chroma})

@@ -23,9 +23,12 @@ CudaSession::CudaSession(const Model& model, Precision precision, Executor execu
 
 CudaProgram& CudaSession::program(int batch, Extent input) {
   if (CudaProgram* cached = programs_.find(batch, input)) return *cached;
-  auto compiled = std::make_unique<CudaProgram>(
-      compile(model_.impl().graph, packed_, batch, input, false,
-              {.type = type_, .cuda = true, .multiprocessors = device_.multiprocessors, .input_bytes = input_bytes_}));
+  auto compiled = std::make_unique<CudaProgram>(compile(model_.impl().graph, packed_, batch, input, false,
+                                                        {.type = type_,
+                                                         .cuda = true,
+                                                         .multiprocessors = device_.multiprocessors,
+                                                         .inputs = inputs_,
+                                                         .input_bytes = input_bytes_}));
   if (compiled->input_bytes > input_bytes_) {
     synchronize();
     programs_.clear();
@@ -37,6 +40,12 @@ CudaProgram& CudaSession::program(int batch, Extent input) {
     } catch (const TooManyTiles&) {  // launches step by step take no longer then
     }
   return programs_.add(std::move(compiled));
+}
+
+void CudaSession::use_two_inputs() {
+  synchronize();
+  programs_.clear();
+  inputs_ = 2;
 }
 
 void CudaSession::reserve(const CudaMemory& needed) {

@@ -24,6 +24,10 @@ class CudaSession {
   /// memory that it needs. Valid until the next call. A cached size allocates nothing; a new one may wait until the
   /// device is idle. Throws Error if there is not enough memory.
   CudaProgram& program(int batch, Extent input);
+  /// Makes room for a second input. Waits until the device is idle, and drops all Programs. Batches in flight lose
+  /// their inputs.
+  void use_two_inputs();
+  int inputs() const { return inputs_; }
   /// Whether the next call of program() would move the device memory, and so lose the inputs of batches in flight.
   bool is_cached(int batch, Extent input) { return programs_.find(batch, input) != nullptr; }
 
@@ -84,6 +88,7 @@ class CudaSession {
   ImageSender sender_;
   // All Programs have their inputs at the same offsets, so that one batch can be letterboxed while another Program
   // runs.
+  int inputs_ = 1;
   std::size_t input_bytes_ = 0;
   ProgramCache<CudaProgram> programs_;
 };

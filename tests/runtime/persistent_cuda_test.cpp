@@ -16,7 +16,7 @@ namespace {
 class Runs {
  public:
   Runs(const Model& model, Precision precision, int batch, Extent size)
-      : session_(model, precision), program_(session_.program(batch, size)), batch_(batch) {
+      : session_(model, precision), program_(two_inputs(session_).program(batch, size)), batch_(batch) {
     program_.persistent->set_patience(600'000'000'000);  // an emulated device is slow
     std::vector<std::byte> options(program_.layout.found, std::byte{1});
     const NmsParameters parameters{0.001f, 0.7f, 300, 0};
@@ -59,6 +59,10 @@ class Runs {
   }
 
  private:
+  static CudaSession& two_inputs(CudaSession& session) {
+    session.use_two_inputs();
+    return session;
+  }
   std::vector<std::vector<Candidate>> results() {
     check(cudaDeviceSynchronize(), "network");
     const CandidateLayout& layout = program_.layout;

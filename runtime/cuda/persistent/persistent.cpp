@@ -25,8 +25,8 @@ TileTarget tile_target(const CudaStream& on, std::byte* candidates) {
 PersistentProgram::PersistentProgram(const Program& program, const CandidateLayout& layout, const Memory& memory,
                                      std::byte* candidates, const CudaStream& on)
     : PersistentProgram(make_tile_list(program, 0, layout, tile_target(on, candidates)),
-                        make_tile_list(program, 1, layout, tile_target(on, candidates)), program.input.type, memory,
-                        on) {}
+                        make_tile_list(program, program.inputs - 1, layout, tile_target(on, candidates)),
+                        program.input.type, memory, on) {}
 
 PersistentProgram::PersistentProgram(const TileList& list, const TileList& second, Type type, const Memory& memory,
                                      const CudaStream& on) {

@@ -18,7 +18,7 @@ class PersistentProgram {
   /// TooManyTiles, or Error if CUDA refuses.
   PersistentProgram(const Program& program, const CandidateLayout& layout, const Memory& memory, std::byte* candidates,
                     const CudaStream& on);
-  /// The same for lists that were made for the two inputs. They differ in operands only.
+  /// The same for lists that were made for the two inputs, which differ in operands only. With one input, both are its.
   PersistentProgram(const TileList& first, const TileList& second, Type type, const Memory& memory,
                     const CudaStream& on);
 

@@ -26,15 +26,15 @@ TEST(CudaMemory, CountsPackedWeights) {
   }
 }
 
-// The target for small devices is 32 MB in total.
-TEST(CudaMemory, Yolov8nInHalfPrecisionFitsIn32Mb) {
+// The target for small devices is 20 MB in total; a second batch in flight takes 3.3 MB more.
+TEST(CudaMemory, Yolov8nInHalfPrecisionFitsIn20Mb) {
   for (const char* name : {"yolov8", "yolov8-dysample"}) {
     Graph graph = build_graph(read_description(std::string("weights/") + name + ".json", "n"), NoWeights());
     optimise(graph);
     for (const int multiprocessors : {1, 8, 16, 132}) {
       const CudaMemory memory =
           cuda_memory(compile(graph, no_weights(graph), 1, {640, 640}, false, {Type::f16, true, 1, multiprocessors}));
-      EXPECT_LE(memory.total(), std::size_t{32'000'000}) << name << " " << multiprocessors;
+      EXPECT_LE(memory.total(), std::size_t{20'000'000}) << name << " " << multiprocessors;
       EXPECT_GT(memory.weights, std::size_t{6'000'000}) << name;
     }
   }
