@@ -102,7 +102,7 @@ TEST(InspectCommand, PrintsJson) {
   EXPECT_GE(memory["activation_bytes"], memory["arena_bytes"]);
   const nlohmann::json& cuda = memory["cuda_fp16"];
   std::size_t sum = 0;
-  for (const char* part : {"weight", "arena", "input", "candidate", "scratch", "strip"})
+  for (const char* part : {"weight", "arena", "candidate", "scratch", "strip"})
     sum += cuda[std::string(part) + "_bytes"].get<std::size_t>();
   EXPECT_EQ(cuda["bytes"], sum);
 }
