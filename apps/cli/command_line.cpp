@@ -30,6 +30,7 @@ std::string unmark(std::string value) {
 bool parse_command_line(CLI::App& app, int argc, const char* const* argv) {
   const std::vector<std::string> arguments = mark_brackets(argc, argv);
   std::vector<const char*> pointers;
+  pointers.reserve(arguments.size());
   for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
   for (CLI::Option* option : app.get_options())
     if (option->get_items_expected_max() > 0) option->transform(unmark, "");
