@@ -29,6 +29,7 @@ line() { table+=$(printf '%-22s %-8s %6s  %s' "$@")$'\n'; }
 summary() {
   awk '/^[0-9]+ passed, [0-9]+ failed/ { said = $0 }
     /^network +[0-9.]+ ms/ { said = "p50 " $2 ", p90 " $7 " ms" }
+    /^as a graph +[0-9.]+ ms/ { said = said "; as a graph p50 " $4 " ms" }
     /^without a graph +[0-9.]+ ms/ { said = said "; without a graph p50 " $4 " ms" }
     END { print said }' "$1"
 }
@@ -50,6 +51,7 @@ if [ $status != 0 ]; then
   exit 1
 fi
 part cuda build/tests-of-cuda --gtest_brief=1
+part launches env PERSISTENT_LAUNCHES=20000 build/tests-of-cuda --gtest_brief=1 --gtest_filter='PersistentCudaLaunches.*'
 part tests build/tests --gtest_brief=1
 
 sanitizer=$(command -v compute-sanitizer || echo "$(dirname "$(realpath "$nvcc")")/compute-sanitizer")

@@ -83,6 +83,7 @@ struct DetectorOptions {
   Size input{0, 0};  ///< rounded up to whole strides; 0: the model's default
   Fit fit = Fit::least;
   Executor executor = Executor::automatic;  ///< CUDA only
+  int cuda_device = -1;                     ///< CUDA's index of the device; -1: the calling thread's current one
 };
 
 /// Which boxes are reported.

@@ -69,6 +69,7 @@ void check_choices(const DetectorOptions& options) {
   if (!known(options.precision, Precision::int8)) throw Error("an unknown precision");
   if (!known(options.fit, Fit::whole)) throw Error("an unknown fit");
   if (!known(options.executor, Executor::graph)) throw Error("an unknown executor");
+  if (options.cuda_device < -1) throw Error("cuda_device must be at least -1");
 }
 
 Extent check_input(const DetectorOptions& options, const Model& model) {
@@ -92,9 +93,9 @@ int check_threads(int threads) {
 }
 
 std::unique_ptr<Engine> cuda_engine([[maybe_unused]] const Model& model, [[maybe_unused]] const InputFit& input_fit,
-                                    [[maybe_unused]] Precision precision, [[maybe_unused]] Executor executor) {
+                                    [[maybe_unused]] const CudaOptions& options) {
 #ifdef CUDET_CUDA
-  return make_cuda_engine(model, input_fit, precision, executor);
+  return make_cuda_engine(model, input_fit, options);
 #else
   throw NoCudaDevice("this build does not support CUDA");
 #endif
@@ -126,7 +127,8 @@ struct Detector::Impl {
       return cpu_engine();
     }
     try {
-      return cuda_engine(model, input_fit, half ? Precision::fp16 : Precision::fp32, options.executor);
+      return cuda_engine(model, input_fit,
+                         {half ? Precision::fp16 : Precision::fp32, options.executor, options.cuda_device});
     } catch (const NoCudaDevice& none) {
       if (options.device == Device::cuda) throw Error(std::string("device cuda: ") + none.what());
       if (half) throw Error(std::string("precision fp16: ") + none.what() + ", and " + without);

@@ -41,9 +41,12 @@ class NoCudaDevice : public Error {
   using Error::Error;
 };
 
-/// Runs on the calling thread's current CUDA device, in fp32 or fp16. Throws NoCudaDevice if there is none, or Error if
-/// it cannot be used. Only in builds with CUDA.
-std::unique_ptr<Engine> make_cuda_engine(const Model& model, const InputFit& input_fit, Precision precision,
-                                         Executor executor);
+struct CudaOptions {
+  Precision precision;  // fp32 or fp16
+  Executor executor = Executor::automatic;
+  int device = -1;  // as DetectorOptions::cuda_device
+};
+/// Throws NoCudaDevice if there is no CUDA device, or Error if the chosen one cannot be used. Only in builds with CUDA.
+std::unique_ptr<Engine> make_cuda_engine(const Model& model, const InputFit& input_fit, const CudaOptions& options);
 
 }  // namespace cudet

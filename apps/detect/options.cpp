@@ -72,7 +72,8 @@ void declare(CLI::App& app, Options& options, OptionTexts& texts) {
   in("Model", app.add_option("--weights", options.weights, "Weights (default: the file that the description names)"))
       ->type_name("W.safetensors");
   in("Model",
-     app.add_option("--device", texts.device, "cpu, cuda, or auto: CUDA if there is a device, else the CPU (auto)"))
+     app.add_option("--device", texts.device,
+                    "cpu, cuda, cuda:N for device number N, or auto: CUDA if there is a device, else the CPU (auto)"))
       ->type_name("D");
   in("Model", app.add_option("--precision", texts.precision,
                              "fp32; fp16, CUDA only; int8, CPU only (auto: int8 if the model is quantised, else fp32)"))
@@ -123,10 +124,12 @@ void declare(CLI::App& app, Options& options, OptionTexts& texts) {
 void parse_texts(const OptionTexts& texts, Options& options) {
   if (texts.device == "cpu") {
     options.detector.device = Device::cpu;
-  } else if (texts.device == "cuda") {
+  } else if (texts.device == "cuda" || texts.device.starts_with("cuda:")) {
     options.detector.device = Device::cuda;
+    if (texts.device != "cuda")
+      options.detector.cuda_device = integer("--device cuda:", texts.device.substr(5), 0, 1023);
   } else if (texts.device != "auto") {
-    throw Error("--device " + texts.device + ": expected auto, cpu or cuda");
+    throw Error("--device " + texts.device + ": expected auto, cpu, cuda or cuda:N");
   }
   if (texts.executor == "graph")
     options.detector.executor = Executor::graph;

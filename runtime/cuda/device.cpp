@@ -16,10 +16,11 @@ std::string dotted(int capability) {
   return std::to_string(capability / 10) + "." + std::to_string(capability % 10);
 }
 
-void require_device() {
+/// Returns the number of devices, at least 1.
+int count_devices() {
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
-  if (error == cudaSuccess && count > 0) return;
+  if (error == cudaSuccess && count > 0) return count;
   cudaGetLastError();
   int driver = 0;
   if (error == cudaErrorInsufficientDriver && cudaDriverGetVersion(&driver) == cudaSuccess && driver > 0)
@@ -28,6 +29,7 @@ void require_device() {
   if (error == cudaSuccess || error == cudaErrorNoDevice || error == cudaErrorInsufficientDriver)
     throw NoCudaDevice("there is no CUDA device");
   check(error, "CUDA device");
+  return count;
 }
 
 int attribute(cudaDeviceAttr which, int ordinal) {
@@ -38,8 +40,15 @@ int attribute(cudaDeviceAttr which, int ordinal) {
 
 }  // namespace
 
+void require_cuda_device(int ordinal) {
+  const int count = count_devices();
+  if (ordinal >= count)
+    throw Error("there is no CUDA device " + std::to_string(ordinal) + ": " +
+                (count == 1 ? "the only one is 0" : "they are 0 to " + std::to_string(count - 1)));
+}
+
 CudaDevice find_cuda_device(Precision precision) {
-  require_device();
+  count_devices();
   CudaDevice device{};
   check(cudaGetDevice(&device.ordinal), "CUDA device");
   device.capability = 10 * attribute(cudaDevAttrComputeCapabilityMajor, device.ordinal) +

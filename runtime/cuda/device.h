@@ -12,6 +12,9 @@ struct CudaDevice {
   bool reads_pageable_memory;  // kernels can read any memory of the host
 };
 
+/// Throws NoCudaDevice (runtime/engine.h) if there is no device, or Error if there is none with this index.
+void require_cuda_device(int ordinal);
+
 /// Returns the calling thread's current device. Throws NoCudaDevice (runtime/engine.h) if there is none. Throws Error
 /// if its driver is too old, if this build has no kernels for it, or if it does not support the precision.
 CudaDevice find_cuda_device(Precision precision);

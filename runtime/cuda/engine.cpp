@@ -93,8 +93,8 @@ void require_device_pointer(const void* pixels, const CudaDevice& device) {
 
 class CudaEngine : public Engine {
  public:
-  CudaEngine(const Model& model, const InputFit& input_fit, Precision precision, Executor executor)
-      : input_fit_(input_fit), session_(model, precision, executor) {
+  CudaEngine(const Model& model, const InputFit& input_fit, const CudaOptions& options)
+      : input_fit_(input_fit), session_(model, options.precision, options.executor) {
     for (std::size_t i = 0; i < flights_.size(); ++i) flights_[i].slot = static_cast<int>(i);
   }
   ~CudaEngine() override { session_.synchronize(); }  // the device may still write to flights_
@@ -289,9 +289,11 @@ void CudaEngine::copy_outputs(const CudaProgram& program, std::vector<RawOutput>
 
 }  // namespace
 
-std::unique_ptr<Engine> make_cuda_engine(const Model& model, const InputFit& input_fit, Precision precision,
-                                         Executor executor) {
-  return std::make_unique<CudaEngine>(model, input_fit, precision, executor);
+std::unique_ptr<Engine> make_cuda_engine(const Model& model, const InputFit& input_fit, const CudaOptions& options) {
+  if (options.device < 0) return std::make_unique<CudaEngine>(model, input_fit, options);
+  require_cuda_device(options.device);
+  const CurrentDevice current(options.device);
+  return std::make_unique<CudaEngine>(model, input_fit, options);
 }
 
 }  // namespace cudet

@@ -27,7 +27,7 @@ DEVICE = ("-std=c++17", "-O3", "-w", "-gencode", "arch=compute_80,code=compute_8
 
 
 def kernel_files():
-    patterns = ("kernels/*/**/*.cu", "kernels/*/**/*.cuh", "kernels/vector.cuh")
+    patterns = ("kernels/*/**/*.cu", "kernels/*/**/*.cuh", "kernels/vector.cuh", "runtime/cuda/persistent/*.cuh")
     return sorted(str(f.relative_to(COPY)) for pattern in patterns for f in COPY.glob(pattern))
 
 
@@ -45,8 +45,9 @@ def users(file):
     """The files to compile if `file` changes."""
     if file.endswith(".cu"):
         return [file]
-    every = [str(f.relative_to(COPY)) for folder in ("kernels", "runtime", "tests/simt")
-             for f in (COPY / folder).rglob("*.cu")]
+    # The persistent kernel runs the operators' tiles, but their own tests catch their mutants.
+    folders = ("runtime",) if file.startswith("runtime/") else ("kernels", "tests/simt")
+    every = [str(f.relative_to(COPY)) for folder in folders for f in (COPY / folder).rglob("*.cu")]
     return sorted(f for f in every if file in includes(f))
 
 
@@ -57,6 +58,8 @@ def operator_tests(sources):
         parts = Path(source).parts
         if parts[0] == "kernels":
             tests |= {str(f.relative_to(COPY)) for f in (COPY / "tests/kernels").glob(f"*{parts[1]}*_cuda_test.cpp")}
+        elif parts[0] == "runtime":
+            tests |= {"tests/runtime/persistent_cuda_test.cpp"}
         elif parts[0] == "tests":
             tests |= {str(Path(source).parent / "device_test.cpp")}
     return sorted(tests)
@@ -66,7 +69,10 @@ def operator_kernels(tests):
     """The device code of all operators whose headers the tests include."""
     headers = {Path(header).parts for test in tests for header in includes(test)}
     operators = {parts[1] for parts in headers if len(parts) > 2 and parts[0] == "kernels"}
-    return {str(f.relative_to(COPY)) for operator in operators for f in (COPY / "kernels" / operator).rglob("*.cu")}
+    folders = [COPY / "kernels" / operator for operator in operators]
+    if any(header[0] == "runtime" for header in headers):
+        folders.append(COPY / "runtime/cuda")
+    return {str(f.relative_to(COPY)) for folder in folders for f in folder.rglob("*.cu")}
 
 
 def run(command, limit=None, **environment):

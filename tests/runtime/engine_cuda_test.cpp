@@ -275,13 +275,26 @@ TEST_F(CudaEngine, UsesTheMemoryThatInspectReports) {
       cuda_memory(compile(graph, packed, 2, {64, 96}, false, {Type::f32, true, 1, multiprocessors}));
   EXPECT_EQ(memory.weights, packed.bytes.bytes());
   const std::unique_ptr<Engine> engine =
-      make_cuda_engine(model, {{64, 96}, Fit::whole, model.stride()}, Precision::fp32, Executor::automatic);
+      make_cuda_engine(model, {{64, 96}, Fit::whole, model.stride()}, {Precision::fp32});
   EXPECT_EQ(engine->device_bytes(), memory.weights + memory.strip);
   const Picture picture(70, 40, 1);
   const Frame frames[] = {picture.frame, picture.frame};
   engine->submit(frames, kLow, nullptr);
   engine->collect();
   EXPECT_EQ(engine->device_bytes(), memory.total());
+}
+
+TEST_F(CudaEngine, RunsOnTheChosenDevice) {
+  const Model model = Model::load("tests/data/tiny/plain.json");
+  const Picture picture(70, 40, 1);
+  Detector first(model, {.device = Device::cuda, .cuda_device = 0}), current(model, {.device = Device::cuda});
+  expect_equal(first.detect(picture.frame, kLow), current.detect(picture.frame, kLow));
+  int count = 0;
+  check(cudaGetDeviceCount(&count), "devices");
+  EXPECT_NE(error_of([&] {
+              Detector(model, {.device = Device::cuda, .cuda_device = count});
+            }).find("there is no CUDA device " + std::to_string(count)),
+            std::string::npos);
 }
 
 TEST_F(CudaEngine, TellsValuesThatAreNotFinite) {

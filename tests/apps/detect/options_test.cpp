@@ -62,6 +62,8 @@ TEST(ParseOptions, ReadsEveryOption) {
   EXPECT_EQ(options.max_pixels, 500'000u);
   EXPECT_TRUE(options.quiet);
   EXPECT_EQ(parse({"--model", "m", "--imgsz", "320", "a"})->detector.fit, Fit::least);
+  EXPECT_EQ(options.detector.cuda_device, -1);
+  EXPECT_EQ(parse({"--model", "m", "--device", "cuda:3", "a"})->detector.cuda_device, 3);
   EXPECT_EQ(parse({"--model", "m", "--precision", "fp16", "a"})->detector.precision, Precision::fp16);
 }
 
@@ -80,7 +82,7 @@ TEST(ParseOptions, NamesTheOptionAtFault) {
       {"--threads", {"-1", "x", "5000"}},
       {"--max-det", {"0", "-3"}},
       {"--max-pixels", {"0", "-1", "nan", "1e9"}},
-      {"--device", {"gpu", ""}},
+      {"--device", {"gpu", "", "cuda:", "cuda:-1", "cuda:x", "cpu:0"}},
       {"--executor", {"persistent"}},
       {"--precision", {"fp64"}}};
   for (const auto& [option, values] : kWrong)
