@@ -116,6 +116,12 @@ __device__ __forceinline__ unsigned load_relaxed(const unsigned* p) {
   asm volatile("ld.relaxed.gpu.u32 %0, [%1];" : "=r"(value) : "l"(p) : "memory");
   return value;
 }
+/// Reads a counter that only grows; an acquire if it has reached `enough`. For loops that wait: every acquire makes the
+/// multiprocessor drop its L1 cache, which the tiles of other blocks use.
+__device__ __forceinline__ unsigned poll_acquire(const unsigned* p, unsigned enough) {
+  const unsigned value = load_relaxed(p);
+  return value >= enough ? load_acquire(p) : value;
+}
 __device__ __forceinline__ void store_release(unsigned* p, unsigned value) {
   asm volatile("st.release.gpu.u32 [%0], %1;" ::"l"(p), "r"(value) : "memory");
 }

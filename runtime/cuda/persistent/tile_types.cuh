@@ -12,6 +12,7 @@
 #include "kernels/max_pool/tile.cuh"
 #include "kernels/nms/tile.cuh"
 #include "kernels/pad/tile.cuh"
+#include "kernels/ptx.cuh"
 #include "kernels/resize_bilinear/tile.cuh"
 #include "kernels/upsample/tile.cuh"
 #include "runtime/cuda/persistent/arguments.h"
@@ -110,11 +111,13 @@ __device__ const Operands& operands_of(void (*)(const Operands&, const Persisten
 
 template <class... Tickets>
 struct TileTypes {
-  /// Runs the tile of a ticket of this step. Types that are not in the list do nothing; the host makes none.
+  /// Runs the tile of a ticket of this step. If its type is not in the list, which is an error of the host's code,
+  /// marks the results as not valid.
   static __device__ __forceinline__ void run(const TileStep& step, const PersistentArguments& a, int ticket) {
-    static_cast<void>(
+    const bool known =
         ((step.type == Tickets::kType.number() && (Tickets::run(operands_of(Tickets::run, step), a, ticket), true)) ||
-         ...));
+         ...);
+    if (!known) store_release(&a.progress->stopped, 1);
   }
 };
 

@@ -70,6 +70,9 @@ inline unsigned load_acquire(const unsigned* p, SIMT_SITE) {
 inline unsigned load_relaxed(const unsigned* p) {
   return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
+inline unsigned poll_acquire(const unsigned* p, unsigned, SIMT_SITE) {
+  return load_acquire(p, site);
+}
 inline void store_release(unsigned* p, unsigned value) {
   __atomic_store_n(p, value, __ATOMIC_RELEASE);
   simt::news();
