@@ -141,17 +141,20 @@ void CudaEngine::submit(std::span<const Frame> frames, const DetectOptions& opti
 
 std::vector<Result> CudaEngine::collect() {
   Flight& flight = in_flight(0);
+  const auto drop = [&] {
+    first_ = (first_ + 1) % flights_.size();
+    --in_flight_;
+  };
   try {
     const CurrentDevice current(session_.device().ordinal);
     check(cudaEventSynchronize(flight.done.get()), "network");
     if (flight.was_stopped()) repeat_stopped();
-    first_ = (first_ + 1) % flights_.size();
-    --in_flight_;
-    return flight.results();
+    std::vector<Result> results = flight.results();
+    drop();
+    return results;
   } catch (...) {
     session_.synchronize();  // the next batch may use its memory
-    first_ = (first_ + 1) % flights_.size();
-    --in_flight_;
+    drop();
     throw;
   }
 }
@@ -163,9 +166,9 @@ void CudaEngine::repeat_stopped() {
   check(cudaStreamSynchronize(session_.network_stream()), "network");
   for (std::size_t i = 0; i < in_flight_; ++i) {
     Flight& flight = in_flight(i);
-    std::memset(flight.pinned.data() + flight.stopped, 0, sizeof(unsigned));
     queue(session_.program(static_cast<int>(flight.frames.size()), flight.input_size), flight, nullptr);
     check(cudaEventSynchronize(flight.done.get()), "network");
+    std::memset(flight.pinned.data() + flight.stopped, 0, sizeof(unsigned));  // not before: the calls above may throw
   }
 }
 

@@ -32,9 +32,9 @@ CudaProgram& CudaSession::program(int batch, Extent input) {
   if (compiled->input_bytes > input_bytes_) {
     synchronize();
     programs_.clear();
-    input_bytes_ = compiled->input_bytes;
   }
   reserve(cuda_memory(*compiled));
+  input_bytes_ = compiled->input_bytes;  // not before: a size without enough memory must not enlarge the others
   if (executor_ == Executor::automatic) try {
       compiled->persistent.emplace(*compiled, compiled->layout, memory(), candidates_.data(), network_launches());
     } catch (const TooManyTiles&) {  // launches step by step take no longer then

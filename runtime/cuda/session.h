@@ -28,7 +28,8 @@ class CudaSession {
   /// their inputs.
   void use_two_inputs();
   int inputs() const { return inputs_; }
-  /// Whether the next call of program() would move the device memory, and so lose the inputs of batches in flight.
+  /// Whether program() has this size in its cache. If not, its next call may move the device memory, and batches in
+  /// flight lose their inputs.
   bool is_cached(int batch, Extent input) { return programs_.find(batch, input) != nullptr; }
 
   /// Queues the letterbox of a frame into image `image` of `input`, a tensor of `memory`, on the images' stream.
