@@ -33,6 +33,13 @@ inline void check(cudaError_t error, const char* what) {
   throw Error(std::string(what) + ": CUDA: " + cudaGetErrorString(error));
 }
 
+/// Lets a kernel use up to the device's maximum of dynamic shared memory if it needs more than it may use anyway. Never
+/// less than the maximum: another thread may launch the same kernel with more at the same time.
+inline void allow_shared_memory(const char* what, const CudaStream& on, std::size_t shared_bytes, const void* kernel) {
+  if (shared_bytes > kSharedByDefault)
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, on.shared_bytes_per_block), what);
+}
+
 /// Launches `blocks` blocks of kThreads threads with `shared_bytes` of dynamic shared memory. Throws Error that starts
 /// with `what`, the step's name.
 template <class... Params, class... Args>
@@ -41,10 +48,7 @@ void launch(const char* what, const CudaStream& on, int blocks, std::size_t shar
   if (shared_bytes > static_cast<std::size_t>(on.shared_bytes_per_block))
     throw Error(std::string(what) + ": needs " + std::to_string(shared_bytes) +
                 " bytes of shared memory per block, this CUDA device has " + std::to_string(on.shared_bytes_per_block));
-  if (shared_bytes > kSharedByDefault)
-    check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(shared_bytes)),
-          what);
+  allow_shared_memory(what, on, shared_bytes, reinterpret_cast<const void*>(kernel));
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(static_cast<unsigned>(blocks));
   config.blockDim = dim3(kThreads);

@@ -60,10 +60,7 @@ PersistentProgram::PersistentProgram(const TileList& list, const TileList& secon
   a.patience = kPatience;
 
   shared_bytes_ = a.shared_state + instance.shared_state_bytes;
-  if (shared_bytes_ > kSharedByDefault)
-    check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel_), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(shared_bytes_)),
-          "persistent kernel");
+  allow_shared_memory("persistent kernel", on, shared_bytes_, reinterpret_cast<const void*>(kernel_));
   int per_multiprocessor = 0;
   check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_multiprocessor, kernel_, kThreads, shared_bytes_),
         "persistent kernel");
