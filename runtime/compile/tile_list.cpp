@@ -104,10 +104,10 @@ class Builder {
  private:
   static std::size_t index(int step) { return static_cast<std::size_t>(step); }
 
-  /// Tiles that are shorter than a block's way from tile to tile share tickets.
+  /// For operators whose tiles take less time than taking a ticket: several tiles share one.
   template <class Operands>
   int push_several(TileType type, Operands operands, long tiles) {
-    const long most = 4L * target_.multiprocessors, per_ticket = (tiles + most - 1) / most;
+    const long max_tickets = 4L * target_.multiprocessors, per_ticket = (tiles + max_tickets - 1) / max_tickets;
     operands.tiles = static_cast<int>(tiles);
     operands.per_ticket = static_cast<int>(per_ticket);
     return push(type, operands, (tiles + per_ticket - 1) / per_ticket, 0);

@@ -28,8 +28,8 @@ struct TileTarget {
 /// Maximum number of tickets. With more, launches take a small share of the time.
 constexpr std::size_t kMaxTickets = 1 << 18;
 
-/// Lists the tiles of all steps, which read input `slot` of the Program, but of the search for candidates and NMS
-/// instead of DetectDecode, which is the last step. Throws TooManyTiles if there are more than kMaxTickets.
+/// Lists the tiles of all steps, for input `slot` of the Program. The last step must be DetectDecode; it is replaced by
+/// the search for candidates and NMS. Throws TooManyTiles if there are more than kMaxTickets.
 TileList make_tile_list(const Program& program, int slot, const CandidateLayout& layout, const TileTarget& target);
 
 class TooManyTiles : public Error {

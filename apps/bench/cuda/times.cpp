@@ -44,6 +44,13 @@ class BenchSession {
   const CudaProgram& program() const { return *program_; }
   void launch_graph() { check(cudaGraphLaunch(program_->graphs[0].get(), stream()), "network"); }
   void launch_persistent() { session_.launch_persistent(*program_); }
+  /// Throws Error if a launch of the persistent kernel was stopped: then its times count for nothing.
+  void require_progress() {
+    unsigned stopped = 0;
+    program_->persistent->copy_stopped(&stopped, stream());
+    check(cudaStreamSynchronize(stream()), "network");
+    if (stopped != 0) throw Error("the network's launch made no progress and was stopped: its time is not known");
+  }
   void launch_steps() { session_.run(*program_); }
   void launch_step(std::size_t i) { session_.run_step(*program_, i); }
 
@@ -126,7 +133,9 @@ CudaNetworkTimes measure_cuda_network(const Model& model, const CudaRun& how) {
   const auto times = [&](const Work& work) { return summarize(times_of(session.stream(), how, work)); };
   const Times graph = times([&] { session.launch_graph(); }), launches = times([&] { session.launch_steps(); });
   if (!session.program().persistent) return {graph, {}, launches};
-  return {times([&] { session.launch_persistent(); }), graph, launches};
+  const Times persistent = times([&] { session.launch_persistent(); });
+  session.require_progress();
+  return {persistent, graph, launches};
 }
 
 CudaStepTimes measure_cuda_steps(const Model& model, const CudaRun& how, const Machine& machine) {

@@ -18,13 +18,14 @@ class PersistentProgram {
   /// TooManyTiles, or Error if CUDA refuses.
   PersistentProgram(const Program& program, const CandidateLayout& layout, const Memory& memory, std::byte* candidates,
                     const CudaStream& on);
-  /// The same for lists that were made for the two inputs, which differ in operands only. With one input, both are its.
+  /// The same for lists that were made for the two inputs and differ in operands only. If there is one input, pass its
+  /// list twice.
   PersistentProgram(const TileList& first, const TileList& second, Type type, const Memory& memory,
                     const CudaStream& on);
 
   /// Queues the launch on input `slot`. `blocks`: 0 for as many as are resident at once.
   void launch(int slot, const CudaStream& on, int blocks = 0) const;
-  /// Queues a copy of TileProgress::stopped to pinned host memory.
+  /// Queues a copy of TileProgress::stopped to host memory. If that is not pinned, the call may wait for the stream.
   void copy_stopped(unsigned* to, cudaStream_t stream) const;
 
   void set_patience(unsigned long long nanoseconds) { arguments_.patience = nanoseconds; }
