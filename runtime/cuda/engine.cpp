@@ -175,6 +175,10 @@ void CudaEngine::repeat_stopped() {
 void CudaEngine::start(std::span<const Frame> frames, const DetectOptions& options, std::vector<RawOutput>* raw) {
   const int batch = static_cast<int>(frames.size());
   const Extent size = input_fit_.input_size(frames);
+  for (const Frame& frame : frames)
+    if (frame.on_device)
+      for (const std::uint8_t* plane : {frame.data, frame.chroma})
+        if (plane) require_device_pointer(plane, session_.device());
   const bool needs_second = in_flight_ > 0 && session_.inputs() == 1;
   if (needs_second || (in_flight_ > 0 && !session_.is_cached(batch, size))) {
     // The new Program may move the arena, and with it the input of the batch in flight.
@@ -182,10 +186,6 @@ void CudaEngine::start(std::span<const Frame> frames, const DetectOptions& optio
     if (in_flight(0).was_stopped()) repeat_stopped();
   }
   if (needs_second) session_.use_two_inputs();
-  for (const Frame& frame : frames)
-    if (frame.on_device)
-      for (const std::uint8_t* plane : {frame.data, frame.chroma})
-        if (plane) require_device_pointer(plane, session_.device());
   CudaProgram& program = session_.program(batch, size);
   if (in_flight_ == 0) first_ = 0;
   Flight& flight = in_flight(in_flight_);
