@@ -114,7 +114,9 @@ struct Timing {
 struct Result {
   std::vector<Detection> detections;
   Timing ms;
-  bool finite = true;  ///< false: the network computed NaN or infinity for the image, and boxes with it are left out
+  /// False: the network computed NaN or infinity for the image, and boxes may be missing. On CUDA, boxes with a score
+  /// below the threshold are not looked at.
+  bool finite = true;
 };
 
 /// The network's unprocessed input and output for one image.

@@ -30,7 +30,7 @@ struct CandidateLayout {
   NmsBatch batch(std::byte* base) const;
 };
 
-/// Bytes on the device, by purpose.
+/// Bytes on the device, by purpose. Lists of tiles are not counted: some 100 KB per Program.
 struct CudaMemory {
   std::size_t weights;     // once per detector
   std::size_t arena;       // inputs, and values between steps

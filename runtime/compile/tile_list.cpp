@@ -20,7 +20,8 @@ constexpr TileOp kTileOp = std::is_same_v<Op, Upsample>         ? TileOp::upsamp
 
 class Builder {
  public:
-  Builder(const Program& program, const TileTarget& target) : target_(target), shares_(shares_bytes(program)) {}
+  Builder(const Program& program, const TileTarget& target)
+      : target_(target), type_(program.input.type), shares_(shares_bytes(program)) {}
 
   TileList build(const Program& program, int slot, const CandidateLayout& layout) {
     const std::vector<Step> steps = program.steps_of(slot);
@@ -96,6 +97,7 @@ class Builder {
   requires requires(const Op& op) { vector_map(op); }
   void operator()(const Op& op) {
     const Tensor& t = vector_map(op);
+    if (t.type != type_) throw NoTileList(std::string(Op::kName) + ": its values have another type than the network's");
     const bool vectors = has_vectors(op);
     const int lanes = vectors ? static_cast<int>(16 / size_of(t.type)) : 1;
     push_several({kTileOp<Op>, vectors}, VectorOperands<Op>{op, 0, 0}, vector_tiles(t, lanes));
@@ -119,7 +121,7 @@ class Builder {
     static_assert(sizeof operands <= TileStep::kOperandBytes && std::is_trivially_copyable_v<Operands>);
     const std::size_t first = list_.step_of_ticket.size(), step = list_.steps.size();
     if (first + static_cast<std::size_t>(tickets) > kMaxTickets || step > 0xffff)
-      throw TooManyTiles("the network has too many tiles for one launch");
+      throw NoTileList("the network has too many tiles for one launch");
     list_.steps.push_back(
         {type.number(), static_cast<unsigned>(first), static_cast<unsigned>(first + tickets), 0, 0, {}});
     std::memcpy(list_.steps.back().operands, &operands, sizeof operands);
@@ -140,6 +142,7 @@ class Builder {
   }
 
   const TileTarget& target_;
+  const Type type_;  // of the kernel's instance
   SharesRing shares_;
   TileList list_;
   std::vector<Access> accesses_;    // per step

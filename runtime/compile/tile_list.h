@@ -29,10 +29,11 @@ struct TileTarget {
 constexpr std::size_t kMaxTickets = 1 << 18;
 
 /// Lists the tiles of all steps, for input `slot` of the Program. The last step must be DetectDecode; it is replaced by
-/// the search for candidates and NMS. Throws TooManyTiles if there are more than kMaxTickets.
+/// the search for candidates and NMS. Throws NoTileList if there are more than kMaxTickets, or if an
+/// operator has values of another type than the input.
 TileList make_tile_list(const Program& program, int slot, const CandidateLayout& layout, const TileTarget& target);
 
-class TooManyTiles : public Error {
+class NoTileList : public Error {
   using Error::Error;
 };
 

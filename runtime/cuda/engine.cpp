@@ -185,8 +185,15 @@ void CudaEngine::start(std::span<const Frame> frames, const DetectOptions& optio
     check(cudaEventSynchronize(in_flight(0).done.get()), "network");
     if (in_flight(0).was_stopped()) repeat_stopped();
   }
-  if (needs_second) session_.use_two_inputs();
-  CudaProgram& program = session_.program(batch, size);
+  if (needs_second) session_.set_inputs(2);
+  CudaProgram& program = [&]() -> CudaProgram& {
+    try {
+      return session_.program(batch, size);
+    } catch (...) {
+      if (needs_second) session_.set_inputs(1);  // a batch alone may still fit
+      throw;
+    }
+  }();
   if (in_flight_ == 0) first_ = 0;
   Flight& flight = in_flight(in_flight_);
   flight.prepare(program.layout, frames, options);

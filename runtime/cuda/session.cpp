@@ -37,15 +37,15 @@ CudaProgram& CudaSession::program(int batch, Extent input) {
   input_bytes_ = compiled->input_bytes;  // not before: a size without enough memory must not enlarge the others
   if (executor_ == Executor::automatic) try {
       compiled->persistent.emplace(*compiled, compiled->layout, memory(), candidates_.data(), network_launches());
-    } catch (const TooManyTiles&) {  // launches step by step take no longer then
+    } catch (const NoTileList&) {  // launches step by step take no longer then
     }
   return programs_.add(std::move(compiled));
 }
 
-void CudaSession::use_two_inputs() {
+void CudaSession::set_inputs(int inputs) {
   synchronize();
   programs_.clear();
-  inputs_ = 2;
+  inputs_ = inputs;
 }
 
 void CudaSession::reserve(const CudaMemory& needed) {

@@ -24,9 +24,9 @@ class CudaSession {
   /// memory that it needs. Valid until the next call. A cached size allocates nothing; a new one may wait until the
   /// device is idle. Throws Error if there is not enough memory.
   CudaProgram& program(int batch, Extent input);
-  /// Makes room for a second input. Waits until the device is idle, and drops all Programs. Batches in flight lose
-  /// their inputs.
-  void use_two_inputs();
+  /// Sets the number of inputs of all Programs, 1 or 2. Waits until the device is idle, and drops all Programs. Batches
+  /// in flight lose their inputs.
+  void set_inputs(int inputs);
   int inputs() const { return inputs_; }
   /// Whether program() has this size in its cache. If not, its next call may move the device memory, and batches in
   /// flight lose their inputs.

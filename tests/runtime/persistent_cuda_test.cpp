@@ -51,7 +51,7 @@ class Runs {
         {on.multiprocessors, static_cast<std::size_t>(on.shared_bytes_per_block), session_.candidates()});
   }
   PersistentProgram make(const TileList& list) const {
-    return {list, list, session_.type(), session_.memory(), launches()};
+    return {list, nullptr, session_.type(), session_.memory(), launches()};
   }
   unsigned stopped_after(const PersistentProgram& program, int blocks) {
     program.launch(0, launches(), blocks);
@@ -60,7 +60,7 @@ class Runs {
 
  private:
   static CudaSession& two_inputs(CudaSession& session) {
-    session.use_two_inputs();
+    session.set_inputs(2);
     return session;
   }
   std::vector<std::vector<Candidate>> results() {

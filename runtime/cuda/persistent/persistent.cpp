@@ -1,6 +1,7 @@
 #include "runtime/cuda/persistent/persistent.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "runtime/buffer.h"
 
@@ -20,15 +21,20 @@ TileTarget tile_target(const CudaStream& on, std::byte* candidates) {
   return {on.multiprocessors, static_cast<std::size_t>(on.shared_bytes_per_block), candidates};
 }
 
+std::unique_ptr<TileList> second_list(const Program& program, const CandidateLayout& layout, const TileTarget& target) {
+  if (program.inputs == 1) return nullptr;
+  return std::make_unique<TileList>(make_tile_list(program, 1, layout, target));
+}
+
 }  // namespace
 
 PersistentProgram::PersistentProgram(const Program& program, const CandidateLayout& layout, const Memory& memory,
                                      std::byte* candidates, const CudaStream& on)
     : PersistentProgram(make_tile_list(program, 0, layout, tile_target(on, candidates)),
-                        make_tile_list(program, program.inputs - 1, layout, tile_target(on, candidates)),
-                        program.input.type, memory, on) {}
+                        second_list(program, layout, tile_target(on, candidates)).get(), program.input.type, memory,
+                        on) {}
 
-PersistentProgram::PersistentProgram(const TileList& list, const TileList& second, Type type, const Memory& memory,
+PersistentProgram::PersistentProgram(const TileList& list, const TileList* second, Type type, const Memory& memory,
                                      const CudaStream& on) {
   const PersistentInstance instance = type == Type::f16 ? persistent_f16() : persistent_f32();
   kernel_ = instance.kernel;
@@ -37,7 +43,7 @@ PersistentProgram::PersistentProgram(const TileList& list, const TileList& secon
   std::vector<std::byte> image;
   append(image, std::vector<TileProgress>(1));
   const std::size_t counters_at = append(image, std::vector<unsigned>(counters));
-  const std::size_t steps_at = append(image, list.steps), second_at = append(image, second.steps);
+  const std::size_t steps_at = append(image, list.steps), second_at = second ? append(image, second->steps) : 0;
   const std::size_t waits_at = append(image, list.waits);
   const std::size_t tickets_at = append(image, list.step_of_ticket);
   buffer_ = DeviceBuffer(image.size());

@@ -15,12 +15,12 @@ class PersistentProgram {
 
   /// Sends the tiles of `program`, which reads either of its inputs, to the device. `candidates` and `on.scratch` are
   /// device memory with CandidateLayout and CudaMemory::scratch; they and `memory` must stay where they are. Throws
-  /// TooManyTiles, or Error if CUDA refuses.
+  /// NoTileList, or Error if CUDA refuses.
   PersistentProgram(const Program& program, const CandidateLayout& layout, const Memory& memory, std::byte* candidates,
                     const CudaStream& on);
-  /// The same for lists that were made for the two inputs and differ in operands only. If there is one input, pass its
-  /// list twice.
-  PersistentProgram(const TileList& first, const TileList& second, Type type, const Memory& memory,
+  /// The same for the list of the first input, and that of the second, which differs in operands only; null without a
+  /// second input.
+  PersistentProgram(const TileList& first, const TileList* second, Type type, const Memory& memory,
                     const CudaStream& on);
 
   /// Queues the launch on input `slot`. `blocks`: 0 for as many as are resident at once.
@@ -29,7 +29,6 @@ class PersistentProgram {
   void copy_stopped(unsigned* to, cudaStream_t stream) const;
 
   void set_patience(unsigned long long nanoseconds) { arguments_.patience = nanoseconds; }
-  std::size_t device_bytes() const { return buffer_.bytes(); }
 
  private:
   DeviceBuffer buffer_;

@@ -164,14 +164,14 @@ TEST(TileList, OrdersEveryNetwork) {
       }
 }
 
-TEST(TileList, RefusesTooManyTiles) {
+TEST(TileList, RefusesNoTileList) {
   Graph graph = build_graph(read_description("weights/yolov8.json", "n"), NoWeights());
   optimise(graph);
   const Program program = compile(graph, no_weights(graph), 64, {1280, 1280}, false,
                                   {.type = Type::f16, .cuda = true, .multiprocessors = 4});
   const CandidateLayout layout(program);
   std::vector<std::byte> candidates(layout.bytes);
-  EXPECT_THROW(make_tile_list(program, 0, layout, {4, 160 << 10, candidates.data()}), TooManyTiles);
+  EXPECT_THROW(make_tile_list(program, 0, layout, {4, 160 << 10, candidates.data()}), NoTileList);
 }
 
 }  // namespace
