@@ -38,7 +38,7 @@ FONT ?= /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 # Debian packages for the build and its tests; for the CUDA device on fibers (tests/simt); for the other checks (fuzz,
 # tidy, format); for CROSS=aarch64-linux-gnu-.
 LIBRARIES := nlohmann-json3-dev libstb-dev libcli11-dev libhwy-dev libzip-dev libyaml-cpp-dev libgtest-dev \
-  libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev
+  libjpeg-dev libpng-dev libwebp-dev libtiff-dev
 SIMT_PACKAGES := libboost-context-dev
 PACKAGES := g++ pkg-config fonts-dejavu-core $(LIBRARIES)
 CHECK_PACKAGES := clang libclang-rt-dev clang-tidy clang-format

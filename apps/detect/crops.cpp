@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 /// A class name as the name of one folder: names come from files of others and must not lead out of the crops' folder.
 std::string folder_name(std::string name) {
   for (char& c : name)
-    if (c == '/' || c == '\0') c = '_';
+    if (c == '/' || static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '_';
   if (name.empty() || name == "." || name == "..") name.insert(0, 1, '_');
   return name;
 }

@@ -75,8 +75,9 @@ void declare(CLI::App& app, Options& options, OptionTexts& texts) {
      app.add_option("--device", texts.device,
                     "cpu, cuda, cuda:N for device number N, or auto: CUDA if there is a device, else the CPU (auto)"))
       ->type_name("D");
-  in("Model", app.add_option("--precision", texts.precision,
-                             "fp32; fp16, CUDA only; int8, CPU only (auto: int8 if the model is quantised, else fp32)"))
+  in("Model",
+     app.add_option("--precision", texts.precision,
+                    "fp32; fp16, CUDA only; int8, CPU only (auto: int8 if the CPU runs a quantised model, else fp32)"))
       ->type_name("P");
   in("Model", app.add_option("--executor", texts.executor,
                              "CUDA: auto, one launch for the whole network; graph, one launch per step (auto)"))
@@ -118,7 +119,7 @@ void declare(CLI::App& app, Options& options, OptionTexts& texts) {
       ->type_name("DIR");
   in("Output", app.add_option("--dump-raw", options.raw, "Write the inputs and outputs of the network"))
       ->type_name("F.safetensors");
-  in("Output", app.add_flag("--quiet", options.quiet, "Print errors only"));
+  in("Output", app.add_flag("--quiet", options.quiet, "Print errors and warnings only"));
 }
 
 void parse_texts(const OptionTexts& texts, Options& options) {

@@ -226,7 +226,7 @@ Description parse_description(const std::string& text, const std::string& path, 
   try {
     // The first bytes of a zip file or a pickle: PyTorch writes these.
     if (text.starts_with("PK\x03\x04") || text.starts_with("\x80\x02"))
-      throw Error("not JSON but a PyTorch checkpoint: name it .pt");
+      throw Error("not JSON but a PyTorch checkpoint: give it as .pt, or convert it first");
     return interpret(parse_json(text), path, scale);
   } catch (const Error& error) {
     throw Error(path + ": " + error.what());

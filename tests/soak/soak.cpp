@@ -100,12 +100,14 @@ int soak(unsigned images, const char* path) {
   };
   const MemoryUse early = detect_until(images / 5), late = detect_until(images);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::printf("%u images, %u boxes, %.0f images/s, %u of %u repeated ones differ\n", images, boxes.load(),
-              images / seconds, differ.load(), (images + kEvery - 1) / kEvery);
-  std::printf("after a fifth: %ld KB allocated, %ld KB resident; at the end: %ld and %ld KB\n", early.allocated,
-              early.resident, late.allocated, late.resident);
   const bool grows = late.allocated > early.allocated + 256 || late.resident > early.resident + 4096;
-  return errors > 0 || differ > 0 || grows ? 1 : 0;
+  const bool failed = errors > 0 || differ > 0 || grows;
+  std::printf("soak %s: %u images, %u boxes, %.0f images/s; %u images were repeated, %u gave other boxes\n",
+              failed ? "FAILED" : "passed", images, boxes.load(), images / seconds, (images + kEvery - 1) / kEvery,
+              differ.load());
+  std::printf("memory allocated: %ld KB after a fifth, %ld KB at the end; resident: %ld KB, %ld KB\n", early.allocated,
+              late.allocated, early.resident, late.resident);
+  return failed ? 1 : 0;
 }
 
 }  // namespace

@@ -217,7 +217,10 @@ Image read_image(const std::string& path) {
 
 TEST(CropOutput, CutsOutTheObjects) {
   const TemporaryFolder folder;
-  CropOutput output(folder.file("crops"), {"person", "../a/b", "bus"});
+  CropOutput output(folder.file("crops"), {"person",
+                                           "../a/\x1b"
+                                           "b",
+                                           "bus"});
   Picture picture;
   fill(picture.image, 10, 20, 60, 80, {250, 0, 0});
   picture.result.detections.push_back(picture.result.detections[0]);
@@ -232,7 +235,7 @@ TEST(CropOutput, CutsOutTheObjects) {
     EXPECT_TRUE(std::filesystem::exists(folder.file("crops/person/") + name)) << name;
   EXPECT_FALSE(std::filesystem::exists(folder.file("crops/person/000042-5.jpg")));
   // y: 74.85 - (49.7 * 1.02 + 10) / 2 = 44.5, clipped to 100.
-  const Image other = read_image(folder.file("crops/.._a_b/000042.jpg"));
+  const Image other = read_image(folder.file("crops/.._a__b/000042.jpg"));
   EXPECT_EQ(other.height, 100 - 44);
 }
 

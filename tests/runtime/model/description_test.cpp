@@ -85,7 +85,7 @@ TEST(Description, ScaleCanBeChosen) {
 TEST(Description, RejectsInvalidDescriptionsInOneLine) {
   const std::pair<std::string, const char*> cases[] = {
       {"", "not JSON: error at byte"},
-      {std::string("PK\x03\x04\0\0", 6), "not JSON but a PyTorch checkpoint: name it .pt"},
+      {std::string("PK\x03\x04\0\0", 6), "not JSON but a PyTorch checkpoint: give it as .pt"},
       {"\x80\x02\x8a\x0al", "not JSON but a PyTorch checkpoint"},
       {"{\"format\": ", "not JSON: error at byte"},
       {std::string(100000, '['), "nested deeper than 16 levels"},
