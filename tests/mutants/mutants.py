@@ -258,6 +258,7 @@ def main():
     for part in ("kernels", "tests/kernels", "tests/simt", "runtime"):
         shutil.copytree(ROOT / part, COPY / part)
     shutil.copy(ROOT / "tests/main.cpp", COPY / "tests")
+    (COPY / "tests/data").symlink_to(ROOT / "tests/data")
     files = [f for f in kernel_files() if not options.paths or any(p in f for p in options.paths)]
     mutants = [(kind, m) for f in files for kind, m in sites.find(f, (COPY / f).read_text()) if options.match in m.key]
     if options.list:
