@@ -7,6 +7,7 @@
 
 #include "runtime/cuda/persistent/persistent.h"
 #include "runtime/cuda/session.h"
+#include "tests/kernels/device.h"
 #include "tests/runtime/pictures.h"
 
 namespace cudet::test {
@@ -106,6 +107,7 @@ class PersistentCuda : public testing::TestWithParam<std::tuple<const char*, Pre
 
 TEST_P(PersistentCuda, EqualsTheSteps) {
   const auto [path, precision] = GetParam();
+  if (const std::string why = precision == Precision::fp16 ? why_no_fp16() : ""; !why.empty()) GTEST_SKIP() << why;
   const Model model = Model::load(path);
   for (const int batch : {1, 3}) {
     Runs runs(model, precision, batch, {64, 96});
