@@ -9,15 +9,6 @@
 namespace cudet {
 namespace {
 
-template <class Op>
-constexpr TileOp kTileOp = std::is_same_v<Op, Upsample>         ? TileOp::upsample
-                           : std::is_same_v<Op, MaxPool>        ? TileOp::max_pool
-                           : std::is_same_v<Op, DySample>       ? TileOp::dysample
-                           : std::is_same_v<Op, Add>            ? TileOp::add
-                           : std::is_same_v<Op, Pad>            ? TileOp::pad
-                           : std::is_same_v<Op, ResizeBilinear> ? TileOp::resize_bilinear
-                                                                : TileOp::conv_transpose2d;
-
 class Builder {
  public:
   Builder(const Program& program, const TileTarget& target)
@@ -100,7 +91,7 @@ class Builder {
     if (t.type != type_) throw NoTileList(std::string(Op::kName) + ": its values have another type than the network's");
     const bool vectors = has_vectors(op);
     const int lanes = vectors ? static_cast<int>(16 / size_of(t.type)) : 1;
-    push_several({kTileOp<Op>, vectors}, VectorOperands<Op>{op, 0, 0}, vector_tiles(t, lanes));
+    push_several({VectorTileOp<Op>::value, vectors}, VectorOperands<Op>{op, 0, 0}, vector_tiles(t, lanes));
   }
 
  private:

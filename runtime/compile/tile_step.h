@@ -32,6 +32,29 @@ enum class TileOp : unsigned char {
   conv_transpose2d
 };
 
+/// The tiles of an operator that computes one vector per thread. There is no default: one that is missing here does not
+/// compile.
+template <class Op>
+struct VectorTileOp;
+template <TileOp op>
+struct IsTileOp {
+  static constexpr TileOp value = op;
+};
+template <>
+struct VectorTileOp<Upsample> : IsTileOp<TileOp::upsample> {};
+template <>
+struct VectorTileOp<MaxPool> : IsTileOp<TileOp::max_pool> {};
+template <>
+struct VectorTileOp<DySample> : IsTileOp<TileOp::dysample> {};
+template <>
+struct VectorTileOp<Add> : IsTileOp<TileOp::add> {};
+template <>
+struct VectorTileOp<Pad> : IsTileOp<TileOp::pad> {};
+template <>
+struct VectorTileOp<ResizeBilinear> : IsTileOp<TileOp::resize_bilinear> {};
+template <>
+struct VectorTileOp<ConvTranspose2d> : IsTileOp<TileOp::conv_transpose2d> {};
+
 /// The instance of the code that runs a tile. `variant`: of conv2d, the kind; of operators with vectors, whether they
 /// are of 16 bytes.
 struct TileType {

@@ -47,9 +47,9 @@ struct GeneralConvTickets {
   }
 };
 
-template <TileOp op, class Op, class V>
+template <class Op, class V>
 struct VectorTickets {
-  static constexpr TileType kType{op, V::kLanes > 1};
+  static constexpr TileType kType{VectorTileOp<Op>::value, V::kLanes > 1};
   static __device__ __forceinline__ void run(const VectorOperands<Op>& o, const PersistentArguments& a, int ticket) {
     for_tiles(o, ticket, [&](int i) { VectorTile<Op, V>::run(o.op, a.memory, i); });
   }
@@ -148,18 +148,17 @@ using Widths = std::make_index_sequence<std::size(kConv2dBlockWidths)>;
 template <class T, Conv2dKind kind>
 using ConvTypes =
     typename Join<decltype(conv_types<T, kind, 1>(Widths{})), decltype(conv_types<T, kind, 2>(Widths{}))>::Type;
-template <class T, TileOp op, class Op>
-using VectorTypes = TileTypes<VectorTickets<op, Op, Vector<T>>, VectorTickets<op, Op, Vector<T, 1>>>;
+template <class T, class Op>
+using VectorTypes = TileTypes<VectorTickets<Op, Vector<T>>, VectorTickets<Op, Vector<T, 1>>>;
 
 /// All tiles of a network whose activations are T: float or __half.
 template <class T>
 using NetworkTiles = typename Join<
     ConvTypes<T, Conv2dKind::conv3x3>, ConvTypes<T, Conv2dKind::pointwise>, ConvTypes<T, Conv2dKind::conv3x3_stride2>,
     std::conditional_t<sizeof(T) == 2, ConvTypes<T, Conv2dKind::stem>, TileTypes<>>, TileTypes<GeneralConvTickets<T>>,
-    decltype(conv_dysample_types<T>(Widths{})), VectorTypes<T, TileOp::upsample, Upsample>,
-    TileTypes<PoolChainTickets<T>>, VectorTypes<T, TileOp::max_pool, MaxPool>,
-    VectorTypes<T, TileOp::dysample, DySample>, VectorTypes<T, TileOp::add, Add>, VectorTypes<T, TileOp::pad, Pad>,
-    VectorTypes<T, TileOp::resize_bilinear, ResizeBilinear>, VectorTypes<T, TileOp::conv_transpose2d, ConvTranspose2d>,
+    decltype(conv_dysample_types<T>(Widths{})), VectorTypes<T, Upsample>, TileTypes<PoolChainTickets<T>>,
+    VectorTypes<T, MaxPool>, VectorTypes<T, DySample>, VectorTypes<T, Add>, VectorTypes<T, Pad>,
+    VectorTypes<T, ResizeBilinear>, VectorTypes<T, ConvTranspose2d>,
     TileTypes<ClearTickets, CandidateTickets<Vector<T>>, CandidateTickets<Vector<T, 1>>, RankTickets,
               SuppressTickets>>::Type;
 
