@@ -113,8 +113,7 @@ std::string summary(const Conversion& done) {
 void write(const Options& options, const Conversion& done) {
   const std::string stem = output_stem(options), json_path = stem + ".json", weights_path = stem + ".safetensors";
   const bool weighted = done.checkpoint.has_value();
-  for (const std::string& path : {json_path, weights_path})
-    if (is_standard_output(path)) throw Error(path + ": is also standard output: choose another path");
+  for (const std::string& path : {json_path, weights_path}) refuse_standard_output(path);
   refuse_same_file(json_path, options.input);
   if (weighted) {
     refuse_same_file(weights_path, options.input);

@@ -87,8 +87,10 @@ void convert_to_int8(const std::string& model_path, const std::string& folder, c
   const std::vector<std::byte> text = read_file(model_path);  // before calibration, which takes a while
   Safetensors file = Safetensors::read(model.weights_path());
   const std::string json_path = stem + ".json", weights_path = stem + ".safetensors";
-  for (const std::string& output : {json_path, weights_path})
+  for (const std::string& output : {json_path, weights_path}) {
+    refuse_standard_output(output);
     for (const std::string& input : {model_path, model.weights_path()}) refuse_same_file(output, input);
+  }
   refuse_same_outputs(json_path, weights_path);
   const std::vector<std::string> images = find_calibration_images(folder);
   for (const std::string& output : {json_path, weights_path})

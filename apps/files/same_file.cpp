@@ -33,6 +33,10 @@ bool is_standard_output(const std::string& path) {
          file.st_dev == out.st_dev && file.st_ino == out.st_ino;
 }
 
+void refuse_standard_output(const std::string& output) {
+  if (is_standard_output(output)) throw Error(output + ": is also standard output: choose another path");
+}
+
 void refuse_same_file(const std::string& output, const std::string& input) {
   if (are_one(output, input)) throw Error(output + ": this output is also an input: choose another path");
 }

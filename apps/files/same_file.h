@@ -12,6 +12,8 @@ std::string resolve_output(const std::string& path);
 /// can be opened twice without harm.
 bool is_standard_output(const std::string& path);
 
+/// Throws Error if the path of an output is standard output, which has text of its own.
+void refuse_standard_output(const std::string& output);
 /// Throws Error if the path `output` leads to the file `input`, also through links.
 void refuse_same_file(const std::string& output, const std::string& input);
 /// The same for two outputs.

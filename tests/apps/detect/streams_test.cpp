@@ -46,6 +46,8 @@ TEST_F(Streams, AClosedOneIsNotReplacedByAFile) {
   EXPECT_EQ(shell("$detect --model " + kModel + " --no-draw --json - " + kImages + "rgb.png >&- 2>$folder/err"), 2);
   EXPECT_EQ(folder_.text("err"), "detect: standard output: cannot write: Bad file descriptor\n");
   EXPECT_EQ(shell("$convert none.pt -o $folder/two 2>&-"), 2);
+  EXPECT_EQ(shell("$convert tests/data/pt/plain.pt -o $folder/k >$folder/k.json 2>$folder/err"), 2);
+  EXPECT_EQ(shell("$convert tests/data/tiny/plain.json --int8 " + kImages + " -o $folder/k >$folder/k.json"), 2);
   EXPECT_EQ(shell("$detect --model " + kModel + " --no-draw --json $folder/r.json " + kImages + "rgb.png <&- >&- 2>&-"),
             0);
   EXPECT_EQ(json::parse(folder_.text("r.json"))["images"].size(), 1u);
